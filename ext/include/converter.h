@@ -1,0 +1,43 @@
+// Converters, compiled for each instruction set.
+#pragma once
+
+#include <cstdint>
+
+namespace hwsim {
+
+struct Converter {
+    uint64_t key_noise = 0, key_rounding = 0, key_weight = 0;
+    float bound = 0;  // 0 or less: none
+    float step = 0;   // one quantisation level; 0 or less: continuous
+    float noise = 0;
+    float asymmetry = 0;
+    bool stochastic_rounding = false;
+};
+
+}  // namespace hwsim
+
+#define HWSIM_BODY "converter_body.h"
+#include "every_isa.h"
+#undef HWSIM_BODY
+
+namespace hwsim {
+
+inline void run_dac(const Converter &c, const float *x, int64_t lines, float scale, uint64_t ordinal, uint64_t round, float *quantised,
+                    float *applied) {
+    HWSIM_DISPATCH(dac_lines, c, x, lines, scale, ordinal, round, quantised, applied);
+}
+
+inline int32_t run_adc(const Converter &c, const float *y, const float *weight_std, int64_t lines, float factor, bool test_negative,
+                       uint64_t ordinal, uint64_t round, float *out) {
+    return HWSIM_DISPATCH(adc_lines, c, y, weight_std, lines, factor, test_negative, ordinal, round, out);
+}
+
+inline void run_measure(const float *x, int64_t n, float *largest, float *magnitude, double *one_sided) {
+    HWSIM_DISPATCH(measure_line, x, n, largest, magnitude, one_sided);
+}
+
+inline void run_sum_lines(const float *weight, int64_t rows, int64_t cols, int64_t stride, double *row_sum, double *col_sum) {
+    HWSIM_DISPATCH(sum_lines, weight, rows, cols, stride, row_sum, col_sum);
+}
+
+}  // namespace hwsim

@@ -1,0 +1,282 @@
+// The pulse loop. Rows are independent; within a row, samples and segments come in order, and each coincidence is one pulse.
+// A block of 32 devices takes its coincidences in rounds: round r gives every device that has more than r of them one pulse.
+// Normals are handed out per row in that order (block, round, column), so they depend on neither threads nor logs.
+// No include guard: included once per instruction set (every_isa.h).
+namespace hwsim {
+namespace HWSIM_NAMESPACE {
+
+// Coincidences of one row with one segment of stochastic trains.
+struct TrainGate {
+    const uint32_t *cols;
+    const uint32_t *negative;
+    uint32_t row, flip;
+    int32_t first_slot;
+    HWSIM_INLINE VI counts(const TrainGate &g, int64_t col) { return popcount(load<VU>(g.cols + col) & g.row); }
+    HWSIM_INLINE uint32_t up(const TrainGate &g, int64_t col) { return g.negative[col / BLOCK] ^ g.flip; }
+    int32_t slot(int64_t col, int nth) const {
+        uint32_t both = cols[col] & row;
+        for (; nth > 0; --nth) both &= both - 1;
+        return first_slot + __builtin_ctz(both);
+    }
+};
+
+// Coincidences from mean counts: round(c_x c_d / BL), ties to even.
+struct MeanGate {
+    const uint32_t *cols;
+    const uint32_t *negative;
+    float row, bl;
+    uint32_t flip;
+    HWSIM_INLINE VI counts(const MeanGate &g, int64_t col) { return to_int(round_even(to_float(load<VI>(g.cols + col)) * g.row / g.bl)); }
+    HWSIM_INLINE uint32_t up(const MeanGate &g, int64_t col) { return g.negative[col / BLOCK] ^ g.flip; }
+    int32_t slot(int64_t, int nth) const { return nth; }
+};
+
+// Given polarities -1, 0, +1 of one row.
+struct PolarityGate {
+    const int32_t *polarity;
+    HWSIM_INLINE VI counts(const PolarityGate &g, int64_t col) {
+        VI p = load<VI>(g.polarity + col);
+        return select(greater(p, VI{}), p, -p);
+    }
+    HWSIM_INLINE uint32_t up(const PolarityGate &g, int64_t col) {
+        uint32_t b = 0;
+        for (int u = 0; u < UNITS; ++u) b |= bits(greater(load<VI>(g.polarity + col + u * LANES), VI{})) << (u * LANES);
+        return b;
+    }
+    int32_t slot(int64_t, int nth) const { return nth; }
+};
+
+struct RowWork {
+    const Cells *cells;
+    int64_t row;
+    float *weight, *apparent;
+    const float *params;
+    NormalStream *pulses, *writes;
+    const Probe *probe;
+    std::vector<PulseRecord> *log;
+    int64_t sample; // of the batch, for the log
+};
+
+struct RowSums {
+    V weight[UNITS] = {};
+    VI total[UNITS] = {}, up[UNITS] = {};
+    void add_to(RowTotals *t) const {
+        const int64_t all = sum_lanes(total), ups = sum_lanes(up);
+        t->up += ups;
+        t->down += all - ups;
+        t->weight += sum_lanes(weight);
+    }
+};
+
+// One normal for the log of an apparent weight that is overwritten before anything reads it: a function of its pulse's ordinal.
+static inline float log_normal_draw(const Cells &cells, int64_t row, uint64_t ordinal) {
+    float group[BLOCK];
+    normal_group(cells.key_log, ordinal / BLOCK, (uint32_t)row, 0, group);
+    return group[ordinal % BLOCK];
+}
+
+template <class Gate>
+static void log_round(const RowWork &work, const Gate &gate, int64_t col, int round, const VI *counts, uint32_t up, const V *before,
+                      const V *after, const float *final_apparent, float *apparent) {
+    float w0[BLOCK], w1[BLOCK];
+    int32_t count[BLOCK];
+    for (int u = 0; u < UNITS; ++u) {
+        store(w0 + u * LANES, before[u]);
+        store(w1 + u * LANES, after[u]);
+        store(count + u * LANES, counts[u]);
+    }
+    for (int i = 0; i < BLOCK; ++i) {
+        if (count[i] <= round) continue;
+        float old = w0[i], now = w1[i];
+        if (final_apparent) {
+            old = apparent[i];
+            const bool last = count[i] == round + 1;
+            const uint64_t ordinal = (work.writes->position() * BLOCK + (uint64_t)i) * 64 + (uint64_t)(round % 64);
+            const float z = last ? final_apparent[i] : log_normal_draw(*work.cells, work.row, ordinal);
+            now += work.cells->write_noise * z;
+            apparent[i] = now;
+        }
+        if (col + i < work.probe->col_begin || col + i >= work.probe->col_end) continue;
+        work.log->push_back({work.sample, gate.slot(col + i, round), (int32_t)work.row, (int32_t)(col + i),
+                             (int8_t)(up >> i & 1 ? 1 : -1), now - old, now});
+    }
+}
+
+template <class Law, class Gate, bool NOISE, bool WRITE, bool LOG>
+HWSIM_INLINE void pulse_block(const Law &law, const Gate &gate, const RowWork &work, int64_t col, RowSums *sums) {
+    const std::ptrdiff_t stride = work.cells->stride;
+    VI counts[UNITS];
+    uint32_t firing = 0;
+    for (int u = 0; u < UNITS; ++u) {
+        counts[u] = Gate::counts(gate, col + u * LANES);
+        firing |= bits(greater(counts[u], VI{})) << (u * LANES);
+    }
+    if (!firing) return;
+    const uint32_t up = Gate::up(gate, col);
+    V w[UNITS], passed[UNITS] = {};
+    typename Law::Cell cell[UNITS];
+    for (int u = 0; u < UNITS; ++u) {
+        const Mask m = from_bits(up >> (u * LANES));
+        w[u] = load<V>(work.weight + col + u * LANES);
+        cell[u] = law.load(work.params + col + u * LANES, stride, m);
+        sums->total[u] += counts[u];
+        sums->up[u] += select(m, counts[u], VI{});
+    }
+    float final_draw[BLOCK], apparent[BLOCK];
+    V write_draw[UNITS];
+    if (WRITE) {
+        const float *z = work.writes->peek();
+        for (int u = 0; u < UNITS; ++u) {
+            const Mask m = greater(counts[u], VI{});
+            write_draw[u] = expand(m, z);
+            z += __builtin_popcount(bits(m));
+            if (LOG) {
+                store(final_draw + u * LANES, write_draw[u]);
+                store(apparent + u * LANES, load<V>(work.apparent + col + u * LANES));
+            }
+        }
+    }
+    for (int round = 0;; ++round) {
+        Mask pulsed[UNITS];
+        uint32_t any = 0;
+        for (int u = 0; u < UNITS; ++u) {
+            pulsed[u] = greater(counts[u], splat((int32_t)round));
+            any |= bits(pulsed[u]);
+        }
+        if (!any) break;
+        const float *z = nullptr;
+        int used = 0;
+        if (NOISE) z = work.pulses->peek();
+        V next[UNITS];
+        for (int u = 0; u < UNITS; ++u) {
+            V draw = {};
+            if (NOISE) {
+                draw = expand(pulsed[u], z + used);
+                used += __builtin_popcount(bits(pulsed[u]));
+            }
+            next[u] = select(pulsed[u], law.step(w[u], cell[u], draw), w[u]);
+            passed[u] = passed[u] + select(pulsed[u], w[u], V{});
+        }
+        if (NOISE) work.pulses->consume(used);
+        if (LOG) log_round(work, gate, col, round, counts, up, w, next, WRITE ? final_draw : nullptr, apparent);
+        for (int u = 0; u < UNITS; ++u) w[u] = next[u];
+    }
+    for (int u = 0; u < UNITS; ++u) {
+        store(work.weight + col + u * LANES, w[u]);
+        sums->weight[u] = sums->weight[u] + passed[u];
+        if (WRITE) {
+            float *to = work.apparent + col + u * LANES;
+            store(to, select(greater(counts[u], VI{}), w[u] + write_draw[u] * work.cells->write_noise, load<V>(to)));
+        }
+    }
+    if (WRITE) work.writes->consume(__builtin_popcount(firing));
+}
+
+template <class Law, class Gate, bool NOISE, bool WRITE, bool LOG>
+__attribute__((noinline)) static void pulse_blocks(const Law &law, const Gate &gate, const RowWork &work, const int32_t *blocks,
+                                                   int64_t n_blocks, RowTotals *totals) {
+    RowSums sums;
+    for (int64_t b = 0; b < n_blocks; ++b)
+        pulse_block<Law, Gate, NOISE, WRITE, LOG>(law, gate, work, (int64_t)blocks[b] * BLOCK, &sums);
+    sums.add_to(totals);
+}
+
+template <class Law, class Gate>
+static void pulse_row(const Law &law, const Gate &gate, const RowWork &work, const int32_t *blocks, int64_t n_blocks, RowTotals *totals) {
+    const bool noise = law.draws(), write = work.apparent != nullptr, log = work.log != nullptr;
+    switch ((noise ? 4 : 0) | (write ? 2 : 0) | (log ? 1 : 0)) {
+        case 0: return pulse_blocks<Law, Gate, false, false, false>(law, gate, work, blocks, n_blocks, totals);
+        case 1: return pulse_blocks<Law, Gate, false, false, true>(law, gate, work, blocks, n_blocks, totals);
+        case 2: return pulse_blocks<Law, Gate, false, true, false>(law, gate, work, blocks, n_blocks, totals);
+        case 3: return pulse_blocks<Law, Gate, false, true, true>(law, gate, work, blocks, n_blocks, totals);
+        case 4: return pulse_blocks<Law, Gate, true, false, false>(law, gate, work, blocks, n_blocks, totals);
+        case 5: return pulse_blocks<Law, Gate, true, false, true>(law, gate, work, blocks, n_blocks, totals);
+        case 6: return pulse_blocks<Law, Gate, true, true, false>(law, gate, work, blocks, n_blocks, totals);
+        default: return pulse_blocks<Law, Gate, true, true, true>(law, gate, work, blocks, n_blocks, totals);
+    }
+}
+
+HWSIM_INLINE RowWork row_work(const Cells &cells, int planes, int64_t row, NormalStream *pulses, NormalStream *writes, const Probe &probe,
+                              std::vector<PulseRecord> *log) {
+    return {&cells, row, cells.weight + row * cells.stride, cells.apparent ? cells.apparent + row * cells.stride : nullptr,
+            cells.params + row * planes * cells.stride, pulses, writes, &probe, probe.holds_row(row) ? log : nullptr, 0};
+}
+
+// All samples of `trains` on the rows [begin, end). `totals` is [rows][samples].
+template <class Law>
+static void train_rows(const Cells &cells, const Trains &trains, int64_t begin, int64_t end, int64_t first_sample, bool negative_rate,
+                       const Probe &probe, RowTotals *totals, std::vector<PulseRecord> *log) {
+    const Law law(cells.scalars);
+    for (int64_t row = begin; row < end; ++row) {
+        const uint32_t *masks = trains.row_masks.data() + row * trains.segments;
+        int64_t segment = 0;
+        while (segment < trains.segments && !masks[segment]) ++segment;
+        if (segment == trains.segments) continue;
+        NormalStream pulses(cells.key_pulse, (uint32_t)row, cells.pulse_position[row]);
+        NormalStream writes(cells.key_write, (uint32_t)row, cells.write_position[row]);
+        RowWork work = row_work(cells, Law::PLANES, row, &pulses, &writes, probe, log);
+        for (; segment < trains.segments; ++segment) {
+            if (!masks[segment]) continue;
+            const int64_t sample = trains.segment_sample[segment];
+            const int64_t from = trains.firing_begin[segment], n_blocks = trains.firing_begin[segment + 1] - from;
+            const int32_t *blocks = trains.firing_blocks.data() + from;
+            const uint32_t *cols = trains.col_masks.data() + segment * cells.stride;
+            const uint32_t *negative = trains.col_negative.data() + sample * trains.blocks;
+            // Equal signs of x and d step down; `flip` turns the bits of negative columns into those of up pulses.
+            const bool row_negative = trains.row_negative[row * trains.samples + sample] != 0;
+            const uint32_t flip = row_negative != negative_rate ? 0xFFFFFFFFu : 0u;
+            work.sample = first_sample + sample;
+            RowTotals *to = totals + row * trains.samples + sample;
+            if (trains.mean_count) {
+                const MeanGate gate{cols, negative, (float)masks[segment], (float)trains.segment_bl[segment], flip};
+                pulse_row(law, gate, work, blocks, n_blocks, to);
+            } else {
+                const TrainGate gate{cols, negative, masks[segment], flip, trains.segment_slot[segment]};
+                pulse_row(law, gate, work, blocks, n_blocks, to);
+            }
+        }
+        cells.pulse_position[row] = pulses.position();
+        cells.write_position[row] = writes.position();
+    }
+}
+
+// One pulse of the given polarity (-1, 0, +1) on each device of the rows [begin, end); `polarity` is [rows][stride].
+template <class Law>
+static void polarity_rows(const Cells &cells, const int32_t *polarity, int64_t begin, int64_t end, const Probe &probe, RowTotals *totals,
+                          std::vector<PulseRecord> *log) {
+    const Law law(cells.scalars);
+    std::vector<int32_t> blocks((size_t)(cells.stride / BLOCK));
+    for (size_t b = 0; b < blocks.size(); ++b) blocks[b] = (int32_t)b;
+    for (int64_t row = begin; row < end; ++row) {
+        NormalStream pulses(cells.key_pulse, (uint32_t)row, cells.pulse_position[row]);
+        NormalStream writes(cells.key_write, (uint32_t)row, cells.write_position[row]);
+        const RowWork work = row_work(cells, Law::PLANES, row, &pulses, &writes, probe, log);
+        const PolarityGate gate{polarity + row * cells.stride};
+        pulse_row(law, gate, work, blocks.data(), (int64_t)blocks.size(), totals + row);
+        cells.pulse_position[row] = pulses.position();
+        cells.write_position[row] = writes.position();
+    }
+}
+
+static void update_rows(const Cells &cells, const Trains &trains, int64_t begin, int64_t end, int64_t first_sample, bool negative_rate,
+                        const Probe &probe, RowTotals *totals, std::vector<PulseRecord> *log) {
+    switch (cells.law) {
+        case LawId::constant: return train_rows<ConstantLaw>(cells, trains, begin, end, first_sample, negative_rate, probe, totals, log);
+        case LawId::affine: return train_rows<AffineLaw>(cells, trains, begin, end, first_sample, negative_rate, probe, totals, log);
+        case LawId::additive: return train_rows<AdditiveLaw>(cells, trains, begin, end, first_sample, negative_rate, probe, totals, log);
+        case LawId::exponential: return train_rows<ExponentialLaw>(cells, trains, begin, end, first_sample, negative_rate, probe, totals, log);
+    }
+}
+
+static void pulse_rows(const Cells &cells, const int32_t *polarity, int64_t begin, int64_t end, const Probe &probe, RowTotals *totals,
+                       std::vector<PulseRecord> *log) {
+    switch (cells.law) {
+        case LawId::constant: return polarity_rows<ConstantLaw>(cells, polarity, begin, end, probe, totals, log);
+        case LawId::affine: return polarity_rows<AffineLaw>(cells, polarity, begin, end, probe, totals, log);
+        case LawId::additive: return polarity_rows<AdditiveLaw>(cells, polarity, begin, end, probe, totals, log);
+        case LawId::exponential: return polarity_rows<ExponentialLaw>(cells, polarity, begin, end, probe, totals, log);
+    }
+}
+
+}  // namespace HWSIM_NAMESPACE
+}  // namespace hwsim

@@ -1,0 +1,242 @@
+// Drives an update: trains of a few samples at a time, then all rows, shared out to threads in whole rows.
+#pragma once
+
+#include <algorithm>
+
+#include "update_job.h"
+
+#define HWSIM_BODY "update_body.h"
+#include "every_isa.h"
+#undef HWSIM_BODY
+
+namespace hwsim {
+
+struct UpdateInput {
+    const float *x = nullptr, *d = nullptr; // [n][cols], [n][rows]
+    int64_t n = 0;
+    const int32_t *bl = nullptr;                              // [n]
+    const double *col_gain = nullptr, *row_gain = nullptr;    // [n]
+    bool negative_rate = false;
+    TrainSide x_side, d_side;
+    uint64_t first_ordinal = 0; // number of samples the array has seen before
+    Probe probe;
+    int threads = 1;
+};
+
+struct UpdateOutput {
+    int64_t *up = nullptr, *down = nullptr; // [n]
+    double *weight = nullptr;               // [n]
+    uint32_t *row_fires = nullptr, *col_fires = nullptr; // [n][rows], [n][cols]
+    std::vector<PulseRecord> log;
+};
+
+inline int64_t padded(int64_t n) { return (n + 31) / 32 * 32; }
+
+template <class Work>
+void share_rows(int64_t rows, int threads, const Work &work) {
+#ifdef _OPENMP
+    if (threads > 1) {
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+        for (int t = 0; t < threads; ++t) work(t, rows * t / threads, rows * (t + 1) / threads);
+        return;
+    }
+#endif
+    for (int t = 0; t < threads; ++t) work(t, rows * t / threads, rows * (t + 1) / threads);
+}
+
+class Updater {
+public:
+    void run(const Cells &cells, const UpdateInput &in, UpdateOutput *out) {
+        // The column masks of one share stay in the second-level cache while the rows pass over them.
+        const int64_t budget = std::max<int64_t>(1, (256 << 10) / (4 * cells.stride));
+        for (int64_t first = 0; first < in.n;) {
+            int64_t last = first, segments = 0;
+            while (last < in.n && (last == first || segments + segments_of(in, last) <= budget)) segments += segments_of(in, last++);
+            draw(cells, in, first, last, segments, out);
+            apply(cells, in, first, last - first, out);
+            first = last;
+        }
+    }
+
+private:
+    static int64_t segments_of(const UpdateInput &in, int64_t sample) {
+        return in.bl[sample] == 0 ? 0 : in.x_side.mean_count ? 1 : (in.bl[sample] + 31) / 32;
+    }
+
+    void draw(const Cells &cells, const UpdateInput &in, int64_t first, int64_t last, int64_t segments, UpdateOutput *out) {
+        Trains &t = trains_;
+        const int64_t row_pitch = padded(cells.rows);
+        t.mean_count = in.x_side.mean_count;
+        t.samples = last - first;
+        t.segments = segments;
+        t.blocks = cells.stride / 32;
+        t.segment_sample.resize((size_t)segments);
+        t.segment_slot.resize((size_t)segments);
+        t.segment_bl.resize((size_t)segments);
+        t.col_masks.resize((size_t)(segments * cells.stride));
+        t.col_negative.resize((size_t)(t.samples * t.blocks));
+        t.row_masks.resize((size_t)(cells.rows * segments));
+        t.row_negative.resize((size_t)(cells.rows * t.samples));
+        row_draws_.resize((size_t)(segments * row_pitch));
+        row_signs_.resize((size_t)(row_pitch / 32));
+        int64_t at = 0;
+        for (int64_t s = first; s < last; ++s) {
+            const int64_t n = segments_of(in, s);
+            for (int64_t k = 0; k < n; ++k) {
+                t.segment_sample[(size_t)(at + k)] = (int32_t)(s - first);
+                t.segment_slot[(size_t)(at + k)] = (int32_t)(32 * k);
+                t.segment_bl[(size_t)(at + k)] = in.bl[s];
+            }
+            uint32_t *col_fires = out->col_fires + s * cells.cols, *row_fires = out->row_fires + s * cells.rows;
+            if (n == 0) {
+                std::fill(col_fires, col_fires + cells.cols, 0u);
+                std::fill(row_fires, row_fires + cells.rows, 0u);
+                continue;
+            }
+            HWSIM_DISPATCH(draw_trains, in.x_side, in.x + s * cells.cols, cells.cols, cells.stride, in.first_ordinal + (uint64_t)s,
+                           in.bl[s], in.col_gain[s], t.col_masks.data() + at * cells.stride, t.col_negative.data() + (s - first) * t.blocks,
+                           col_fires);
+            HWSIM_DISPATCH(draw_trains, in.d_side, in.d + s * cells.rows, cells.rows, row_pitch, in.first_ordinal + (uint64_t)s, in.bl[s],
+                           in.row_gain[s], row_draws_.data() + at * row_pitch, row_signs_.data(), row_fires);
+            for (int64_t row = 0; row < cells.rows; ++row)
+                t.row_negative[(size_t)(row * t.samples + s - first)] = (uint8_t)(row_signs_[(size_t)(row / 32)] >> (row % 32) & 1);
+            at += n;
+        }
+        for (int64_t row = 0; row < cells.rows; ++row)
+            for (int64_t k = 0; k < segments; ++k) t.row_masks[(size_t)(row * segments + k)] = row_draws_[(size_t)(k * row_pitch + row)];
+        t.firing_begin.assign(1, 0);
+        t.firing_blocks.clear();
+        for (int64_t k = 0; k < segments; ++k) {
+            const uint32_t *masks = t.col_masks.data() + k * cells.stride;
+            for (int64_t b = 0; b < t.blocks; ++b) {
+                uint32_t any = 0;
+                for (int i = 0; i < 32; ++i) any |= masks[b * 32 + i];
+                if (any) t.firing_blocks.push_back((int32_t)b);
+            }
+            t.firing_begin.push_back((int64_t)t.firing_blocks.size());
+        }
+    }
+
+    void apply(const Cells &cells, const UpdateInput &in, int64_t first, int64_t samples, UpdateOutput *out) {
+        totals_.assign((size_t)(cells.rows * samples), RowTotals{});
+        logs_.resize((size_t)in.threads);
+        share_rows(cells.rows, in.threads, [&](int thread, int64_t begin, int64_t end) {
+            HWSIM_DISPATCH(update_rows, cells, trains_, begin, end, first, in.negative_rate, in.probe, totals_.data(),
+                           &logs_[(size_t)thread]);
+        });
+        gather_logs(out);
+        for (int64_t s = 0; s < samples; ++s) out->up[first + s] = out->down[first + s] = 0, out->weight[first + s] = 0;
+        for (int64_t row = 0; row < cells.rows; ++row)
+            for (int64_t s = 0; s < samples; ++s) {
+                const RowTotals &t = totals_[(size_t)(row * samples + s)];
+                out->up[first + s] += t.up;
+                out->down[first + s] += t.down;
+                out->weight[first + s] += t.weight;
+            }
+    }
+
+    void gather_logs(UpdateOutput *out) {
+        for (auto &log : logs_) {
+            out->log.insert(out->log.end(), log.begin(), log.end());
+            log.clear();
+        }
+    }
+
+    Trains trains_;
+    std::vector<uint32_t> row_draws_, row_signs_;
+    std::vector<RowTotals> totals_;
+    std::vector<std::vector<PulseRecord>> logs_;
+};
+
+// One pulse of given polarity on every device: polarity is [rows][stride].
+inline void run_polarity(const Cells &cells, const int32_t *polarity, const Probe &probe, int threads, UpdateOutput *out) {
+    std::vector<RowTotals> totals((size_t)cells.rows);
+    std::vector<std::vector<PulseRecord>> logs((size_t)threads);
+    share_rows(cells.rows, threads, [&](int thread, int64_t begin, int64_t end) {
+        HWSIM_DISPATCH(pulse_rows, cells, polarity, begin, end, probe, totals.data(), &logs[(size_t)thread]);
+    });
+    for (auto &log : logs) out->log.insert(out->log.end(), log.begin(), log.end());
+    *out->up = *out->down = 0;
+    *out->weight = 0;
+    for (const RowTotals &t : totals) {
+        *out->up += t.up;
+        *out->down += t.down;
+        *out->weight += t.weight;
+    }
+}
+
+// Write noise on the devices of all rows: apparent = persistent + noise. Takes one normal a device from the rows' streams.
+inline void run_write_noise(const Cells &cells) {
+    for (int64_t row = 0; row < cells.rows; ++row) {
+        const uint64_t position = cells.write_position[row], group = position / 32;
+        const int64_t skip = (int64_t)(position % 32), groups = (skip + cells.cols + 31) / 32;
+        std::vector<float> draws((size_t)(groups * 32));
+        HWSIM_DISPATCH(normal_groups, cells.key_write, group, (uint32_t)row, 0u, groups, draws.data());
+        for (int64_t col = 0; col < cells.cols; ++col)
+            cells.apparent[row * cells.stride + col] =
+                cells.weight[row * cells.stride + col] + cells.write_noise * draws[(size_t)(skip + col)];
+        cells.write_position[row] = position + (uint64_t)cells.cols;
+    }
+}
+
+// Bit length and gains of each sample (Gokmen and Vlasov 2016; the management rules of AIHWKit's UpdateParameters).
+struct PlanRules {
+    double rate = 0, granularity = 1, grad_scale = 1;
+    int32_t desired_bl = 31;
+    bool fixed_bl = true, update_management = true, update_bl_management = true;
+};
+
+// Largest magnitude of n floats as raw bits; at or above 0x7F800000 there is a NaN or an infinity among them.
+inline int32_t largest_bits(const float *x, int64_t n) {
+    int32_t largest = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        int32_t raw;
+        std::memcpy(&raw, x + i, sizeof raw);
+        raw &= 0x7FFFFFFF;
+        largest = raw > largest ? raw : largest;
+    }
+    return largest;
+}
+
+inline double magnitude(int32_t raw) {
+    float x;
+    std::memcpy(&x, &raw, sizeof x);
+    return (double)x;
+}
+
+// Returns 0, or 1 / 2 where x / d holds a NaN or infinity, or 3 where a train would be longer than `longest` slots.
+inline int plan(const PlanRules &r, const float *x, const float *d, int64_t n, int64_t cols, int64_t rows, int32_t longest, int32_t *bl,
+                double *col_gain, double *row_gain) {
+    for (int64_t s = 0; s < n; ++s) {
+        const int32_t x_raw = largest_bits(x + s * cols, cols), d_raw = largest_bits(d + s * rows, rows);
+        if (x_raw >= 0x7F800000) return 1;
+        if (d_raw >= 0x7F800000) return 2;
+        const double x_max = magnitude(x_raw), d_max = magnitude(d_raw) * r.grad_scale;
+        bl[s] = 0;
+        col_gain[s] = row_gain[s] = 0;
+        if (x_max == 0 || d_max == 0 || r.rate == 0) continue;
+        double length = r.desired_bl;
+        double gain = std::sqrt(r.rate / (r.granularity * length));
+        if (!r.fixed_bl && r.rate > r.granularity * length) {
+            length = std::max(std::ceil(r.rate / r.granularity), 1.0);
+            gain = 1;
+        }
+        const double k = r.rate * x_max * d_max / r.granularity;
+        if (r.update_bl_management) {
+            length = std::max(1.0, std::min(std::ceil(k), (double)r.desired_bl));
+            gain = std::sqrt(r.rate / (r.granularity * length));
+        }
+        if (length > longest) return 3;
+        double balance = 1;
+        if (r.update_management || r.update_bl_management) {
+            const double d_used = k > r.desired_bl ? d_max * (r.desired_bl / k) : d_max;
+            balance = std::sqrt(d_used / x_max);
+        }
+        bl[s] = (int32_t)length;
+        col_gain[s] = gain * balance;
+        row_gain[s] = gain / balance;
+    }
+    return 0;
+}
+
+}  // namespace hwsim

@@ -1,0 +1,66 @@
+// What an update reads, changes and returns; plain data, the same for every instruction set.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace hwsim {
+
+enum class LawId : int { constant = 0, affine = 1, additive = 2, exponential = 3 };
+
+struct PulseRecord {
+    int64_t sample;
+    int32_t slot, row, col;
+    int8_t polarity;
+    float dw, w;
+};
+
+// Half-open ranges of the rows and columns whose pulses are logged.
+struct Probe {
+    int64_t row_begin = 0, row_end = 0, col_begin = 0, col_end = 0;
+    bool holds_row(int64_t row) const { return row >= row_begin && row < row_end; }
+};
+
+// The devices of one array. Rows are padded to `stride` columns, a multiple of 32; padding never fires.
+struct Cells {
+    int64_t rows = 0, cols = 0, stride = 0;
+    LawId law = LawId::constant;
+    float *weight = nullptr;       // [rows][stride], persistent weight
+    float *apparent = nullptr;     // [rows][stride], weight with write noise; null without
+    const float *params = nullptr; // [rows][planes][stride]: a row's planes lie together, so they share no cache set
+    const float *scalars = nullptr;
+    float write_noise = 0;         // standard deviation of the write noise, in weight units
+    uint64_t key_pulse = 0, key_write = 0, key_log = 0;
+    uint64_t *pulse_position = nullptr; // [rows], normals of the row's stream that have been used
+    uint64_t *write_position = nullptr;
+};
+
+// How the lines of one side (x: index 0, d: index 1) draw their trains.
+struct TrainSide {
+    uint64_t key = 0, key_rounding = 0;
+    uint32_t index = 0;
+    double resolution = 0; // of the pulse probability; 0 = continuous
+    bool stochastic_rounding = false;
+    bool mean_count = false;
+};
+
+// Pulse trains of some samples, ready for the row loop. A segment is up to 32 slots of one sample.
+struct Trains {
+    bool mean_count = false;
+    int64_t samples = 0, segments = 0, blocks = 0; // blocks of 32 columns
+    std::vector<int32_t> segment_sample, segment_slot, segment_bl;
+    std::vector<uint32_t> col_masks;    // [segments][stride] slots in which the line fires; counts for mean_count
+    std::vector<uint32_t> col_negative; // [samples][blocks] one bit a line
+    std::vector<uint32_t> row_masks;    // [rows][segments]
+    std::vector<uint8_t> row_negative;  // [rows][samples]
+    std::vector<int32_t> firing_blocks; // of every segment in turn
+    std::vector<int64_t> firing_begin;  // [segments + 1]
+};
+
+// Counts of one row and sample.
+struct RowTotals {
+    int64_t up = 0, down = 0;
+    double weight = 0; // sum over the pulses of the persistent weight before the pulse
+};
+
+}  // namespace hwsim

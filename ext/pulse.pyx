@@ -1,0 +1,253 @@
+"""Pulsed updates of an array of devices: trains, coincidences, one device step per coincidence."""
+
+import numpy as np
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libcpp cimport bool as cbool
+from libcpp.vector cimport vector
+
+
+cdef extern from "update.h" namespace "hwsim" nogil:
+    cdef enum class LawId(int):
+        pass
+
+    cdef cppclass PulseRecord:
+        int64_t sample
+        int32_t slot, row, col
+        int8_t polarity
+        float dw, w
+
+    cdef cppclass Probe:
+        int64_t row_begin, row_end, col_begin, col_end
+
+    cdef cppclass TrainSide:
+        uint64_t key, key_rounding
+        uint32_t index
+        double resolution
+        cbool stochastic_rounding, mean_count
+
+    cdef cppclass Cells:
+        int64_t rows, cols, stride
+        LawId law
+        float *weight
+        float *apparent
+        const float *params
+        const float *scalars
+        float write_noise
+        uint64_t key_pulse, key_write, key_log
+        uint64_t *pulse_position
+        uint64_t *write_position
+
+    cdef cppclass UpdateInput:
+        const float *x
+        const float *d
+        int64_t n
+        const int32_t *bl
+        const double *col_gain
+        const double *row_gain
+        cbool negative_rate
+        TrainSide x_side, d_side
+        uint64_t first_ordinal
+        Probe probe
+        int threads
+
+    cdef cppclass UpdateOutput:
+        int64_t *up
+        int64_t *down
+        double *weight
+        uint32_t *row_fires
+        uint32_t *col_fires
+        vector[PulseRecord] log
+
+    cdef cppclass Updater:
+        void run(const Cells &, const UpdateInput &, UpdateOutput *) except +
+
+    cdef cppclass PlanRules:
+        double rate, granularity, grad_scale
+        int32_t desired_bl
+        cbool fixed_bl, update_management, update_bl_management
+
+    void run_polarity(const Cells &, const int32_t *, const Probe &, int, UpdateOutput *) except +
+    void run_write_noise(const Cells &) except +
+    int plan_samples "hwsim::plan"(const PlanRules &, const float *, const float *, int64_t, int64_t, int64_t, int32_t, int32_t *, double *, double *)
+
+
+LAWS = {"constant": 0, "affine": 1, "additive": 2, "exponential": 3}
+"""Kernel laws by name."""
+
+PLANES = {"constant": 4, "affine": 6, "additive": 8, "exponential": 5}
+"""Parameter planes per device of each kernel law."""
+
+
+def plan(const float[:, ::1] x, const float[:, ::1] d, double rate, double granularity, int32_t desired_bl, cbool fixed_bl,
+         cbool update_management, cbool update_bl_management, double grad_scale, int32_t longest):
+    """Return (status, bl, col_gain, row_gain) of the samples ``x`` (n, cols), ``d`` (n, rows).
+
+    Status 0 is success, 1 or 2 a number in ``x`` or ``d`` that is not finite, 3 a train of more than ``longest`` slots.
+    """
+    cdef int64_t n = x.shape[0]
+    cdef PlanRules rules
+    cdef int status = 0
+    bl = np.zeros(n, np.int32)
+    col_gain = np.zeros(n)
+    row_gain = np.zeros(n)
+    cdef int32_t[::1] bl_view = bl
+    cdef double[::1] col_view = col_gain, row_view = row_gain
+    rules.rate = rate
+    rules.granularity = granularity
+    rules.grad_scale = grad_scale
+    rules.desired_bl = desired_bl
+    rules.fixed_bl = fixed_bl
+    rules.update_management = update_management
+    rules.update_bl_management = update_bl_management
+    if n and x.shape[1] and d.shape[1]:
+        with nogil:
+            status = plan_samples(rules, &x[0, 0], &d[0, 0], n, x.shape[1], d.shape[1], longest, &bl_view[0], &col_view[0], &row_view[0])
+    return status, bl, col_gain, row_gain
+
+
+cdef tuple _log_arrays(vector[PulseRecord] &log):
+    cdef int64_t n = <int64_t>log.size(), i
+    sample = np.empty(n, np.int64)
+    slot = np.empty(n, np.int32)
+    row = np.empty(n, np.int32)
+    col = np.empty(n, np.int32)
+    polarity = np.empty(n, np.int8)
+    dw = np.empty(n, np.float32)
+    w = np.empty(n, np.float32)
+    cdef int64_t[::1] sample_view = sample
+    cdef int32_t[::1] slot_view = slot, row_view = row, col_view = col
+    cdef int8_t[::1] polarity_view = polarity
+    cdef float[::1] dw_view = dw, w_view = w
+    for i in range(n):
+        sample_view[i] = log[i].sample
+        slot_view[i] = log[i].slot
+        row_view[i] = log[i].row
+        col_view[i] = log[i].col
+        polarity_view[i] = log[i].polarity
+        dw_view[i] = log[i].dw
+        w_view[i] = log[i].w
+    order = np.lexsort((col, row, slot, sample))
+    return tuple(column[order] for column in (sample, slot, row, col, polarity, dw, w))
+
+
+cdef class PulsedCells:
+    """The devices of one array: weights, parameters and the positions of their random streams.
+
+    ``weight`` and ``apparent`` are (rows, stride) float32 with ``stride`` a multiple of 32 and ``cols`` of them in use;
+    ``apparent`` is None without write noise. ``params`` is (rows, planes, stride), ``scalars`` the shared parameters of the
+    law. ``positions`` is (2, rows) uint64: the normals that each row has used for pulses and for write noise.
+    """
+
+    cdef Cells cells
+    cdef Updater updater
+    cdef object keep
+    cdef readonly object weight, apparent, positions
+    cdef uint64_t key_train, key_rounding
+
+    def __init__(self, str law, int64_t cols, float[:, ::1] weight, float[:, ::1] apparent, const float[:, :, ::1] params,
+                 const float[::1] scalars, float write_noise, uint64_t[:, ::1] positions, dict keys):
+        if weight.shape[1] % 32 or cols > weight.shape[1] or params.shape[0] != weight.shape[0] or params.shape[2] != weight.shape[1]:
+            raise ValueError("weights and parameters must be padded to a multiple of 32 columns")
+        if params.shape[1] != PLANES[law] or positions.shape[0] != 2 or positions.shape[1] != weight.shape[0]:
+            raise ValueError("wrong number of parameter planes or stream positions")
+        if apparent is not None and (apparent.shape[0] != weight.shape[0] or apparent.shape[1] != weight.shape[1]):
+            raise ValueError("apparent weights must have the shape of the weights")
+        self.keep = (weight, apparent, params, scalars, positions)
+        self.weight = np.asarray(weight)
+        self.apparent = None if apparent is None else np.asarray(apparent)
+        self.positions = np.asarray(positions)
+        self.cells.rows = weight.shape[0]
+        self.cells.cols = cols
+        self.cells.stride = weight.shape[1]
+        self.cells.law = <LawId><int>LAWS[law]
+        self.cells.weight = &weight[0, 0]
+        if apparent is not None:
+            self.cells.apparent = &apparent[0, 0]
+        self.cells.params = &params[0, 0, 0]
+        self.cells.scalars = &scalars[0]
+        self.cells.write_noise = write_noise
+        self.cells.key_pulse = keys["pulse"]
+        self.cells.key_write = keys["write"]
+        self.cells.key_log = keys["log"]
+        self.cells.pulse_position = &positions[0, 0]
+        self.cells.write_position = &positions[1, 0]
+        self.key_train = keys["train"]
+        self.key_rounding = keys["rounding"]
+
+    cdef void _set_probe(self, Probe *to, tuple probe):
+        to.row_begin = to.row_end = to.col_begin = to.col_end = 0
+        if probe is not None:
+            to.row_begin, to.row_end, to.col_begin, to.col_end = probe
+
+    def update(self, const float[:, ::1] x, const float[:, ::1] d, const int32_t[::1] bl, const double[::1] col_gain,
+               const double[::1] row_gain, cbool negative_rate, cbool mean_count, double resolution, cbool stochastic_rounding,
+               uint64_t first_ordinal, tuple probe, int threads):
+        """Apply the samples ``x`` (n, cols), ``d`` (n, rows) in order.
+
+        Returns (up, down, weight, row_fires, col_fires, log): per sample the pulses of each direction and the sum of the weights
+        before the pulses, per sample and line the firings, and the columns of the pulse log of ``probe``, a tuple
+        (row_begin, row_end, col_begin, col_end), or None.
+        """
+        cdef int64_t n = x.shape[0]
+        cdef UpdateInput job
+        cdef UpdateOutput out
+        if x.shape[1] != self.cells.cols or d.shape[1] != self.cells.rows or d.shape[0] != n:
+            raise ValueError("x must be (n, cols) and d (n, rows)")
+        if bl.shape[0] != n or col_gain.shape[0] != n or row_gain.shape[0] != n:
+            raise ValueError("one bit length and one pair of gains per sample")
+        up = np.zeros(n, np.int64)
+        down = np.zeros(n, np.int64)
+        weight = np.zeros(n)
+        row_fires = np.empty((n, self.cells.rows), np.uint32)
+        col_fires = np.empty((n, self.cells.cols), np.uint32)
+        cdef int64_t[::1] up_view = up, down_view = down
+        cdef double[::1] weight_view = weight
+        cdef uint32_t[:, ::1] row_view = row_fires, col_view = col_fires
+        if n:
+            job.x = &x[0, 0]
+            job.d = &d[0, 0]
+            job.n = n
+            job.bl = &bl[0]
+            job.col_gain = &col_gain[0]
+            job.row_gain = &row_gain[0]
+            job.negative_rate = negative_rate
+            job.x_side.key = job.d_side.key = self.key_train
+            job.x_side.key_rounding = self.key_rounding
+            job.d_side.key_rounding = self.key_rounding ^ 1
+            job.x_side.index = 0
+            job.d_side.index = 1
+            job.x_side.resolution = job.d_side.resolution = resolution
+            job.x_side.stochastic_rounding = job.d_side.stochastic_rounding = stochastic_rounding
+            job.x_side.mean_count = job.d_side.mean_count = mean_count
+            job.first_ordinal = first_ordinal
+            self._set_probe(&job.probe, probe)
+            job.threads = threads
+            out.up = &up_view[0]
+            out.down = &down_view[0]
+            out.weight = &weight_view[0]
+            out.row_fires = &row_view[0, 0]
+            out.col_fires = &col_view[0, 0]
+            with nogil:
+                self.updater.run(self.cells, job, &out)
+        return up, down, weight, row_fires, col_fires, None if probe is None else _log_arrays(out.log)
+
+    def pulse(self, const int32_t[:, ::1] polarity, tuple probe, int threads):
+        """Give each device one pulse of its ``polarity`` (rows, stride; -1, 0 or +1). Returns (up, down, weight, log)."""
+        cdef UpdateOutput out
+        cdef Probe region
+        cdef int64_t up = 0, down = 0
+        cdef double weight = 0
+        if polarity.shape[0] != self.cells.rows or polarity.shape[1] != self.cells.stride:
+            raise ValueError("polarity must have the padded shape of the weights")
+        out.up = &up
+        out.down = &down
+        out.weight = &weight
+        self._set_probe(&region, probe)
+        with nogil:
+            run_polarity(self.cells, &polarity[0, 0], region, threads, &out)
+        return up, down, weight, None if probe is None else _log_arrays(out.log)
+
+    def apply_write_noise(self):
+        """Redraw the apparent weight of every device."""
+        with nogil:
+            run_write_noise(self.cells)

@@ -1,0 +1,33 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def dac(
+    x: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    ordinals: NDArray[np.uint64],
+    round_number: int,
+    bound: float,
+    step: float,
+    noise: float,
+    asymmetry: float,
+    stochastic_rounding: bool,
+    keys: tuple[int, int, int],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+def adc(
+    y: NDArray[np.float32],
+    weight_std: NDArray[np.float32] | None,
+    factor: NDArray[np.float32],
+    ordinals: NDArray[np.uint64],
+    round_number: int,
+    bound: float,
+    step: float,
+    noise: float,
+    asymmetry: float,
+    stochastic_rounding: bool,
+    test_negative: bool,
+    keys: tuple[int, int, int],
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]: ...
+def measure(
+    x: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]: ...
+def line_sums(weight: NDArray[np.float32], cols: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...

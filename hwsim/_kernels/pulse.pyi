@@ -1,0 +1,71 @@
+import numpy as np
+from numpy.typing import NDArray
+
+LogColumns = tuple[
+    NDArray[np.int64],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int8],
+    NDArray[np.float32],
+    NDArray[np.float32],
+]
+
+LAWS: dict[str, int]
+PLANES: dict[str, int]
+
+def plan(
+    x: NDArray[np.float32],
+    d: NDArray[np.float32],
+    rate: float,
+    granularity: float,
+    desired_bl: int,
+    fixed_bl: bool,
+    update_management: bool,
+    update_bl_management: bool,
+    grad_scale: float,
+    longest: int,
+) -> tuple[int, NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]: ...
+
+class PulsedCells:
+    weight: NDArray[np.float32]
+    apparent: NDArray[np.float32] | None
+    positions: NDArray[np.uint64]
+    def __init__(
+        self,
+        law: str,
+        cols: int,
+        weight: NDArray[np.float32],
+        apparent: NDArray[np.float32] | None,
+        params: NDArray[np.float32],
+        scalars: NDArray[np.float32],
+        write_noise: float,
+        positions: NDArray[np.uint64],
+        keys: dict[str, int],
+    ) -> None: ...
+    def update(
+        self,
+        x: NDArray[np.float32],
+        d: NDArray[np.float32],
+        bl: NDArray[np.int32],
+        col_gain: NDArray[np.float64],
+        row_gain: NDArray[np.float64],
+        negative_rate: bool,
+        mean_count: bool,
+        resolution: float,
+        stochastic_rounding: bool,
+        first_ordinal: int,
+        probe: tuple[int, int, int, int] | None,
+        threads: int,
+    ) -> tuple[
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.float64],
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        LogColumns | None,
+    ]: ...
+    def pulse(
+        self, polarity: NDArray[np.int32], probe: tuple[int, int, int, int] | None, threads: int
+    ) -> tuple[int, int, float, LogColumns | None]: ...
+    def apply_write_noise(self) -> None: ...

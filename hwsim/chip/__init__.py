@@ -1,0 +1,1 @@
+"""Tiles, matrices mapped on them, operations and the controller's program."""

@@ -1,0 +1,220 @@
+"""A weight matrix on tiles: numbers and time of its reads, pulsed updates and transfers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from hwsim.chip.mapping import Block
+from hwsim.chip.tile import ReadWork, Tile
+from hwsim.devices import IOParameters, TrainPlan, UpdateParameters, UpdateResult, plan_trains
+from hwsim.engine.ledger import Origin
+from hwsim.engine.station import Stream
+
+if TYPE_CHECKING:
+    from hwsim.chip.chip import Chip
+
+PROBABILITY_BITS = 8
+"""Bits of a pulse probability on the way to a pulse generator: the 8 b comparator of the generator (hardware.md 2.3)."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A block of the matrix and the tile that holds it."""
+
+    block: Block
+    tile: Tile
+
+
+Axis = Literal["column", "row"]
+
+
+class AnalogMatrix:
+    """A (rows, cols) weight matrix split over a grid of tiles; row i is output i, column j input j."""
+
+    def __init__(
+        self,
+        chip: Chip,
+        name: str,
+        shape: tuple[int, int],
+        grid: list[list[Piece]],
+        io: tuple[IOParameters, IOParameters, IOParameters],
+    ) -> None:
+        self.name = name
+        self.shape = shape
+        self.grid = grid
+        self.forward_io, self.backward_io, self.transfer_io = io
+        self._chip = chip
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """Every block with its tile."""
+        return [piece for row in self.grid for piece in row]
+
+    @property
+    def n_arrays(self) -> int:
+        """Arrays that each tile uses."""
+        return len(self.grid[0][0].tile.arrays)
+
+    def weights(self, array: int | None = None) -> np.ndarray:
+        """Return the (rows, cols) weights of one array, or what a read sees if ``array`` is None."""
+        result = np.empty(self.shape, dtype=np.float32)
+        for piece in self.pieces:
+            tile = piece.tile
+            if array is None:
+                value = sum(np.float32(gain) * part.weights for part, gain in zip(tile.arrays, tile.gains, strict=True) if gain)
+            else:
+                value = tile.arrays[array].weights
+            result[piece.block.rows, piece.block.cols] = value
+        return result
+
+    def set_weights(self, array: int, weights: np.ndarray) -> None:
+        """Write weights into one array; each device keeps within its own bounds."""
+        for piece in self.pieces:
+            piece.tile.arrays[array].set_weights(weights[piece.block.rows, piece.block.cols])
+
+    # Reads of the whole matrix
+
+    def read(self, x: np.ndarray, *, transposed: bool = False, purpose: str = "forward") -> tuple[np.ndarray, list[ReadWork]]:
+        """Multiply (n, inputs) by the matrix as the tiles do it; returns (n, outputs) and each tile's work.
+
+        Every tile sees the input scale of the whole vector; partial sums of column blocks are added in float32.
+        """
+        io = self.backward_io if transposed else self.forward_io
+        scale = io.input_scale(x)
+        y = np.zeros((len(x), self.shape[1] if transposed else self.shape[0]), dtype=np.float32)
+        works = []
+        for piece in self.pieces:
+            inputs, outputs = (piece.block.rows, piece.block.cols) if transposed else (piece.block.cols, piece.block.rows)
+            part, work = piece.tile.read(x[:, inputs], io, transposed=transposed, input_scale=scale, purpose=purpose)
+            y[:, outputs] += part
+            works.append(work)
+        return y, works
+
+    def time_read(
+        self, origin: Origin, n: int, works: list[ReadWork], *, transposed: bool = False
+    ) -> Generator[Any, Any, None]:
+        """Let the hardware do a read of ``n`` vectors: buffer, input scale, bus, tiles, partial sums, output scale, buffer."""
+        chip = self._chip
+        io = self.backward_io if transposed else self.forward_io
+        n_in, n_out = self.shape if transposed else self.shape[::-1]
+        word = chip.spec.word_bits
+        managed = io.noise_management not in ("none", "constant") and not io.is_perfect
+        stream = yield from chip.buffer.access(origin, "read", chip.stream(n), _bytes(n_in, word))
+        if managed:
+            stream = yield from chip.digital.compute(origin, stream, {"compare": n_in, "div": 1, "mul": n_in})
+        by_piece = dict(zip((id(piece) for piece in self.pieces), works, strict=True))
+        lanes = list(self.grid) if transposed else list(zip(*self.grid, strict=True))
+        stream = yield from chip.together(
+            [self._lane(origin, stream, lane, by_piece, io, transposed) for lane in lanes]
+        )
+        finish = {"add": (len(lanes) - 1) * n_out, "mul": n_out if managed else 0}
+        if any(finish.values()):
+            stream = yield from chip.digital.compute(origin, stream, finish)
+        stream = yield from chip.buffer.access(origin, "write", stream, _bytes(n_out, word))
+        yield from chip.wait_until(stream.last)
+
+    def _lane(
+        self, origin: Origin, stream: Stream, lane: Any, works: dict[int, ReadWork], io: IOParameters, transposed: bool
+    ) -> Generator[Any, Any, Stream]:
+        """Send one slice of the input to every tile that needs it, read them, and send the results back."""
+        chip = self._chip
+        bits = io.inp_bits or chip.spec.word_bits
+        stream = yield from chip.bus.transfer(origin, stream, _bytes(works[id(lane[0])].lines_in, bits))
+        return (yield from chip.together([self._read_tile(origin, stream, piece, works[id(piece)]) for piece in lane]))
+
+    def _read_tile(self, origin: Origin, stream: Stream, piece: Piece, work: ReadWork) -> Generator[Any, Any, Stream]:
+        chip = self._chip
+        stream = yield from piece.tile.pass_through(origin, stream, work)
+        return (yield from chip.bus.transfer(origin, stream, _bytes(work.lines_out, chip.spec.word_bits)))
+
+    # Reads of one column or row
+
+    def along(self, axis: Axis, line: int) -> list[tuple[Piece, int]]:
+        """Return the tiles that hold a column or row, and its index within them."""
+        found = []
+        for piece in self.pieces:
+            start, stop = (
+                (piece.block.col_start, piece.block.col_stop) if axis == "column" else (piece.block.row_start, piece.block.row_stop)
+            )
+            if start <= line < stop:
+                found.append((piece, line - start))
+        return found
+
+    def read_line(self, array: int, line: int, axis: Axis) -> tuple[np.ndarray, list[tuple[Piece, ReadWork]]]:
+        """Read one column (or row) of one array by a one-hot input through the transfer converters."""
+        values = np.empty(self.shape[0] if axis == "column" else self.shape[1], dtype=np.float32)
+        works = []
+        for piece, index in self.along(axis, line):
+            part, work = piece.tile.read_line(array, index, self.transfer_io, axis=axis)
+            values[piece.block.rows if axis == "column" else piece.block.cols] = part
+            works.append((piece, work))
+        return values, works
+
+    def time_read_line(
+        self, origin: Origin, array: int, works: list[tuple[Piece, ReadWork]]
+    ) -> Generator[Any, Any, None]:
+        """Let the hardware read one line of one array; the results go to the digital unit's buffer."""
+        chip = self._chip
+
+        def one(piece: Piece, work: ReadWork) -> Generator[Any, Any, Stream]:
+            stream = yield from piece.tile.pass_through(origin, chip.stream(1), work, array)
+            return (yield from chip.bus.transfer(origin, stream, _bytes(work.lines_out, chip.spec.word_bits)))
+
+        stream = yield from chip.together([one(piece, work) for piece, work in works])
+        outputs = sum(work.lines_out for _, work in works)
+        stream = yield from chip.buffer.access(origin, "write", stream, _bytes(outputs, chip.spec.word_bits))
+        yield from chip.wait_until(stream.last)
+
+    # Pulsed updates
+
+    def plan(self, array: int, x: np.ndarray, d: np.ndarray, lr: float, params: UpdateParameters) -> TrainPlan:
+        """Choose the pulse trains of a stream of rank-1 updates from the whole vectors."""
+        return plan_trains(x, d, lr, self.grid[0][0].tile.arrays[array].granularity, params)
+
+    def apply(self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, pieces: list[Piece]) -> list[UpdateResult]:
+        """Apply pulse trains to the given tiles."""
+        probes = self._chip.probes
+        return [
+            piece.tile.apply(array, x[:, piece.block.cols], d[:, piece.block.rows], plan, probes.get(piece.tile.index))
+            for piece in pieces
+        ]
+
+    def time_update(
+        self, origin: Origin, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, pieces: list[Piece], lines: int
+    ) -> Generator[Any, Any, list[UpdateResult]]:
+        """Let the hardware do a stream of pulsed updates that drives ``lines`` lines; the arrays change when it ends."""
+        chip = self._chip
+        n = len(x)
+        bits = chip.spec.word_bits
+        stream = yield from chip.buffer.access(origin, "read", chip.stream(n), _bytes(lines, bits))
+        # The largest |x| and |d| (a comparison a line), the bit length and both gains, and a product a line.
+        prepare = {"compare": lines, "mul": lines + 4, "div": 2}
+        stream = yield from chip.digital.compute(origin, stream, prepare)
+        stream = yield from chip.bus.transfer(origin, stream, _bytes(lines, PROBABILITY_BITS))
+        yield from chip.together([self._pulse_tile(stream, piece.tile, plan) for piece in pieces])
+        starts = [chip.env.now - piece.tile.train_time(int(plan.bl.sum())) for piece in pieces]
+        sums = [piece.tile.arrays[array].line_sums() for piece in pieces]
+        results = self.apply(array, x, d, plan, pieces)
+        for piece, result, start, before in zip(pieces, results, starts, sums, strict=True):
+            piece.tile.book_update(origin, start, array, result, before)
+            piece.tile.station.release()
+        chip.log_pulses(origin, array, [piece.tile for piece in pieces], results, starts)
+        return results
+
+    def _pulse_tile(self, stream: Stream, tile: Tile, plan: TrainPlan) -> Generator[Any, Any, Stream]:
+        """Hold a tile for the trains of all samples; the caller releases it when the array has changed."""
+        chip = self._chip
+        yield from tile.station.acquire()
+        # The trains end no earlier than the last sample's own train after its arrival.
+        total = tile.train_time(int(plan.bl.sum()))
+        last_train = tile.train_time(int(plan.bl[-1]))
+        yield from chip.wait_until(max(chip.env.now + total, stream.last + last_train))
+        return Stream(stream.n, chip.env.now, chip.env.now)
+
+
+def _bytes(n_words: int, bits: int) -> int:
+    return -(-n_words * bits // 8)

@@ -1,0 +1,290 @@
+"""The operations of a program: what the controller can be asked to do, each with its numbers and its time.
+
+``run`` does the numbers alone; ``time`` does the same numbers while it occupies the hardware. An operation reads an array as
+it stands when the operation starts, and changes it when it ends.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from hwsim.chip.analog_matrix import AnalogMatrix, Axis
+from hwsim.chip.digital_matrix import DigitalMatrix
+from hwsim.devices import UpdateParameters, UpdateResult
+from hwsim.engine.ledger import Origin
+
+if TYPE_CHECKING:
+    from hwsim.chip.chip import Chip
+
+Matrix = AnalogMatrix | DigitalMatrix
+Steps = Generator[Any, Any, Any]
+
+
+class Operation(ABC):
+    """One operation; ``kind`` and ``phase`` name it in the ledger, ``layer`` is the layer it belongs to."""
+
+    kind: ClassVar[str]
+    phase: str
+    layer: str
+
+    @abstractmethod
+    def run(self, chip: Chip) -> Any:
+        """Do the numbers and return the result."""
+
+    @abstractmethod
+    def time(self, chip: Chip, origin: Origin) -> Steps:
+        """Do the numbers and occupy the hardware; returns the result."""
+
+
+@dataclass
+class Forward(Operation):
+    """``y = W x`` for a stream of (n, cols) vectors; the result is (n, rows)."""
+
+    matrix: Matrix
+    x: np.ndarray
+
+    kind: ClassVar[str] = "forward"
+    phase = "forward"
+    transposed: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        self.layer = self.matrix.name
+
+    def _read(self, chip: Chip) -> tuple[np.ndarray, Any]:
+        y, works = self.matrix.read(self.x, transposed=self.transposed, purpose=self.kind)
+        chip.count(self.kind, len(self.x))
+        if works is not None:
+            chip.count("adc_conversions", sum(work.passes * work.lines_out for work in works))
+            chip.count("bound_management_retries", sum(work.passes for work in works) - len(self.x) * len(works))
+        return y, works
+
+    def run(self, chip: Chip) -> np.ndarray:
+        """Return the products."""
+        return self._read(chip)[0]
+
+    def time(self, chip: Chip, origin: Origin) -> Steps:
+        """Return the products when the last one is in the buffer."""
+        y, works = self._read(chip)
+        yield from self.matrix.time_read(origin, len(self.x), works, transposed=self.transposed)
+        return y
+
+
+@dataclass
+class Backward(Forward):
+    """``W^T d`` for a stream of (n, rows) vectors; the result is (n, cols)."""
+
+    kind: ClassVar[str] = "backward"
+    phase = "backward"
+    transposed: ClassVar[bool] = True
+
+
+@dataclass
+class Update(Operation):
+    """A stream of pulsed rank-1 updates ``w -= lr d x^T`` of one array, in order: x is (n, cols), d is (n, rows)."""
+
+    matrix: AnalogMatrix
+    array: int
+    x: np.ndarray
+    d: np.ndarray
+    lr: float
+    parameters: UpdateParameters
+
+    kind: ClassVar[str] = "update"
+    phase = "update"
+
+    def __post_init__(self) -> None:
+        self.layer = self.matrix.name
+        self._pieces = self.matrix.pieces
+        self._lines = sum(self.matrix.shape)
+
+    def _finish(self, chip: Chip, results: list[UpdateResult]) -> None:
+        chip.count(self.kind, len(self.x))
+        up = sum(int(result.pulses_up.sum()) for result in results)
+        down = sum(int(result.pulses_down.sum()) for result in results)
+        chip.count("pulses_up", up)
+        chip.count("pulses_down", down)
+        chip.count("coincidences", up + down)
+
+    def run(self, chip: Chip) -> None:
+        """Pulse the array."""
+        plan = self.matrix.plan(self.array, self.x, self.d, self.lr, self.parameters)
+        self._finish(chip, self.matrix.apply(self.array, self.x, self.d, plan, self._pieces))
+
+    def time(self, chip: Chip, origin: Origin) -> Steps:
+        """Pulse the array when the trains have ended."""
+        plan = self.matrix.plan(self.array, self.x, self.d, self.lr, self.parameters)
+        results = yield from self.matrix.time_update(
+            origin, self.array, self.x, self.d, plan, self._pieces, self._lines
+        )
+        self._finish(chip, results)
+
+
+@dataclass
+class TransferWrite(Operation):
+    """Pulses on one column (or row) of an array: a rank-1 update with a one-hot vector and ``values`` on the other side."""
+
+    matrix: AnalogMatrix
+    array: int
+    line: int
+    axis: Axis
+    values: np.ndarray
+    lr: float
+    parameters: UpdateParameters
+
+    kind: ClassVar[str] = "transfer_write"
+    phase = "transfer"
+
+    def __post_init__(self) -> None:
+        self.layer = self.matrix.name
+
+    def _vectors(self) -> tuple[np.ndarray, np.ndarray, list[Any]]:
+        rows, cols = self.matrix.shape
+        one_hot = np.zeros((1, cols if self.axis == "column" else rows), dtype=np.float32)
+        one_hot[0, self.line] = 1.0
+        values = np.asarray(self.values, dtype=np.float32)[None, :]
+        x, d = (one_hot, values) if self.axis == "column" else (values, one_hot)
+        return x, d, [piece for piece, _ in self.matrix.along(self.axis, self.line)]
+
+    def _finish(self, chip: Chip, results: list[UpdateResult]) -> None:
+        chip.count(self.kind, 1)
+        chip.count("transfer_pulses", sum(int(result.pulses_up.sum() + result.pulses_down.sum()) for result in results))
+
+    def run(self, chip: Chip) -> None:
+        """Pulse the line; a vector of zeros takes no pulse and no time."""
+        if np.any(self.values):
+            x, d, pieces = self._vectors()
+            plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
+            self._finish(chip, self.matrix.apply(self.array, x, d, plan, pieces))
+
+    def time(self, chip: Chip, origin: Origin) -> Steps:
+        """Pulse the line when the train has ended."""
+        if np.any(self.values):
+            x, d, pieces = self._vectors()
+            plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
+            results = yield from self.matrix.time_update(origin, self.array, x, d, plan, pieces, len(self.values))
+            self._finish(chip, results)
+
+
+@dataclass
+class TransferRead(Operation):
+    """A one-hot read of one column (or row) of an array through the transfer converters."""
+
+    matrix: AnalogMatrix
+    array: int
+    line: int
+    axis: Axis
+
+    kind: ClassVar[str] = "transfer_read"
+    phase = "transfer"
+
+    def __post_init__(self) -> None:
+        self.layer = self.matrix.name
+
+    def _read(self, chip: Chip) -> tuple[np.ndarray, Any]:
+        values, works = self.matrix.read_line(self.array, self.line, self.axis)
+        chip.count(self.kind, 1)
+        chip.count("adc_conversions", sum(work.passes * work.lines_out for _, work in works))
+        return values, works
+
+    def run(self, chip: Chip) -> np.ndarray:
+        """Return the line as it was read."""
+        return self._read(chip)[0]
+
+    def time(self, chip: Chip, origin: Origin) -> Steps:
+        """Return the line when it is in the buffer."""
+        values, works = self._read(chip)
+        yield from self.matrix.time_read_line(origin, self.array, works)
+        return values
+
+
+@dataclass
+class DigitalUpdate(Operation):
+    """``W -= lr d^T x`` of a digital matrix."""
+
+    matrix: DigitalMatrix
+    x: np.ndarray
+    d: np.ndarray
+    lr: float
+
+    kind: ClassVar[str] = "update"
+    phase = "update"
+
+    def __post_init__(self) -> None:
+        self.layer = self.matrix.name
+
+    def run(self, chip: Chip) -> None:
+        """Change the weights."""
+        chip.count(self.kind, len(self.x))
+        self.matrix.apply_gradient(self.x, self.d, self.lr)
+
+    def time(self, chip: Chip, origin: Origin) -> Steps:
+        """Change the weights when they are written."""
+        yield from self.matrix.time_update(origin, len(self.x))
+        self.run(chip)
+
+
+@dataclass
+class Digital(Operation):
+    """Work of the digital unit on a stream of ``n`` vectors.
+
+    ``operations`` counts its operations for one vector; ``words_in`` and ``words_out`` are read from and written to the
+    buffer for each.
+    """
+
+    name: str
+    layer: str
+    n: int
+    operations: Mapping[str, int]
+    compute: Callable[[], Any]
+    words_in: int = 0
+    words_out: int = 0
+
+    kind: ClassVar[str] = "digital"
+    phase: str = "digital"
+
+    def run(self, chip: Chip) -> Any:
+        """Return what ``compute`` does."""
+        chip.count("digital_operations", self.n * sum(self.operations.values()))
+        return self.compute()
+
+    def time(self, chip: Chip, origin: Origin) -> Steps:
+        """Return what ``compute`` does, when the last result is written."""
+        stream = chip.stream(self.n)
+        bits = chip.spec.word_bits
+        if self.words_in:
+            stream = yield from chip.buffer.access(origin, "read", stream, -(-self.words_in * bits // 8))
+        if any(self.operations.values()):
+            stream = yield from chip.digital.compute(origin, stream, self.operations)
+        if self.words_out:
+            stream = yield from chip.buffer.access(origin, "write", stream, -(-self.words_out * bits // 8))
+        yield from chip.wait_until(stream.last)
+        return self.run(chip)
+
+
+@dataclass
+class Move(Operation):
+    """A stream of ``n`` vectors of ``words`` words that arrives over the bus and is written to the buffer."""
+
+    n: int
+    words: int
+
+    kind: ClassVar[str] = "move"
+    phase = "load"
+    layer = ""
+
+    def run(self, chip: Chip) -> None:
+        """Count the bytes."""
+        chip.count("bytes_loaded", -(-self.n * self.words * chip.spec.word_bits // 8))
+
+    def time(self, chip: Chip, origin: Origin) -> Steps:
+        """Occupy bus and buffer."""
+        n_bytes = -(-self.words * chip.spec.word_bits // 8)
+        stream = yield from chip.bus.transfer(origin, chip.stream(self.n), n_bytes)
+        stream = yield from chip.buffer.access(origin, "write", stream, n_bytes)
+        yield from chip.wait_until(stream.last)
+        self.run(chip)

@@ -1,0 +1,237 @@
+"""A tile: arrays of devices with their converters and pulse generators. It reads and updates, and books both."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import simpy
+
+from hwsim.components.base import Component
+from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, SampleHold
+from hwsim.components.crossbar import Conductance, read_energy, update_energy
+from hwsim.components.pulse_generator import PulseGenerator
+from hwsim.cost import CostTables
+from hwsim.devices import DeviceArray, IOParameters, ReadResult, TrainPlan, UpdateResult
+from hwsim.engine.ledger import Ledger, Origin
+from hwsim.engine.station import Station, Stream
+from hwsim.spec.chip import TileSpec
+from hwsim.spec.device import DeviceSpec
+from hwsim.units import to_picoseconds
+
+
+@dataclass(frozen=True)
+class ReadWork:
+    """What a read asked of a tile: everything its time and energy depend on.
+
+    ``drive`` is (lines,): the sum over all passes of the squared input of each driven line, full scale = 1.
+    """
+
+    passes: int
+    drive: np.ndarray
+    lines_in: int
+    lines_out: int
+    transposed: bool
+
+
+class Tile:
+    """One tile that holds a block of a matrix.
+
+    Args:
+        env: SimPy environment.
+        index: number of the tile on the chip.
+        spec: its description.
+        tables: cost tables of the chip.
+        ledger: where its actions are booked.
+        device: the device of its arrays.
+        arrays: the arrays in use, all of the block's shape.
+        gains: how each array counts in a forward or backward read.
+    """
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        index: int,
+        spec: TileSpec,
+        tables: CostTables,
+        ledger: Ledger,
+        device: DeviceSpec,
+        arrays: Sequence[DeviceArray],
+        gains: Sequence[float],
+    ) -> None:
+        self.env = env
+        self.index = index
+        self.spec = spec
+        self.arrays = list(arrays)
+        self.gains = tuple(gains)
+        self.shape = self.arrays[0].shape
+        self.station = Station(env)
+        self._device = device
+        self._conductance = Conductance.of(device.cell, device.parameters.w_min, device.parameters.w_max)
+        lines = max(spec.rows, spec.cols)
+        name = f"tile{index}"
+
+        def part(kind: type[Component], component: str, instances: int) -> Any:
+            return kind(f"{name}.{component}", tables[f"tile.{component}"], ledger, instances=instances, tile=index)
+
+        self.crossbar: Component = part(Component, "crossbar", len(self.arrays) * spec.rows * spec.cols)
+        self.row_dac: Dac = part(Dac, "row_dac", spec.rows)
+        self.col_dac: Dac = part(Dac, "col_dac", spec.cols)
+        self.row_pulser: PulseGenerator = part(PulseGenerator, "row_pulser", spec.rows)
+        self.col_pulser: PulseGenerator = part(PulseGenerator, "col_pulser", spec.cols)
+        self.integrator: Integrator = part(Integrator, "integrator", lines)
+        self.sample_hold: SampleHold = part(SampleHold, "sample_hold", lines)
+        self.sample_hold.double_buffered = spec.sample_hold.double_buffered
+        self.adc: Adc = part(Adc, "adc", -(-lines // spec.adc.lines_per_adc))
+        self.accumulator: Accumulator = part(Accumulator, "accumulator", self.adc.instances)
+        self.control: Component = part(Component, "control", 1)
+        crossbar_clock = tables["tile.crossbar"].clock
+        self.integration = crossbar_clock.whole_cycles(spec.crossbar.integration_time, rounding=spec.crossbar.rounding)
+        self.phases = spec.row_pulser.polarity_phases
+        cell = device.cell
+        pulse_period = to_picoseconds(cell.pulse_width, rounding="up") + to_picoseconds(cell.pulse_gap, rounding="up")
+        self.slot = max(self.row_pulser.slot(pulse_period), self.col_pulser.slot(pulse_period))
+        per_cell = tables["tile.crossbar"].property("line_capacitance_per_cell")
+        self._line_capacitance = (per_cell * spec.cols, per_cell * spec.rows)
+
+    @property
+    def components(self) -> list[Component]:
+        """Every component of the tile."""
+        return [
+            self.crossbar, self.row_dac, self.col_dac, self.row_pulser, self.col_pulser, self.integrator,
+            self.sample_hold, self.adc, self.accumulator, self.control,
+        ]  # fmt: skip
+
+    # Reads
+
+    def read(
+        self, x: np.ndarray, io: IOParameters, *, transposed: bool, input_scale: np.ndarray | None, purpose: str
+    ) -> tuple[np.ndarray, ReadWork]:
+        """Read the weighted sum of the arrays with (n, lines) inputs; returns (n, outputs) and the work it was."""
+        used = [(array, gain) for array, gain in zip(self.arrays, self.gains, strict=True) if gain]
+        weights = None
+        if len(used) > 1 or used[0][1] != 1.0:
+            weights = sum(np.float32(gain) * array.weights for array, gain in used)
+        result = used[0][0].read(
+            x, io, transposed=transposed, input_scale=input_scale, purpose=purpose, weights=weights
+        )
+        return result.y, self._read_work(result, io, transposed)
+
+    def read_line(self, array: int, index: int, io: IOParameters, *, axis: str) -> tuple[np.ndarray, ReadWork]:
+        """Read one column or row of one array with a one-hot input; returns (outputs,) and the work it was."""
+        result = self.arrays[array].read_line(index, axis=axis, io=io)
+        transposed = axis == "row"
+        lines = self.shape[0] if transposed else self.shape[1]
+        drive = np.zeros(lines)
+        drive[index] = float(np.sum(np.square(result.x_quantised))) / io.inp_bound**2
+        work = ReadWork(int(result.passes.sum()), drive, 1, self.shape[1] if transposed else self.shape[0], transposed)
+        return np.ravel(result.y), work
+
+    def _read_work(self, result: ReadResult, io: IOParameters, transposed: bool) -> ReadWork:
+        inputs = np.asarray(result.x_quantised, dtype=np.float64) / io.inp_bound
+        drive = np.einsum("nj,nj->j", inputs, inputs)
+        passes = np.asarray(result.passes)
+        for index in np.flatnonzero(passes > 1):
+            # A retry halves the input scale, so each earlier pass drove the lines twice as high, up to full scale.
+            for earlier in range(1, int(passes[index])):
+                drive += np.minimum(np.abs(inputs[index]) * 2.0**earlier, 1.0) ** 2
+        lines_in, lines_out = self.shape if transposed else self.shape[::-1]
+        return ReadWork(int(passes.sum()), drive, lines_in, lines_out, transposed)
+
+    def pass_through(
+        self, origin: Origin, stream: Stream, work: ReadWork, array: int | None = None
+    ) -> Generator[Any, Any, Stream]:
+        """Occupy the tile for a read of a stream; ``array`` is the one read alone, None for all that count.
+
+        One pass takes DAC, integration, sampling and conversion one after the other; the next pass follows as fast as the
+        slowest of them allows. Returns the stream of results when the first one is there.
+        """
+        yield from self.station.acquire()
+        start = self.env.now
+        dac = self.row_dac if work.transposed else self.col_dac
+        converting = dac.cost("convert").latency
+        sampling = self.sample_hold.cost("sample").latency
+        conversion = self.adc.conversion(work.lines_out)
+        adding = self.accumulator.cost("add").latency
+        intervals = (
+            converting + self.integration,
+            self.integration + sampling,
+            self.sample_hold.interval(conversion),
+            conversion,
+        )
+        latency = converting + self.integration + sampling + conversion + adding
+        passes = work.passes
+        dac.book_read(origin, start, intervals[0] * passes, passes, work.lines_in)
+        at = start + converting
+        self._book_array_read(origin, at, work, array)
+        self.integrator.book_read(origin, at, self.integration, passes, work.lines_out)
+        at += self.integration
+        self.sample_hold.book_read(origin, at, intervals[2] * passes, passes, work.lines_out)
+        at += sampling
+        self.adc.book_read(origin, at, conversion * passes, passes, work.lines_out)
+        self.accumulator.book_read(origin, at + conversion, passes, work.lines_out)
+        first = start + latency
+        last = max(first + (passes - 1) * max(intervals), stream.last + latency)
+        self.station.release_at(last)
+        yield self.env.timeout(latency)
+        return Stream(stream.n, first, last)
+
+    def _book_array_read(self, origin: Origin, start: int, work: ReadWork, only: int | None) -> None:
+        busy = self.integration * work.passes
+        for index, (array, gain) in enumerate(zip(self.arrays, self.gains, strict=True)):
+            share = 1.0 if only == index else 0.0 if only is not None else gain**2
+            if not share:
+                continue
+            rows, cols = array.line_sums()
+            energy = read_energy(
+                self._device.cell,
+                self._conductance,
+                work.drive * share,
+                rows if work.transposed else cols,
+                work.lines_out,
+                self.integration * 1e-12,
+            )
+            self.crossbar.book(origin, "read", start, busy, work.passes, energy=energy, array=index)
+
+    # Updates
+
+    def train_time(self, slots: int) -> int:
+        """Return the time that a pulse train of ``slots`` slots takes, ps."""
+        return slots * self.phases * self.slot
+
+    def apply(
+        self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, probe: tuple[slice, slice] | None = None
+    ) -> UpdateResult:
+        """Apply the pulse trains of a stream of rank-1 updates to one array."""
+        return self.arrays[array].apply_trains(x, d, plan, probe=probe)
+
+    def book_update(
+        self, origin: Origin, start: int, array: int, result: UpdateResult, sums: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        """Book the draws and the pulses of an update that started at ``start``; ``sums`` are the line sums before it."""
+        slots = int(result.bl.sum()) * self.phases
+        duration = slots * self.slot
+        rows, cols = self.shape
+        self.row_pulser.book_trains(origin, start, duration, slots, rows)
+        self.col_pulser.book_trains(origin, start, duration, slots, cols)
+        pulses = int(result.pulses_up.sum() + result.pulses_down.sum())
+        energy = update_energy(
+            self._device.cell,
+            self._conductance,
+            pulses=pulses,
+            weight_before=float(result.sum_w.sum()),
+            row_fires=result.row_fires.sum(axis=0),
+            col_fires=result.col_fires.sum(axis=0),
+            row_sums=sums[0],
+            col_sums=sums[1],
+            line_capacitance=self._line_capacitance,
+        )
+        self.crossbar.book(origin, "write", start, duration, pulses, energy=energy, array=array)
+
+    def pulse_times(self, start: int, bl: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray) -> np.ndarray:
+        """Return the time of each pulse, ps: trains follow each other; with two phases up pulses come first."""
+        train_starts = start + np.concatenate(([0], np.cumsum(bl.astype(np.int64))))[:-1] * self.phases * self.slot
+        phase = (polarity < 0).astype(np.int64) if self.phases == 2 else np.zeros(len(slot), dtype=np.int64)
+        return train_starts[sample] + (phase * bl[sample].astype(np.int64) + slot) * self.slot

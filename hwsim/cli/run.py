@@ -1,0 +1,90 @@
+"""hwsim run: simulate a training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hwsim.cli.output import echo_json
+from hwsim.errors import UsageError
+
+DEFAULT_TRACE = "digits-mlp"
+
+
+@click.command("run", short_help="Train a network on a simulated chip.")
+@click.argument("trace", default=DEFAULT_TRACE)
+@click.option(
+    "--chip", metavar="CHIP", help="Chip, by name or file (hwsim chips). Default: the trace's or the bundled one."
+)
+@click.option(
+    "--device", metavar="DEVICE", help="Device of the crossbars (hwsim devices). Default: the trace's or the chip's."
+)
+@click.option("--algorithm", metavar="ALGORITHM", help="Training algorithm (hwsim algorithms). Default: the trace's.")
+@click.option(
+    "--set", "settings", metavar="PATH=VALUE", multiple=True, help="Change one parameter, such as tile.rows=128."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same bits.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs to train. Default: the trace's.")
+@click.option("--steps", type=click.IntRange(min=1), help="Mini-batches to train, in place of --epochs.")
+@click.option(
+    "--data", metavar="DIR", type=click.Path(path_type=Path), help="Folder of data files. Default: $HWSIM_DATA."
+)
+@click.option(
+    "--log", type=click.Choice(["none", "events", "pulses"]), help="Logs to keep. Default: events, none without timing."
+)
+@click.option(
+    "--probe",
+    "probes",
+    metavar="TILE[:ROWS[:COLS]]",
+    multiple=True,
+    help="Devices whose pulses are kept, such as 0:3:0-15.",
+)
+@click.option(
+    "--fidelity",
+    type=click.Choice(["device"]),
+    default="device",
+    show_default=True,
+    help="How much of a device is kept.",
+)
+@click.option("--timing/--no-timing", default=True, help="Without timing: no latency, no energy, the same weights.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Threads; the results do not depend on it.",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="New folder of the run. Default: runs/TRACE-ALGORITHM-NNN.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--quiet", is_flag=True, help="No progress bar; print the run folder only.")
+def command(
+    trace: str, settings: tuple[str, ...], probes: tuple[str, ...], as_json: bool, quiet: bool, **options: Any
+) -> None:
+    """Train a network on a simulated chip and print how well, how long and at what energy.
+
+    TRACE names a training trace (hwsim traces); without one the small bundled trace runs.
+    """
+    if options["epochs"] is not None and options["steps"] is not None:
+        raise UsageError("give either --epochs or --steps, not both")
+    from hwsim.cli.progress import progress_bar
+    from hwsim.run import simulate
+
+    with progress_bar(show=not quiet) as progress:
+        run = simulate(trace, set=list(settings), probe=probes, progress=progress, **options)
+    if as_json:
+        from hwsim.cli.report import as_object
+
+        echo_json(as_object(run))
+    elif quiet:
+        click.echo(str(run.path))
+    else:
+        from hwsim.results.text import report
+
+        click.echo(report(run))

@@ -1,0 +1,1 @@
+"""What each block of a chip does with time and energy."""

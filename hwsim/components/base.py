@@ -1,0 +1,111 @@
+"""Base of every component: its name in the ledger, its costs, its busy time and, if it is shared, its queue."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import simpy
+
+from hwsim.cost import ComponentCosts, Cost
+from hwsim.engine.ledger import Ledger, Origin
+from hwsim.engine.station import Station, Stream
+
+
+class Component:
+    """A component, or a rank of equal ones that work side by side (the converters of a tile).
+
+    Args:
+        name: path in the chip, such as ``tile0.adc``.
+        costs: its cost table.
+        ledger: where its actions are booked.
+        instances: how many equal parts the rank has.
+        tile: the tile that it belongs to; -1 for none.
+    """
+
+    def __init__(self, name: str, costs: ComponentCosts, ledger: Ledger, *, instances: int = 1, tile: int = -1) -> None:
+        self.name = name
+        self.costs = costs
+        self.instances = instances
+        self.tile = tile
+        self.busy = 0
+        self._ledger = ledger
+        self._id = ledger.intern(name)
+        self._actions: dict[str, tuple[int, float]] = {}
+
+    @property
+    def leakage(self) -> float:
+        """Power that it always draws, W."""
+        return self.costs.leakage * self.instances
+
+    def cost(self, action: str) -> Cost:
+        """Return the cost of one action."""
+        return self.costs.actions[action]
+
+    def book_leakage(self, origin: Origin, elapsed: int) -> None:
+        """Book the energy that it leaked in ``elapsed`` ps, at the end of that time."""
+        leak = self._ledger.intern("leak")
+        energy = self.leakage * elapsed * 1e-12
+        self._ledger.book(origin, self._id, leak, elapsed, 0, self.instances, energy, self.tile)
+
+    def book(
+        self,
+        origin: Origin,
+        action: str,
+        start: int,
+        duration: int,
+        count: int,
+        *,
+        energy: float | None = None,
+        array: int = -1,
+    ) -> None:
+        """Book ``count`` actions from ``start`` for ``duration`` ps; ``energy`` (J) replaces the table's where it depends on data."""
+        if action not in self._actions:
+            per_action = self.costs.actions[action].energy if action in self.costs.actions else 0.0
+            self._actions[action] = (self._ledger.intern(action), per_action)
+        identifier, per_action = self._actions[action]
+        self.busy += duration
+        self._ledger.book(
+            origin,
+            self._id,
+            identifier,
+            start,
+            duration,
+            count,
+            count * per_action if energy is None else energy,
+            self.tile,
+            array,
+        )
+
+
+class SharedComponent(Component):
+    """A component that operations queue for, first come, first served.
+
+    ``capacity`` operations are served at the same time.
+    """
+
+    def __init__(
+        self, env: simpy.Environment, name: str, costs: ComponentCosts, ledger: Ledger, *, instances: int = 1, capacity: int = 1
+    ) -> None:
+        super().__init__(name, costs, ledger, instances=instances)
+        self.env = env
+        self.station = Station(env, capacity)
+
+    def serve(
+        self, origin: Origin, stream: Stream, latency: int, interval: int, bookings: list[tuple[str, int]]
+    ) -> Generator[Any, Any, Stream]:
+        """Pass a stream of vectors through: each needs ``interval`` ps of the component and leaves after ``latency`` ps.
+
+        ``bookings`` names the actions with their total counts. Returns the stream that leaves, when its first vector does.
+        """
+        yield from self.station.acquire()
+        start = self.env.now
+        busy = stream.n * interval
+        for index, (action, count) in enumerate(bookings):
+            self.book(origin, action, start, busy if index == 0 else 0, count)
+        first = start + latency
+        last = max(first + busy - interval, stream.last + latency)
+        self.station.release_at(max(start + busy, last - latency + interval))
+        if latency:
+            yield self.env.timeout(latency)
+        return Stream(stream.n, first, last)

@@ -1,0 +1,29 @@
+"""The digital vector unit: activations, losses, partial sums, pulse probabilities, digital training."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import simpy
+
+from hwsim.components.base import SharedComponent
+from hwsim.cost import ComponentCosts
+from hwsim.engine.ledger import Ledger, Origin
+from hwsim.engine.station import Stream
+
+
+class DigitalUnit(SharedComponent):
+    """A unit of ``lanes`` lanes that does one kind of operation on all of them in an interval."""
+
+    def __init__(self, env: simpy.Environment, costs: ComponentCosts, ledger: Ledger, *, lanes: int) -> None:
+        super().__init__(env, "digital", costs, ledger, instances=lanes)
+        self.lanes = lanes
+
+    def compute(self, origin: Origin, stream: Stream, operations: Mapping[str, int]) -> Generator[Any, Any, Stream]:
+        """Do ``operations`` (name to count, for each vector) on a stream of vectors."""
+        wanted = [(name, count) for name, count in operations.items() if count]
+        interval = sum(-(-count // self.lanes) * self.cost(name).interval for name, count in wanted)
+        drain = max((self.cost(name).latency - self.cost(name).interval for name, _ in wanted), default=0)
+        latency = interval + max(drain, 0)
+        return self.serve(origin, stream, latency, interval, [(name, count * stream.n) for name, count in wanted])

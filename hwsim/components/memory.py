@@ -1,0 +1,46 @@
+"""The on-chip buffer: banks of SRAM behind a number of ports."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Literal
+
+import simpy
+
+from hwsim.components.base import SharedComponent
+from hwsim.cost import ComponentCosts
+from hwsim.engine.ledger import Ledger, Origin
+from hwsim.engine.station import Stream
+from hwsim.errors import MappingError
+
+
+class Buffer(SharedComponent):
+    """SRAM of ``banks`` banks; each access moves one word of the component's ``width``."""
+
+    def __init__(self, env: simpy.Environment, costs: ComponentCosts, ledger: Ledger, *, banks: int, ports: int) -> None:
+        super().__init__(env, "buffer", costs, ledger, instances=banks, capacity=ports)
+        self.word_bytes = int(costs.property("width")) // 8
+        self.capacity_bytes = int(costs.property("capacity")) * banks
+        self.allocated_bytes = 0
+
+    def allocate(self, n_bytes: int, what: str) -> None:
+        """Keep ``n_bytes`` for data that stay for the whole run.
+
+        Raises:
+            MappingError: the buffer is too small.
+        """
+        if self.allocated_bytes + n_bytes > self.capacity_bytes:
+            raise MappingError(
+                f"{what} needs {n_bytes} bytes of the buffer, but only {self.capacity_bytes - self.allocated_bytes} of "
+                f"{self.capacity_bytes} are free; give the chip more banks (--set chip.buffer.banks=N)"
+            )
+        self.allocated_bytes += n_bytes
+
+    def access(
+        self, origin: Origin, action: Literal["read", "write"], stream: Stream, n_bytes: int
+    ) -> Generator[Any, Any, Stream]:
+        """Read or write ``n_bytes`` for each vector of a stream."""
+        words = -(-n_bytes // self.word_bytes)
+        cost = self.cost(action)
+        latency = cost.latency + (words - 1) * cost.interval
+        return self.serve(origin, stream, latency, words * cost.interval, [(action, words * stream.n)])

@@ -1,0 +1,33 @@
+"""Pulsed devices: laws, presets, arrays, updates and reads."""
+
+from hwsim.devices.array import DeviceArray
+from hwsim.devices.blas import single_thread_blas
+from hwsim.devices.load import (
+    device_document,
+    device_from_document,
+    device_names,
+    io_parameters,
+    law_names,
+    load_device,
+)
+from hwsim.devices.parameters import IOParameters, UpdateParameters
+from hwsim.devices.plan import TrainPlan, plan_trains
+from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
+
+__all__ = [
+    "DeviceArray",
+    "IOParameters",
+    "PulseLog",
+    "ReadResult",
+    "TrainPlan",
+    "UpdateParameters",
+    "UpdateResult",
+    "device_document",
+    "device_from_document",
+    "device_names",
+    "io_parameters",
+    "law_names",
+    "load_device",
+    "plan_trains",
+    "single_thread_blas",
+]

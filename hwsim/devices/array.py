@@ -1,0 +1,306 @@
+"""An array of pulsed devices: write, pulse, update, read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hwsim._kernels import converter
+from hwsim._kernels.pulse import PulsedCells
+from hwsim.devices.law import LAWS, Draws
+from hwsim.devices.mvm import ReadKeys, read_array
+from hwsim.devices.parameters import IOParameters, UpdateParameters
+from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
+from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
+from hwsim.engine.rng import GROUP, stream_key
+from hwsim.errors import DataError, UsageError
+from hwsim.spec.device import DeviceSpec
+
+Region = tuple[slice, slice]
+"""Rows and columns whose pulses are logged."""
+
+READ = "forward"
+
+
+class DeviceArray:
+    """A (rows, cols) array of devices of one kind; weights are dimensionless float32, row = output, column = input.
+
+    Devices differ by the spreads of their parameters, drawn once from ``seed`` and ``path``. All later random numbers come
+    from streams of the same seed and path, one for each purpose, so equal calls give equal bits for any ``threads``, with and
+    without a probe.
+
+    Raises:
+        UsageError: a shape or thread count that is not positive.
+    """
+
+    def __init__(
+        self, device: DeviceSpec, shape: tuple[int, int], *, seed: int = 0, threads: int = 1, path: str = "array"
+    ) -> None:
+        rows, cols = (int(length) for length in shape)
+        if rows < 1 or cols < 1 or threads < 1:
+            raise UsageError(f"rows, columns and threads must be positive, got {shape} and {threads}")
+        self.spec = device
+        self.shape = (rows, cols)
+        self.seed = seed
+        self.path = path
+        self._threads = min(threads, rows)
+        self._law = LAWS.get(device.law)
+        self._read_keys: dict[str, ReadKeys] = {}
+        self._reads: dict[str, int] = {}
+        self._samples = 0
+        self._build()
+
+    def _build(self) -> None:
+        p, (rows, cols) = self.spec.parameters, self.shape
+        form = self._law.kernel_form(p, self.parameters())
+        stride = -(-cols // GROUP) * GROUP
+        self._low = form.low.astype(np.float32)
+        self._high = form.high.astype(np.float32)
+        params = np.zeros((rows, len(form.planes), stride), np.float32)
+        for index, plane in enumerate(form.planes):
+            params[:, index, :cols] = plane
+        self._write_noise = float(getattr(p, "write_noise_std", 0.0)) * p.dw_min
+        weight = np.zeros((rows, stride), np.float32)
+        weight[:, :cols] = np.clip(weight[:, :cols], self._low, self._high)
+        self._cells = PulsedCells(
+            form.law,
+            cols,
+            weight,
+            weight.copy() if self._write_noise > 0 else None,
+            params,
+            np.array(form.scalars, np.float32),
+            self._write_noise,
+            np.zeros((2, rows), np.uint64),
+            {name: stream_key(self.seed, self.path, f"update.{name}") for name in ("pulse", "write", "log", "train", "rounding")},
+        )
+        seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
+        self._weights = seen[:, :cols]
+        self._weights.flags.writeable = False
+
+    # Description
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """The weights that a read sees, (rows, cols); a read-only view that follows every change."""
+        return self._weights
+
+    @property
+    def granularity(self) -> float:
+        """Mean weight change of one pulse."""
+        return self._law.granularity(self.spec.parameters)
+
+    @property
+    def n_states(self) -> float:
+        """Mean number of steps between the weight bounds."""
+        p = self.spec.parameters
+        return (p.w_max - p.w_min) / self.granularity
+
+    @property
+    def symmetric_point(self) -> NDArray[np.float64]:
+        """Weight of each device, (rows, cols), at which its mean up and down steps are equal; NaN where there is none."""
+        return self._law.symmetric_point(self.spec.parameters, self.parameters())
+
+    def parameters(self) -> dict[str, NDArray[np.float64]]:
+        """Return the parameters of each device, (rows, cols), by AIHWKit's names: ``max_bound``, ``dwmin_up``, ..."""
+        return self._law.sample(self.spec.parameters, Draws(self.seed, self.path, self.shape))
+
+    # Writing
+
+    def set_weights(self, w: ArrayLike) -> None:
+        """Write weights (rows, cols) or one number; each device keeps within its bounds, stuck devices stay.
+
+        The weights that reads see get write noise, unless ``apply_write_noise_on_set`` is false.
+
+        Raises:
+            DataError: wrong shape, NaN or infinity.
+        """
+        values = np.asarray(w)
+        if values.ndim == 0:
+            values = np.full(self.shape, values)
+        if values.shape != self.shape:
+            raise DataError(f"weights must have shape {self.shape}, got {values.shape}")
+        values = finite_vectors(values, self.shape[1], "weights")
+        self._cells.weight[:, : self.shape[1]] = np.minimum(np.maximum(values, self._low), self._high)
+        if self._cells.apparent is not None:
+            if getattr(self.spec.parameters, "apply_write_noise_on_set", True):
+                self._cells.apply_write_noise()
+            else:
+                self._cells.apparent[:] = self._cells.weight
+
+    def pulse(self, polarity: int | ArrayLike, probe: Region | None = None) -> UpdateResult:
+        """Give every device one pulse: +1 up, -1 down, 0 none; one number or an array (rows, cols).
+
+        Raises:
+            DataError: wrong shape or other values.
+        """
+        wanted = np.asarray(polarity)
+        if wanted.ndim and wanted.shape != self.shape:
+            raise DataError(f"polarities must have shape {self.shape}, got {wanted.shape}")
+        if wanted.dtype.kind not in "iu" or not np.isin(wanted, (-1, 0, 1)).all():
+            raise DataError("polarities must be the integers -1, 0 or +1")
+        padded = np.zeros(self._cells.weight.shape, np.int32)
+        padded[:, : self.shape[1]] = wanted
+        up, down, weight, log = self._cells.pulse(padded, self._region(probe), self._threads)
+        driven = padded[:, : self.shape[1]] != 0
+        self._samples += 1
+        return UpdateResult(
+            np.ones(1, np.int32),
+            np.array([up]),
+            np.array([down]),
+            np.array([weight]),
+            driven.any(axis=1).astype(np.uint32)[None],
+            driven.any(axis=0).astype(np.uint32)[None],
+            None if log is None else PulseLog(*log),
+        )
+
+    def update(
+        self, x: ArrayLike, d: ArrayLike, lr: float, params: UpdateParameters | None = None, probe: Region | None = None
+    ) -> UpdateResult:
+        """Pulse n rank-1 updates one after the other: w -= lr d x^T on average, ``x`` (n, cols), ``d`` (n, rows).
+
+        Every coincidence of a row and a column pulse is one step of that device, with its own noise.
+
+        Raises:
+            DataError: wrong shapes, NaN or infinity, or an endless pulse train.
+        """
+        x32, d32 = vectors(x, self.shape[1], "x"), vectors(d, self.shape[0], "d")
+        return self._apply(x32, d32, plan_trains(x32, d32, lr, self.granularity, params), probe)
+
+    def apply_trains(self, x: ArrayLike, d: ArrayLike, plan: TrainPlan, probe: Region | None = None) -> UpdateResult:
+        """Pulse n updates as planned; ``x`` (n, cols) and ``d`` (n, rows) are this array's parts of the planned vectors.
+
+        Raises:
+            DataError: wrong shapes, NaN or infinity.
+        """
+        x32, d32 = finite_vectors(x, self.shape[1], "x"), finite_vectors(d, self.shape[0], "d")
+        if not len(x32) == len(d32) == len(plan.bl):
+            raise DataError(f"x has {len(x32)} samples, d {len(d32)} and the plan {len(plan.bl)}")
+        return self._apply(x32, d32, plan, probe)
+
+    def _apply(self, x: NDArray[np.float32], d: NDArray[np.float32], plan: TrainPlan, probe: Region | None) -> UpdateResult:
+        up, down, weight, row_fires, col_fires, log = self._cells.update(
+            x,
+            d,
+            plan.bl,
+            plan.col_gain,
+            plan.row_gain,
+            plan.negative_rate,
+            plan.params.pulse_type == "mean_count",
+            plan.params.res,
+            plan.params.sto_round,
+            self._samples,
+            self._region(probe),
+            self._threads,
+        )
+        self._samples += len(x)
+        return UpdateResult(plan.bl, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log))
+
+    def _region(self, probe: Region | None) -> tuple[int, int, int, int] | None:
+        if probe is None:
+            return None
+        (top, bottom, step), (left, right, side_step) = (
+            part.indices(length) for part, length in zip(probe, self.shape, strict=True)
+        )
+        if step != 1 or side_step != 1:
+            raise UsageError("a probe takes neighbouring rows and columns")
+        return top, max(bottom, top), left, max(right, left)
+
+    # Reading
+
+    def forward(self, x: ArrayLike, io: IOParameters | None = None) -> NDArray[np.float32]:
+        """Return W x of each vector of ``x`` (n, cols) through the converters, (n, rows)."""
+        return self.read(x, io).y
+
+    def backward(self, d: ArrayLike, io: IOParameters | None = None) -> NDArray[np.float32]:
+        """Return W^T d of each vector of ``d`` (n, rows) through the converters, (n, cols)."""
+        return self.read(d, io, transposed=True, purpose="backward").y
+
+    def read(
+        self,
+        x: ArrayLike,
+        io: IOParameters | None = None,
+        *,
+        transposed: bool = False,
+        input_scale: NDArray[np.float32] | None = None,
+        purpose: str = READ,
+        weights: NDArray[np.float32] | None = None,
+    ) -> ReadResult:
+        """Read the array with the vectors ``x`` (n, inputs); inputs are the columns, or the rows if ``transposed``.
+
+        ``input_scale`` (n,) replaces the divisor of noise management (parts of one vector on several arrays share it).
+        ``purpose`` names the random streams: reads of one purpose do not disturb another. ``weights`` (rows, cols) replaces
+        the array's own, where arrays share the converters.
+
+        Raises:
+            DataError: wrong shapes, NaN or infinity.
+        """
+        vectors_in = finite_vectors(x, self.shape[0] if transposed else self.shape[1], "d" if transposed else "x")
+        matrix = self._weights if weights is None else weights
+        if matrix.shape != self.shape:
+            raise DataError(f"weights must have shape {self.shape}, got {matrix.shape}")
+        keys, first = self._next_reads(purpose, len(vectors_in))
+        return read_array(matrix, vectors_in, io or IOParameters(), keys, first, transposed, input_scale)
+
+    def read_line(
+        self, index: int, axis: str = "column", io: IOParameters | None = None, value: float = 1.0, *, purpose: str = "transfer"
+    ) -> ReadResult:
+        """Read one column (or row) by a one-hot input of height ``value``: y is (1, rows) (or (1, cols)).
+
+        Costs one line, not a whole product. ``x_quantised`` is (1, 1), the value on the driven line.
+
+        Raises:
+            UsageError: no such line or axis.
+        """
+        if axis not in ("column", "row"):
+            raise UsageError(f"axis must be 'column' or 'row', got '{axis}'")
+        length = self.shape[1] if axis == "column" else self.shape[0]
+        if not 0 <= index < length:
+            raise UsageError(f"{axis} {index} does not exist; the array has {length}")
+        line = self._weights[:, index : index + 1] if axis == "column" else self._weights[index : index + 1].T
+        keys, first = self._next_reads(purpose, 1)
+        return read_array(line, np.full((1, 1), value, np.float32), io or IOParameters(), keys, first, transposed=False)
+
+    def _next_reads(self, purpose: str, n: int) -> tuple[ReadKeys, int]:
+        if purpose not in self._read_keys:
+            self._read_keys[purpose] = ReadKeys.of(self.seed, self.path, purpose)
+        first = self._reads.get(purpose, 0)
+        self._reads[purpose] = first + n
+        return self._read_keys[purpose], first
+
+    def line_sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the sums of the weights over each row, (rows,), and over each column, (cols,)."""
+        seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
+        return converter.line_sums(seen, self.shape[1])
+
+    # Checkpoints
+
+    def state(self) -> dict[str, Any]:
+        """Return all that changes: weights and positions of the random streams. Device parameters follow from the seed."""
+        state: dict[str, Any] = {
+            "weight": self._cells.weight[:, : self.shape[1]].copy(),
+            "positions": self._cells.positions.copy(),
+            "samples": self._samples,
+            "reads": dict(self._reads),
+        }
+        if self._cells.apparent is not None:
+            state["apparent"] = self._cells.apparent[:, : self.shape[1]].copy()
+        return state
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned, bit for bit.
+
+        Raises:
+            DataError: the state is of an array of another shape or device.
+        """
+        names = ["weight", "positions", "samples", "reads", *(["apparent"] if self._cells.apparent is not None else [])]
+        if set(state) != set(names) or np.shape(state["weight"]) != self.shape:
+            raise DataError(f"this is no state of an array of shape {self.shape} with the device '{self.spec.name}'")
+        self._cells.weight[:, : self.shape[1]] = state["weight"]
+        if self._cells.apparent is not None:
+            self._cells.apparent[:, : self.shape[1]] = state["apparent"]
+        self._cells.positions[:] = state["positions"]
+        self._samples = int(state["samples"])
+        self._reads = {str(purpose): int(count) for purpose, count in state["reads"].items()}

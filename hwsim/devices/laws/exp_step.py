@@ -1,0 +1,93 @@
+"""Exponential step: the step falls exponentially towards the bounds."""
+
+from __future__ import annotations
+
+from math import exp
+
+import numpy as np
+from pydantic import Field
+
+from hwsim.devices.law import LAWS, Draws, Floats, Hidden, KernelForm, WriteNoiseParameters, quotient, sample_common
+
+LARGEST_EXPONENT = 88.0
+
+
+class ExpStepParameters(WriteNoiseParameters):
+    """Parameters of the exponential-step law; its shape is the same for all devices."""
+
+    A_up: float = 0.00081
+    """Amplitude of the up step's fall."""
+    A_down: float = 0.36833
+    """Amplitude of the down step's fall."""
+    gamma_up: float = 12.44625
+    """Rate of the up step's fall."""
+    gamma_down: float = 12.78785
+    """Rate of the down step's fall."""
+    a: float = 0.244
+    """Scale of the weight in the exponent, relative to half the device's range."""
+    b: float = 0.2425
+    """Offset in the exponent."""
+    dw_min_std_add: float = Field(0.0, ge=0)
+    """Pulse-to-pulse noise that does not depend on the step, in units of ``dw_min_std``."""
+    dw_min_std_slope: float = Field(0.0, ge=0)
+    """Pulse-to-pulse noise per weight, in units of ``dw_min_std``."""
+
+
+class ExpStep:
+    """Steps s max(1 - A exp(+-gamma z), 0) with z = 2 a w / (upper - lower bound) + b.
+
+    A device whose upper bound is not above its lower bound does not move.
+    Source: Gong et al., Nat. Commun. 9:2102 (2018); AIHWKit ``ExpStepDevice``.
+    """
+
+    parameters = ExpStepParameters
+
+    def granularity(self, p: ExpStepParameters) -> float:
+        """Return the mean of the up and down step at w = 0, or ``dw_min`` if both vanish."""
+        mean = p.dw_min * (_fall(p.A_up, p.gamma_up * p.b) + _fall(p.A_down, -p.gamma_down * p.b)) / 2
+        return mean if mean > 0 else p.dw_min
+
+    def sample(self, p: ExpStepParameters, draws: Draws) -> Hidden:
+        """Return bounds and steps."""
+        return sample_common(p, draws)
+
+    def kernel_form(self, p: ExpStepParameters, hidden: Hidden) -> KernelForm:
+        """Return s up, s down, 2 a / range and the bounds; the shape goes into the scalars."""
+        low, high = hidden["min_bound"], hidden["max_bound"]
+        planes = (hidden["dwmin_up"], -hidden["dwmin_down"], self._scale(p, hidden), low, high)
+        shape = (p.A_up, p.A_down, p.gamma_up, p.gamma_down, p.b)
+        return KernelForm("exponential", planes, (*shape, p.dw_min_std, p.dw_min_std_add, p.dw_min_std_slope), low, high)
+
+    def symmetric_point(self, p: ExpStepParameters, hidden: Hidden) -> Floats:
+        """Return, by bisection, the weight within the bounds at which both mean steps are equal."""
+        scale = self._scale(p, hidden)
+
+        def surplus(w: Floats) -> Floats:
+            z = scale * w + p.b
+            return hidden["dwmin_up"] * _falls(p.A_up, p.gamma_up * z) - hidden["dwmin_down"] * _falls(
+                p.A_down, -p.gamma_down * z
+            )
+
+        low, high = hidden["min_bound"].copy(), hidden["max_bound"].copy()
+        at_low, at_high = surplus(low), surplus(high)
+        crossing = (at_low * at_high <= 0) & ((at_low != 0) | (at_high != 0)) & (low < high)
+        for _ in range(60):
+            middle = (low + high) / 2
+            same_side = surplus(middle) * at_low > 0
+            low, high = np.where(same_side, middle, low), np.where(same_side, high, middle)
+        return np.where(crossing, (low + high) / 2, np.nan)
+
+    def _scale(self, p: ExpStepParameters, hidden: Hidden) -> Floats:
+        room = hidden["max_bound"] - hidden["min_bound"]
+        return quotient(np.full_like(room, 2 * p.a), np.maximum(room, 0.0))
+
+
+def _fall(amplitude: float, exponent: float) -> float:
+    return max(1 - amplitude * exp(min(exponent, LARGEST_EXPONENT)), 0.0)
+
+
+def _falls(amplitude: float, exponent: Floats) -> Floats:
+    return np.maximum(1 - amplitude * np.exp(np.minimum(exponent, LARGEST_EXPONENT)), 0.0)
+
+
+LAWS.register("exp_step")(ExpStep())

@@ -1,0 +1,135 @@
+"""Loads device descriptions: presets and laws by name, own files, mappings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from hwsim import library
+from hwsim.devices import laws  # noqa: F401 - registers the laws
+from hwsim.devices.law import LAWS
+from hwsim.devices.parameters import IOParameters
+from hwsim.errors import InputError, Problem, SpecError, UsageError, suggest, unknown
+from hwsim.spec.device import CellSpec, DeviceSpec
+from hwsim.spec.load import Document, build, load_cell, mutable, named_document
+
+DEFAULT_CELL = "rpu-24Mohm"
+"""Cell of a law that has no file of its own (one registered by another package)."""
+
+
+def law_names() -> list[str]:
+    """Return the registered names of the device laws."""
+    return LAWS.names()
+
+
+def device_names() -> list[str]:
+    """Return the names of every device that can be loaded: presets, and laws with their default parameters."""
+    return sorted({*library.names("devices"), *law_names()})
+
+
+def load_device(name: str, **overrides: Any) -> DeviceSpec:
+    """Load a device by the name of a preset or law (``-`` and ``_`` are the same) or by the path of a YAML file.
+
+    ``overrides`` replace parameters of the law by name, or of the cell with the prefix ``cell__``
+    (``cell__pulse_width="50 ns"``).
+
+    Raises:
+        SpecError: an unknown name, or a value that is not allowed; every mistake at once.
+    """
+    try:
+        source = device_document(name)
+    except UsageError as error:
+        raise SpecError(str(error)) from None
+    data = mutable(source.data)
+    cell = {key.removeprefix("cell__"): value for key, value in overrides.items() if key.startswith("cell__")}
+    data["parameters"] = {
+        **(data.get("parameters") or {}),
+        **{key: value for key, value in overrides.items() if not key.startswith("cell__")},
+    }
+    if cell:
+        named = data.get("cell")
+        base = load_cell(named).model_dump(mode="json") if isinstance(named, str) else dict(named or {})
+        data["cell"] = {**base, **cell}
+    given = {("parameters", key) for key in overrides} | {("cell", key) for key in cell}
+    lines = {path: line for path, line in source.lines.items() if path[:2] not in given}
+    return device_from_document(Document(data, None if overrides else source.file, {} if overrides else lines))
+
+
+def device_document(name: str) -> Document:
+    """Return the description of the device ``name`` as plain data.
+
+    Raises:
+        UsageError: no device, law or file has this name.
+    """
+    if name.endswith((".yaml", ".yml")) or os.sep in name:
+        return named_document("devices", name)
+    found = library.names("devices")
+    for spelling in (name, name.replace("_", "-"), name.replace("-", "_")):
+        if spelling in found:
+            return named_document("devices", spelling)
+    law = name.replace("-", "_")
+    if law in LAWS:
+        return Document({"name": law, "source": "registered law with its default parameters", "law": law, "cell": DEFAULT_CELL})
+    raise UsageError(unknown("device", name, device_names()))
+
+
+def device_from_document(document: Document | Mapping[str, Any]) -> DeviceSpec:
+    """Build a device from a mapping (or the document of a file); its cell is a mapping or the name of a cell.
+
+    Raises:
+        SpecError: with one problem for each mistake.
+    """
+    if not isinstance(document, Document):
+        document = Document(mutable(document))
+    data = document.data
+    problems: list[Problem] = []
+    built: dict[str, Any] = {}
+    for part, builder in (("parameters", _parameters), ("cell", _cell)):
+        try:
+            built[part] = builder(document)
+        except SpecError as error:
+            problems += error.problems
+        except InputError as error:
+            problems.append(Problem(str(error), part, document.file, document.line((part,))))
+    rest = {key: value for key, value in data.items() if key not in ("parameters", "cell", "kind")}
+    allowed = [*DeviceSpec.model_fields]
+    for key in [key for key in rest if key not in allowed]:
+        message = f"no such parameter{suggest(key, allowed)} (known: {', '.join(sorted(allowed))})"
+        problems.append(Problem(message, str(key), document.file, document.line((key,))))
+        del rest[key]
+    if problems:
+        raise SpecError(problems)
+    return build(DeviceSpec, document, {**rest, **built})
+
+
+def _parameters(document: Document) -> Any:
+    name = document.data.get("law")
+    if not isinstance(name, str):
+        raise SpecError([Problem("this parameter is missing: the name of a device law", "law", document.file)])
+    law = name.replace("-", "_")
+    if law not in LAWS:
+        raise SpecError([Problem(unknown("device law", name, law_names()), "law", document.file, document.line(("law",)))])
+    given = document.data.get("parameters")
+    return build(LAWS.get(law).parameters, document, {} if given is None else given, ("parameters",))
+
+
+def _cell(document: Document) -> CellSpec:
+    given = document.data.get("cell")
+    if isinstance(given, CellSpec):
+        return given
+    if isinstance(given, str):
+        return load_cell(given)
+    if given is None:
+        raise UsageError("this parameter is missing: the name of a cell, or a mapping")
+    return build(CellSpec, document, given, ("cell",))
+
+
+def io_parameters(values: Mapping[str, Any], where: str = "") -> IOParameters:
+    """Build converter parameters from a mapping; ``where`` is its path for messages.
+
+    Raises:
+        SpecError: with one problem for each mistake.
+    """
+    at = tuple(where.split(".")) if where else ()
+    return build(IOParameters, Document(dict(values)), dict(values), at)

@@ -1,0 +1,153 @@
+"""Parameters of pulsed updates and of the converters, with the names and defaults of AIHWKit."""
+
+from __future__ import annotations
+
+from math import ceil, log2
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from hwsim._kernels import converter
+from hwsim.spec.base import Spec
+
+
+class UpdateParameters(Spec):
+    """How a rank-1 update becomes pulse trains.
+
+    Source: Gokmen and Vlasov, Front. Neurosci. 10:333 (2016); names and defaults of AIHWKit's ``UpdateParameters``.
+    """
+
+    desired_bl: int = Field(31, ge=1, le=1_000_000)
+    """Slots of a pulse train; the largest number of them with ``update_bl_management``."""
+    fixed_bl: bool = True
+    """False: the train grows where the learning rate exceeds ``desired_bl`` steps."""
+    pulse_type: Literal["stochastic_compressed", "mean_count"] = "stochastic_compressed"
+    """``stochastic_compressed``: one Bernoulli train per line. ``mean_count``: rounded mean counts, no randomness."""
+    update_management: bool = True
+    """Balance the pulse probabilities of rows and columns."""
+    update_bl_management: bool = True
+    """Make each sample's train as short as it can be; switches ``update_management`` on."""
+    um_grad_scale: float = Field(1.0, gt=0)
+    """Factor on the largest gradient in the management; below 1 the gradient clips earlier."""
+    res: float = Field(0.0, ge=0, le=1)
+    """Resolution of the pulse probability; 0 is continuous."""
+    sto_round: bool = False
+    """Round the probability to ``res`` stochastically."""
+
+
+class IOParameters(Spec):
+    """The converters around a matrix-vector product and its noise, in weight and input units.
+
+    A resolution above 1 is a number of levels; at or below 0 the converter is continuous. Names and defaults of AIHWKit's
+    ``IOParameters``.
+    """
+
+    is_perfect: bool = False
+    """An exact product: no converter, no noise, no management."""
+    inp_bound: float = Field(1.0, ge=0)
+    """Inputs are cut at +- this value; 0: not at all."""
+    inp_res: float = 1 / 126
+    """Step of the input converter, relative to its range of 2 ``inp_bound``."""
+    inp_sto_round: bool = False
+    """Round inputs stochastically."""
+    inp_noise: float = Field(0.0, ge=0)
+    """Standard deviation of the noise on every applied input."""
+    inp_asymmetry: float = Field(0.0, ge=-1, le=1)
+    """Negative inputs are weaker by this fraction."""
+    out_bound: float = Field(12.0, ge=0)
+    """Outputs are cut at +- this value; 0: not at all."""
+    out_res: float = 1 / 510
+    """Step of the output converter, relative to its range of 2 ``out_bound``."""
+    out_sto_round: bool = False
+    """Round outputs stochastically."""
+    out_noise: float = Field(0.06, ge=0)
+    """Standard deviation of the noise on every output before its conversion."""
+    out_scale: float = 1.0
+    """Digital factor on every output."""
+    out_asymmetry: float = Field(0.0, ge=-1, le=1)
+    """Negative outputs are weaker by this fraction."""
+    noise_management: Literal["none", "abs_max", "max", "constant", "abs_max_np_sum"] = "abs_max"
+    """What an input vector is divided by: nothing, its largest magnitude, its largest value, ``nm_thres``, or the largest
+    magnitude widened so that one-sided sums fit the output range."""
+    nm_thres: float = Field(0.0, ge=0)
+    """Upper limit of that divisor (0: none); with ``constant`` the divisor itself."""
+    bound_management: Literal["none", "iterative", "iterative_worst_case"] = "iterative"
+    """``iterative``: halve the inputs and read again while an output saturates. ``iterative_worst_case``: the second read
+    uses the divisor ``abs_max_np_sum``."""
+    max_bm_factor: int = Field(1000, ge=1)
+    """Largest reduction of the inputs."""
+    max_bm_res: float = Field(0.25, gt=0)
+    """Largest reduction in units of the input resolution."""
+    bm_test_negative_bound: bool = True
+    """Negative saturated outputs also ask for another read."""
+    w_noise: float = Field(0.0, ge=0)
+    """Strength of the read noise of the weights."""
+    w_noise_type: Literal["none", "additive_constant", "pcm_read"] = "none"
+    """``additive_constant``: std ``w_noise`` on every weight. ``pcm_read``: std ``w_noise`` sqrt|w|."""
+
+    @model_validator(mode="after")
+    def _check(self) -> IOParameters:
+        if self.noise_management == "constant" and self.nm_thres <= 0:
+            raise ValueError("noise_management 'constant' needs a positive nm_thres")
+        return self
+
+    def input_scale(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what noise management divides each vector of ``x`` (n, lines) by; 1 where that would be 0."""
+        n = len(x)
+        if self.is_perfect or self.noise_management == "none":
+            return np.ones(n, np.float32)
+        if self.noise_management == "constant":
+            return np.full(n, self.nm_thres, np.float32)
+        if self.noise_management == "abs_max_np_sum":
+            scale = self.worst_case_scale(x)
+        else:
+            largest, magnitude, _ = converter.measure(np.ascontiguousarray(x, np.float32))
+            scale = magnitude if self.noise_management == "abs_max" else largest
+        if self.nm_thres > 0:
+            scale = np.minimum(scale, np.float32(self.nm_thres))
+        return np.where(scale > 0, scale, np.float32(1))
+
+    def worst_case_scale(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the divisor with which even one-sided sums over weights of 0.6 stay within the output bound."""
+        _, magnitude, one_sided = converter.measure(np.ascontiguousarray(x, np.float32))
+        if self.out_bound <= 0:
+            return magnitude
+        scale = one_sided * (0.6 / self.out_bound)
+        if self.inp_step > 0:
+            scale = np.minimum(scale, magnitude * (self.max_bm_res * 2 * self.inp_bound / self.inp_step))
+        return np.maximum(magnitude, scale).astype(np.float32)
+
+    @property
+    def inp_step(self) -> float:
+        """Step of the input converter in input units; 0 if continuous."""
+        return _step(self.inp_res, self.inp_bound)
+
+    @property
+    def out_step(self) -> float:
+        """Step of the output converter in output units; 0 if continuous."""
+        return _step(self.out_res, self.out_bound)
+
+    @property
+    def inp_bits(self) -> int | None:
+        """Bits of the input converter, None if it is continuous."""
+        return _bits(self.inp_res, self.inp_step)
+
+    @property
+    def out_bits(self) -> int | None:
+        """Bits of the output converter, None if it is continuous."""
+        return _bits(self.out_res, self.out_step)
+
+
+def _step(resolution: float, bound: float) -> float:
+    if resolution <= 0 or bound <= 0:
+        return 0.0
+    return 2 * bound * (1 / resolution if resolution > 1 else resolution)
+
+
+def _bits(resolution: float, step: float) -> int | None:
+    if step <= 0:
+        return None
+    # Rounding keeps 1/126 at 126 levels, whatever its last bit.
+    return max(1, ceil(log2(round(resolution if resolution > 1 else 1 / resolution, 6))))

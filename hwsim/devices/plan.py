@@ -1,0 +1,106 @@
+"""Plans pulse trains: how many slots a sample takes and how probable a pulse on each line is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hwsim._kernels import pulse
+from hwsim.devices.parameters import UpdateParameters
+from hwsim.errors import DataError
+
+LONGEST_TRAIN = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TrainPlan:
+    """Trains of n samples. A line fires in a slot with probability min(1, gain |value|).
+
+    ``bl`` (n,) int32 slots, ``col_gain`` and ``row_gain`` (n,) float64 gains of x and d, ``negative_rate`` whether the
+    learning rate is negative, ``params`` the rest (pulse type, resolution).
+    """
+
+    bl: NDArray[np.int32]
+    col_gain: NDArray[np.float64]
+    row_gain: NDArray[np.float64]
+    negative_rate: bool
+    params: UpdateParameters
+
+
+def plan_trains(
+    x: ArrayLike, d: ArrayLike, lr: float, granularity: float, params: UpdateParameters | None = None
+) -> TrainPlan:
+    """Plan the update w -= lr d x^T of every sample of ``x`` (n, columns) and ``d`` (n, rows).
+
+    ``x`` and ``d`` are the whole vectors, so that the parts of a matrix that is split over arrays share one plan;
+    ``granularity`` is the mean step of the devices. Expected pulses on a device are lr |x d| / granularity unless a
+    probability reaches 1.
+
+    Raises:
+        DataError: wrong shapes, NaN or infinity, or a train longer than a million slots.
+    """
+    params = params if params is not None else UpdateParameters()
+    x32, d32 = vectors(x, None, "x"), vectors(d, None, "d")
+    if len(x32) != len(d32):
+        raise DataError(f"x has {len(x32)} samples, d has {len(d32)}")
+    if not np.isfinite(lr):
+        raise DataError(f"the learning rate must be finite, got {lr!r}")
+    status, bl, col_gain, row_gain = pulse.plan(
+        x32,
+        d32,
+        abs(lr),
+        granularity,
+        params.desired_bl,
+        params.fixed_bl,
+        params.update_management,
+        params.update_bl_management,
+        params.um_grad_scale,
+        LONGEST_TRAIN,
+    )
+    if status in (1, 2):
+        raise DataError(f"{'xd'[status - 1]} holds a number that is not finite in float32")
+    if status == 3:
+        raise DataError(f"a train would be longer than {LONGEST_TRAIN} slots: lr {lr!r} is too large for steps of {granularity!r}")
+    return TrainPlan(bl, col_gain, row_gain, lr < 0, params)
+
+
+def vectors(values: ArrayLike, lines: int | None, name: str) -> NDArray[np.float32]:
+    """Return ``values`` as a contiguous (n, lines) float32 array; one vector counts as n = 1.
+
+    Raises:
+        DataError: not numeric or not of that shape. Finiteness is not checked here.
+    """
+    array = _array(values, name)
+    if array.ndim == 1:
+        array = array.reshape(1, -1)
+    if array.ndim != 2:
+        raise DataError(f"{name} must have one or two dimensions, got shape {array.shape}")
+    if lines is not None and array.shape[1] != lines:
+        raise DataError(f"{name} must have {lines} values per sample, got shape {array.shape}")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, np.float32)
+
+
+def finite_vectors(values: ArrayLike, lines: int, name: str) -> NDArray[np.float32]:
+    """Return ``vectors(...)`` after a check that all values are finite.
+
+    Raises:
+        DataError: wrong shape, NaN or infinity.
+    """
+    array = vectors(values, lines, name)
+    if not np.isfinite(array).all():
+        raise DataError(f"{name} holds a number that is not finite in float32")
+    return array
+
+
+def _array(values: Any, name: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} must be an array of numbers: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+    return array

@@ -1,0 +1,1 @@
+"""What every simulation needs: clock, ledger, random streams."""

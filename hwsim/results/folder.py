@@ -1,0 +1,159 @@
+"""Reads the files of a run folder and says clearly what is wrong with one that cannot be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from hwsim.errors import ResultsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+SCHEMA = 1
+"""Version of the run folder that this release reads."""
+
+SUMMARY_KEYS = (
+    "latency_s", "energy_J", "samples", "steps", "energy_by_component", "energy_by_phase", "energy_by_layer",
+    "latency_by_phase", "utilization_by_component", "area_m2", "counts", "metrics",
+)  # fmt: skip
+"""What every ``summary.json`` holds."""
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """Return ``run.json`` of a run folder.
+
+    Raises:
+        ResultsError: the folder is missing, is no run folder, or was written in another schema version.
+    """
+    if not folder.exists():
+        raise ResultsError(f"no such run folder: {folder}{_neighbours(folder)}")
+    if not folder.is_dir():
+        raise ResultsError(f"{folder} is a file; a run is a folder that holds run.json")
+    if not (folder / "run.json").is_file():
+        raise ResultsError(f"{folder} is not a run folder: it holds no run.json")
+    info = read_json(folder / "run.json")
+    if "schema" not in info or info.get("state") not in ("running", "complete", "failed"):
+        raise ResultsError(f"{folder / 'run.json'} was not written by hwsim: it names no schema and state of a run")
+    if info["schema"] != SCHEMA:
+        writer = f" (written by hwsim {info['hwsim']})" if info.get("hwsim") else ""
+        raise ResultsError(f"{folder} has schema version {info['schema']!r}{writer}; this hwsim reads version {SCHEMA}")
+    return info
+
+
+def _neighbours(folder: Path) -> str:
+    parent = folder.parent
+    try:
+        known = sorted(path.parent.name for path in parent.glob("*/run.json"))
+    except OSError:
+        return ""
+    return f" (runs in {parent}: {', '.join(known[-8:])})" if known else ""
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Return ``summary.json`` of a run folder.
+
+    Raises:
+        ResultsError: it is missing, unreadable or lacks a key of ``SUMMARY_KEYS``.
+    """
+    path = folder / "summary.json"
+    summary = read_json(path)
+    missing = [key for key in SUMMARY_KEYS if key not in summary]
+    if missing:
+        raise ResultsError(f"{path} is incomplete: it lacks {', '.join(missing)}")
+    return summary
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Raises:
+        ResultsError: the file is missing, unreadable, no JSON or no object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except ValueError:  # also UnicodeDecodeError
+        raise ResultsError(f"{path} is damaged: it is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise ResultsError(f"{path} does not hold a JSON object")
+    return value
+
+
+def read_yaml(path: Path, expected: type) -> Any:
+    """Return the content of a YAML file, which must be of the type ``expected``.
+
+    Raises:
+        ResultsError: the file is missing, unreadable, no YAML or of another type.
+    """
+    import yaml
+
+    try:
+        with path.open(encoding="utf-8") as stream:
+            value = yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except (yaml.YAMLError, ValueError):
+        raise ResultsError(f"{path} is damaged: it is not valid YAML") from None
+    if not isinstance(value, expected):
+        raise ResultsError(f"{path} does not hold a {expected.__name__}")
+    return value
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Return a whole Parquet file.
+
+    Raises:
+        ResultsError: the file is missing, or damaged (such as the log of a run that was killed).
+    """
+    try:
+        with path.open("rb") as stream:
+            return _parquet_frame(stream, path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _parquet_frame(stream: BinaryIO, path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(stream).to_pandas()
+    except (pa.ArrowException, OSError):  # damaged pages are an OSError
+        raise damaged(path) from None
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an ``.npz`` file by name.
+
+    Raises:
+        ResultsError: the file is missing or damaged.
+    """
+    import zlib
+    from zipfile import BadZipFile
+
+    import numpy as np
+
+    try:
+        with path.open("rb") as stream:
+            try:
+                with np.load(stream, allow_pickle=False) as archive:
+                    return {name: archive[name] for name in archive.files}
+            except (OSError, ValueError, BadZipFile, EOFError, AttributeError, zlib.error):
+                raise damaged(path) from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> ResultsError:
+    if isinstance(error, FileNotFoundError):
+        return ResultsError(f"the run folder {path.parent} holds no {path.name}")
+    return ResultsError(f"cannot read {path}: {error.strerror or error}")
+
+
+def damaged(path: Path) -> ResultsError:
+    """Return the error for a file that ends too early or holds rubbish."""
+    return ResultsError(f"{path} is damaged or was not finished (the run may have been killed while it wrote it)")

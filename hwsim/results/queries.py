@@ -1,0 +1,237 @@
+"""Queries over the logs of a run, with DuckDB on Parquet files that are read lazily.
+
+The logs are registered as Arrow data sets under the names ``events``, ``pulses`` and ``metrics``, so that filters and
+column choices reach the Parquet reader. DuckDB itself has no access to files, extensions or its own settings: a
+query sees these logs and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hwsim.errors import ResultsError, UsageError
+from hwsim.results.folder import damaged
+from hwsim.units import parse_quantity, to_picoseconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES = ("events", "pulses", "metrics")
+"""The logs of a run, each a view of the same name."""
+
+CHUNK_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The answer to a query: the names of its columns, and its rows as they are read."""
+
+    columns: Sequence[str]
+    rows: Iterator[tuple[Any, ...]]
+
+
+def select(
+    table: str,
+    *,
+    where: str | None = None,
+    start: str | int | None = None,
+    end: str | int | None = None,
+    limit: int | None = None,
+) -> str:
+    """Return the SQL for rows of ``table`` (``events`` or ``pulses``), in the order of the log, which is time order.
+
+    ``where`` is an SQL condition; ``start`` and ``end`` choose rows with start <= t_ps < end and are whole picoseconds
+    or text with a unit, such as ``"10 us"``; ``limit`` bounds the number of rows.
+
+    Raises:
+        UsageError: a time or the limit is wrong, or ``where`` is no single condition.
+    """
+    conditions = []
+    if start is not None:
+        conditions.append(f"t_ps >= {picoseconds(start)}")
+    if end is not None:
+        conditions.append(f"t_ps < {picoseconds(end)}")
+    if where is not None:
+        # On a line of its own, so that a comment in the condition cannot swallow the bracket.
+        conditions.append(f"({_condition(where)}\n)")
+    sql = f"SELECT * FROM {table}"
+    if conditions:
+        sql += " WHERE " + " AND ".join(conditions)
+    if limit is not None:
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+            raise UsageError(f"a limit must be a whole number that is not negative, got {limit!r}")
+        sql += f" LIMIT {limit}"
+    return sql
+
+
+def _condition(where: str) -> str:
+    import duckdb
+
+    if not where.strip():
+        raise UsageError("the condition of where is empty; give one such as \"action = 'convert' and tile = 0\"")
+    try:
+        duckdb.SQLExpression(where)
+    except duckdb.Error as error:
+        raise UsageError(f"where {where!r}: {_message(error)}") from None
+    return where
+
+
+def picoseconds(time: str | int) -> int:
+    """Return a time, whole picoseconds or text such as ``"10 us"``, as whole picoseconds.
+
+    Raises:
+        UsageError: the time is negative, has no unit or another unit.
+    """
+    try:
+        if isinstance(time, str):
+            return to_picoseconds(parse_quantity(time, "s"), rounding="up")
+        if isinstance(time, bool) or not isinstance(time, int) or time < 0:
+            raise ValueError(f"expected whole picoseconds or text with a unit, such as '10 us', got {time!r}")
+    except ValueError as error:
+        raise UsageError(f"a time in the log: {error}") from None
+    return time
+
+
+@contextmanager
+def query(folder: Path, sql: str) -> Iterator[Rows]:
+    """Run one SELECT over the logs of a run folder; the rows are read while the context is open.
+
+    Raises:
+        UsageError: the SQL is wrong, is no single SELECT, or asks for anything but the logs.
+        ResultsError: a log is damaged, or the run kept no such log.
+    """
+    import duckdb
+
+    with _connect(folder, sql) as connection:
+        try:
+            connection.execute(sql)
+        except duckdb.Error as error:
+            raise _refusal(error, folder) from None
+        columns = [column[0] for column in connection.description]
+        yield Rows(columns, _fetch(connection, folder))
+
+
+def frame(folder: Path, sql: str) -> pd.DataFrame:
+    """Run one SELECT over the logs of a run folder and return the whole answer; raises as :func:`query`."""
+    import duckdb
+
+    with _connect(folder, sql) as connection:
+        try:
+            return connection.execute(sql).df()
+        except duckdb.Error as error:
+            raise _refusal(error, folder) from None
+
+
+def _fetch(connection: Any, folder: Path) -> Iterator[tuple[Any, ...]]:
+    import duckdb
+
+    while True:
+        try:
+            chunk = connection.fetchmany(CHUNK_ROWS)
+        except duckdb.Error as error:
+            raise _refusal(error, folder) from None
+        if not chunk:
+            return
+        yield from chunk
+
+
+@contextmanager
+def _connect(folder: Path, sql: str) -> Iterator[Any]:
+    import duckdb
+
+    _check_statement(sql)
+    closed: dict[str, str | bool | int | float | list[str]] = {
+        "enable_external_access": False,
+        "autoload_known_extensions": False,
+        "autoinstall_known_extensions": False,
+        "python_enable_replacements": False,
+        "temp_directory": "",
+    }
+    connection = duckdb.connect(":memory:", config=closed)
+    try:
+        for name in TABLES:
+            path = folder / f"{name}.parquet"
+            if path.is_file() and _mentions(sql, name):
+                connection.register(name, _dataset(path))
+        connection.execute("SET lock_configuration = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _mentions(sql: str, name: str) -> bool:
+    """A log that the query does not name is left alone, so that a damaged one does not stop the others."""
+    return re.search(rf"\b{name}\b", sql, re.IGNORECASE) is not None
+
+
+def _check_statement(sql: str) -> None:
+    import duckdb
+
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise UsageError(f"query: {_message(error)}") from None
+    allowed = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+    if len(statements) != 1 or statements[0].type not in allowed:
+        raise UsageError(f"query: expected one SELECT over the views {', '.join(TABLES)}")
+
+
+def _dataset(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    try:
+        return ds.dataset(path, format="parquet")
+    except (pa.ArrowException, OSError):
+        raise damaged(path) from None
+
+
+def _refusal(error: Exception, folder: Path) -> ResultsError | UsageError:
+    """Turn an error of DuckDB into a message about the logs."""
+    import duckdb
+
+    message = _message(error)
+    if isinstance(error, duckdb.CatalogException):
+        for name in TABLES:
+            if f"{name} does not exist" in message and not (folder / f"{name}.parquet").is_file():
+                return ResultsError(f"the run {folder} kept no {name}{_how_to_log(name)}")
+    if isinstance(error, duckdb.PermissionException):
+        return UsageError(f"query: a query sees the views {', '.join(TABLES)} and no files or settings ({message})")
+    if re.search(r"\b(IOError|OSError|ArrowInvalid|reading the stream)\b", message):
+        return ResultsError(f"a log of {folder} is damaged: {message}")
+    return UsageError(f"query: {message}")
+
+
+def _how_to_log(name: str) -> str:
+    return {
+        "events": " (run with --log events to have them)",
+        "pulses": " (run with --log pulses and --probe TILE[:ROWS[:COLS]] to have them)",
+    }.get(name, "")
+
+
+def _message(error: Exception) -> str:
+    """Return what DuckDB found wrong, without its prefix and its drawing of the query."""
+    lines = [line.strip() for line in str(error).split("\n\nLINE ")[0].splitlines() if line.strip()]
+    text = " ".join(lines)
+    return re.sub(r"^[A-Za-z]+(?: [A-Za-z]+)? Error: ", "", text)
+
+
+def columns(folder: Path, table: str) -> dict[str, tuple[str, str]]:
+    """Return the unit and the description of every column of a log, by name.
+
+    Raises:
+        ResultsError: the run kept no such log, or it is damaged.
+    """
+    path = folder / f"{table}.parquet"
+    if not path.is_file():
+        raise ResultsError(f"the run {folder} kept no {table}{_how_to_log(table)}")
+    described = {}
+    for field in _dataset(path).schema:
+        metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+        described[field.name] = (metadata.get("unit", ""), metadata.get("description", ""))
+    return described

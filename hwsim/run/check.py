@@ -1,0 +1,92 @@
+"""Checks description files without running anything: every mistake with its file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwsim.cost import CostTables
+from hwsim.devices import device_from_document
+from hwsim.errors import InputError, Problem, SpecError
+from hwsim.spec.chip import ChipSpec
+from hwsim.spec.component import ComponentSpec
+from hwsim.spec.device import CellSpec
+from hwsim.spec.load import Document, build, load_document
+from hwsim.spec.training import DataSpec, TraceSpec
+from hwsim.training.algorithms import ALGORITHMS
+from hwsim.training.data import load_data, read_idx
+
+KINDS = ("device", "cell", "component", "chip", "trace")
+
+
+def check_file(path: Path | str) -> list[Problem]:
+    """Return every problem of a YAML description, an ``.npz`` data file or an IDX file; an empty list if it is right."""
+    path = Path(path)
+    try:
+        if not path.is_file():
+            return [Problem("no such file", file=path)]
+        if path.suffix == ".npz":
+            load_data(DataSpec(file=str(path)))
+        elif "idx" in path.name and path.suffix in (".gz", "") or path.name.endswith(("-ubyte", "-ubyte.gz")):
+            read_idx(path)
+        else:
+            _check_description(load_document(path))
+    except SpecError as error:
+        return [problem if problem.file is not None else Problem(problem.message, problem.path, path) for problem in error.problems]
+    except InputError as error:
+        text = str(error)
+        return [Problem(text.removeprefix(f"{path}: "), file=path)]
+    return []
+
+
+def kind_of(document: Document) -> str:
+    """Return which of ``KINDS`` a document describes, from its ``kind`` or from what it contains.
+
+    Raises:
+        SpecError: it is none of them.
+    """
+    data = document.data
+    named = {"live": "trace"}.get(str(data.get("kind")), data.get("kind"))
+    if named in KINDS:
+        return str(named)
+    for kind, keys in (
+        ("device", ("law",)), ("cell", ("g_min", "g_max")), ("component", ("actions", "leakage")), ("chip", ("tile", "tiles")),
+        ("trace", ("network", "loss")),
+    ):  # fmt: skip
+        if any(key in data for key in keys):
+            return kind
+    raise SpecError([Problem(f"cannot tell what this describes; add kind: (one of {', '.join(KINDS)})", file=document.file, line=1)])
+
+
+def _check_description(document: Document) -> None:
+    kind = kind_of(document)
+    if kind == "device":
+        device_from_document(document)
+    elif kind == "cell":
+        build(CellSpec, document)
+    elif kind == "component":
+        build(ComponentSpec, document)
+    elif kind == "chip":
+        chip = build(ChipSpec, document)
+        try:
+            CostTables.for_chip(chip)
+        except SpecError as error:
+            raise SpecError(
+                [
+                    problem
+                    if problem.file is not None
+                    else Problem(problem.message, problem.path, document.file, document.line(problem.path.split(".")))
+                    for problem in error.problems
+                ]
+            ) from None
+    else:
+        _check_trace(document)
+
+
+def _check_trace(document: Document) -> None:
+    trace = build(TraceSpec, document)
+    algorithm = {"name": trace.algorithm} if isinstance(trace.algorithm, str) else dict(trace.algorithm)
+    try:
+        parameters = ALGORITHMS.get(str(algorithm.pop("name"))).Parameters
+    except InputError as error:
+        raise SpecError([Problem(str(error), "algorithm", document.file, document.line(["algorithm"]))]) from None
+    build(parameters, Document(algorithm, document.file, document.lines), algorithm, ("algorithm",))

@@ -1,0 +1,249 @@
+"""Resolves names, files and overrides into the complete, frozen configuration of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SerializeAsAny
+
+from hwsim.devices import device_document, device_from_document
+from hwsim.errors import Problem, SpecError, UsageError, suggest
+from hwsim.run.npz_trace import trace_document_for
+from hwsim.spec.base import Spec
+from hwsim.spec.chip import ChipSpec
+from hwsim.spec.device import DeviceSpec
+from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value
+from hwsim.spec.training import TraceSpec
+from hwsim.training.algorithms import ALGORITHMS, AlgorithmParameters
+
+Log = Literal["none", "events", "pulses"]
+LOGS: tuple[Log, ...] = ("none", "events", "pulses")
+DEFAULT_TRACE = "digits-mlp"
+DEFAULT_CHIP = "baseline"
+ROOTS = ("trace", "chip", "device", "algorithm")
+
+
+class AlgorithmSpec(Spec):
+    """An algorithm with all its parameters."""
+
+    name: str
+    parameters: SerializeAsAny[AlgorithmParameters]
+
+
+class RunSpec(Spec):
+    """The complete description of a run."""
+
+    trace: TraceSpec
+    chip: ChipSpec
+    device: DeviceSpec
+    algorithm: AlgorithmSpec
+    seed: int = Field(ge=0)
+    epochs: int = Field(ge=1)
+    steps: int | None = Field(None, ge=1)
+    """Stop after so many steps; None: after the epochs."""
+    data_dir: str | None = None
+    log: Log = "events"
+    probe: tuple[str, ...] = ()
+    timing: bool = True
+    """False: only the numbers; no time, no energy, no logs."""
+    threads: int = Field(1, ge=1)
+    fidelity: Literal["device"] = "device"
+
+    @property
+    def hash(self) -> str:
+        """A hash of everything that decides the numbers, as hexadecimal digits."""
+        decisive = self.model_dump(mode="json", exclude={"threads", "log", "probe", "data_dir"})
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass
+class _Draft:
+    """The four descriptions while they are being put together, and which of their paths a user has set."""
+
+    documents: dict[str, Document]
+    overrides: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def set(self, path: str, value: Any, *, said: str) -> None:
+        """Set ``path``; ``said`` is what messages call it."""
+        root, inner = self._locate(path, said)
+        parts = inner.split(".")
+        if root == "device" and parts[0] not in ("name", "description", "source", "law", "cell", "parameters"):
+            parts = ["parameters", *parts]
+        assign(self.documents[root].data, ".".join(parts), value)
+        self.overrides[(root, *parts)] = said
+
+    def _locate(self, path: str, said: str) -> tuple[str, str]:
+        root, _, inner = path.partition(".")
+        if root in ROOTS and inner:
+            return root, inner
+        owners = [name for name in ROOTS if root in self._names(name)]
+        if len(owners) == 1:
+            return owners[0], path
+        if owners:
+            choices = " or ".join(f"{name}.{path}" for name in owners)
+            raise SpecError([Problem(f"'{root}' belongs to more than one description; write {choices}", said)])
+        known = sorted({name for owner in ROOTS for name in self._names(owner)} | set(ROOTS))
+        raise SpecError([Problem(f"no such parameter{suggest(root, known)} (known: {', '.join(known)})", said)])
+
+    def _names(self, root: str) -> set[str]:
+        data = self.documents[root].data
+        if root == "trace":
+            return set(TraceSpec.model_fields) - {"kind", "name", "description", "source", "device", "algorithm"}
+        if root == "chip":
+            return set(ChipSpec.model_fields) - {"kind", "name", "description", "source", "device"}
+        if root == "device":
+            return set(data.get("parameters", {})) | {"cell"}
+        return set(ALGORITHMS.get(str(data.get("name"))).Parameters.model_fields)
+
+    def problems(self, root: str, error: SpecError) -> list[Problem]:
+        """Return the problems of a description, those in a user's overrides under the name of the override."""
+        found = []
+        for problem in error.problems:
+            path = tuple(problem.path.split(".")) if problem.path else ()
+            said = next((self.overrides[(root, *path[:n])] for n in range(len(path), 0, -1) if (root, *path[:n]) in self.overrides), None)
+            if said is not None:
+                found.append(Problem(problem.message, said))
+            elif problem.file is None:
+                found.append(Problem(problem.message, ".".join((root, *path)) if path[:1] != (root,) else problem.path))
+            else:
+                found.append(problem)
+        return found
+
+
+def resolve(
+    trace: str = DEFAULT_TRACE,
+    *,
+    chip: str | None = None,
+    device: str | Mapping[str, Any] | DeviceSpec | None = None,
+    algorithm: str | Mapping[str, Any] | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    steps: int | None = None,
+    data: str | Path | None = None,
+    set: Mapping[str, Any] | Sequence[str] | None = None,  # noqa: A002 (the option is called --set)
+    log: Log | None = None,
+    probe: Sequence[str] = (),
+    timing: bool = True,
+    threads: int = 1,
+    fidelity: str = "device",
+) -> RunSpec:
+    """Resolve the arguments of a run; see :func:`hwsim.simulate` for their meaning.
+
+    Raises:
+        InputError: something is unknown, of the wrong type or unit, or does not fit; every mistake of a file at once.
+    """
+    _check_choices(log, timing, probe, fidelity)
+    trace_document = trace_document_for(trace) if trace.endswith(".npz") else _copy(named_document("traces", trace))
+    draft = _Draft({"trace": trace_document})
+    draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
+    own_algorithm, own_device = trace_document.data.get("algorithm"), trace_document.data.get("device")
+    draft.documents["algorithm"] = _algorithm_document(algorithm, own_algorithm, trace_document)
+    wanted_device = device if device is not None else own_device if own_device is not None else draft.documents["chip"].data.get("device")
+    draft.documents["device"] = _device_document(wanted_device)
+    for path, value in (trace_document.data.get("settings") or {}).items():
+        draft.set(path, mutable(value), said=f"{trace_document.file or trace}: settings.{path}")
+    for path, value in _assignments(set):
+        draft.set(path, value, said=f"--set {path}")
+    return _build(draft, seed=seed, epochs=epochs, steps=steps, data=data, log=log, probe=probe, timing=timing, threads=threads)
+
+
+def _check_choices(log: str | None, timing: bool, probe: Sequence[str], fidelity: str) -> None:
+    if fidelity != "device":
+        raise UsageError(f"no fidelity is called '{fidelity}' (known: device)")
+    if log is not None and log not in LOGS:
+        raise UsageError(f"no log is called '{log}'{suggest(log, LOGS)} (known: {', '.join(LOGS)})")
+    if not timing and log in ("events", "pulses"):
+        raise UsageError(f"a log of {log} needs times; leave timing on, or use log none")
+    if probe and log != "pulses":
+        raise UsageError("a probe picks the devices of a pulse log; use --log pulses with --probe")
+    if log == "pulses" and not probe:
+        raise UsageError("a pulse log needs a region to watch; give --probe TILE[:ROWS[:COLS]], such as --probe 0:0-15")
+
+
+def _copy(document: Document) -> Document:
+    return Document(mutable(document.data), document.file, document.lines)
+
+
+def _algorithm_document(wanted: Any, own: Any, trace: Document) -> Document:
+    """The chosen algorithm's name and parameters; parameters of the trace's own that it also has are kept."""
+    own = {"name": own} if isinstance(own, str) else dict(own or {})
+    chosen: dict[str, Any] = {"name": wanted} if isinstance(wanted, str) else mutable(wanted or {})
+    name = str(chosen.get("name", own.get("name", "analog-sgd")))
+    fields = ALGORITHMS.get(name).Parameters.model_fields
+    same = own.get("name") == name
+    inherited = {key: value for key, value in own.items() if key != "name" and (same or key in fields)}
+    data = {**mutable(inherited), **chosen, "name": name}
+    lines = {path[1:]: line for path, line in trace.lines.items() if path[:1] == ("algorithm",)} if same and not wanted else {}
+    return Document(data, trace.file if lines else None, lines)
+
+
+def _device_document(wanted: Any) -> Document:
+    if isinstance(wanted, DeviceSpec):
+        return Document(mutable(wanted.model_dump(mode="json")))
+    if isinstance(wanted, str):
+        return _copy(device_document(wanted))
+    if isinstance(wanted, Mapping) and isinstance(wanted.get("name"), str):
+        if "law" in wanted:
+            return Document(mutable(wanted))
+        document = _copy(device_document(wanted["name"]))
+        for key, value in wanted.items():
+            if key != "name":
+                assign(document.data, key if key.partition(".")[0] in ("cell", "parameters") else f"parameters.{key}", mutable(value))
+        return document
+    raise UsageError(f"expected the name of a device or a mapping with a name, got {wanted!r}")
+
+
+def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[str, Any]]:
+    if given is None:
+        return []
+    if isinstance(given, Mapping):
+        return [(str(path), mutable(value)) for path, value in given.items()]
+    pairs = []
+    for text in given:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise UsageError(f"cannot read --set {text}: expected path=value, such as tile.rows=128")
+        pairs.append((path.strip(), parse_value(value)))
+    return pairs
+
+
+def _build(draft: _Draft, *, epochs: int | None, data: str | Path | None, log: Log | None, timing: bool, **rest: Any) -> RunSpec:
+    problems: list[Problem] = []
+    built: dict[str, Any] = {}
+    builders = {
+        "trace": lambda document: build(TraceSpec, document),
+        "chip": lambda document: build(ChipSpec, document),
+        "device": device_from_document,
+        "algorithm": _build_algorithm,
+    }
+    for root, builder in builders.items():
+        try:
+            built[root] = builder(draft.documents[root])
+        except SpecError as error:
+            problems += draft.problems(root, error)
+    if problems:
+        raise SpecError(problems)
+    document = Document(
+        {
+            **rest,
+            **built,
+            "probe": tuple(rest.get("probe", ())),
+            "epochs": epochs if epochs is not None else built["trace"].epochs,
+            "data_dir": str(data) if data is not None else None,
+            "log": log or ("events" if timing else "none"),
+            "timing": timing,
+        }
+    )
+    return build(RunSpec, document)
+
+
+def _build_algorithm(document: Document) -> AlgorithmSpec:
+    name = document.data["name"]
+    parameters = {key: value for key, value in document.data.items() if key != "name"}
+    inner = Document(parameters, document.file, document.lines)
+    return AlgorithmSpec(name=name, parameters=build(ALGORITHMS.get(name).Parameters, inner))

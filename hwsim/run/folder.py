@@ -1,0 +1,208 @@
+"""Writes a run folder: configuration first, logs as the run goes, results at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from hwsim.engine.ledger import COLUMNS, Table
+from hwsim.errors import UsageError
+
+SCHEMA_VERSION = 1
+
+PULSE_COLUMNS: dict[str, tuple[str, str, str]] = {
+    "t_ps": ("int64", "ps", "simulated time at which the pulse starts"),
+    "step": ("int32", "1", "training step"),
+    "sample": ("int64", "1", "sample whose update it belongs to, counted over the run"),
+    "tile": ("int16", "1", "tile"),
+    "array": ("int16", "1", "array of the tile"),
+    "row": ("int32", "1", "row of the array"),
+    "col": ("int32", "1", "column of the array"),
+    "polarity": ("int8", "1", "+1 up, -1 down"),
+    "dw": ("float32", "1", "change of the weight"),
+    "w": ("float32", "1", "weight after the pulse"),
+}
+METRIC_COLUMNS: dict[str, tuple[str, str, str]] = {
+    "step": ("int32", "1", "training step"),
+    "epoch": ("int32", "1", "epoch, from 0"),
+    "samples": ("int64", "1", "samples trained so far"),
+    "t_s": ("float64", "s", "simulated time so far"),
+    "energy_J": ("float64", "J", "energy so far, leakage included"),
+    "loss": ("float64", "1", "mean loss of the mini-batch"),
+    "learning_rate": ("float64", "1", "learning rate"),
+    "test_loss": ("float64", "1", "loss on held-out data; NaN where it was not evaluated"),
+    "test_accuracy": ("float64", "1", "accuracy on held-out data; NaN where it was not evaluated"),
+}
+
+
+class TableWriter:
+    """A Parquet file that grows by row groups; made when the first rows come."""
+
+    def __init__(self, path: Path, columns: Mapping[str, tuple[str, str, str]], metadata: Mapping[str, str]) -> None:
+        self._path = path
+        self._columns = columns
+        fields = [
+            pa.field(name, _arrow_type(dtype), metadata={"unit": unit, "description": text})
+            for name, (dtype, unit, text) in columns.items()
+        ]
+        self._schema = pa.schema(fields, metadata={key: str(value) for key, value in metadata.items()})
+        self._writer: pq.ParquetWriter | None = None
+        self.rows = 0
+
+    def open(self) -> None:
+        """Make the file."""
+        names = [name for name, (dtype, _, _) in self._columns.items() if dtype == "name"]
+        times = {name: "DELTA_BINARY_PACKED" for name in ("t_ps", "dur_ps") if name in self._columns}
+        self._writer = pq.ParquetWriter(
+            self._path, self._schema, compression="zstd", use_dictionary=names, column_encoding=times
+        )
+
+    def write(self, columns: Mapping[str, np.ndarray], names: list[str] | None = None) -> None:
+        """Append a row group; ``names`` are what the name columns are indices into."""
+        if self._writer is None:
+            self.open()
+        assert self._writer is not None
+        arrays = []
+        for name, (dtype, _, _) in self._columns.items():
+            if dtype == "name":
+                arrays.append(pa.DictionaryArray.from_arrays(pa.array(columns[name], pa.int32()), pa.array(names, pa.string())))
+            else:
+                arrays.append(pa.array(columns[name], _arrow_type(dtype)))
+        table = pa.Table.from_arrays(arrays, schema=self._schema)
+        self._writer.write_table(table, row_group_size=max(len(table), 1))
+        self.rows += len(table)
+
+    def close(self) -> None:
+        """Write the footer; what was appended stays readable."""
+        if self._writer is None:
+            self.open()
+        assert self._writer is not None
+        self._writer.close()
+
+
+def _arrow_type(dtype: str) -> pa.DataType:
+    return pa.dictionary(pa.int32(), pa.string()) if dtype == "name" else pa.type_for_alias(dtype)
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Args:
+        path: a folder that does not exist yet.
+        config: resolved configuration, plain data.
+        seed: seed of the run.
+        config_hash: hash of the configuration.
+
+    Raises:
+        UsageError: the folder exists or cannot be made.
+    """
+
+    def __init__(self, path: Path, config: dict[str, Any], *, seed: int, config_hash: str) -> None:
+        self.path = path
+        check_new(path)
+        try:
+            path.mkdir(parents=True)
+        except OSError as error:
+            raise UsageError(f"cannot make the run folder {path}: {error.strerror}") from None
+        self._metadata = {
+            "hwsim.schema": str(SCHEMA_VERSION),
+            "hwsim.version": version("hwsim"),
+            "hwsim.seed": str(seed),
+            "hwsim.config_hash": config_hash,
+        }
+        self._state: dict[str, Any] = {
+            "schema": SCHEMA_VERSION,
+            "state": "running",
+            "hwsim": version("hwsim"),
+            "python": platform.python_version(),
+            "numpy": version("numpy"),
+            "simpy": version("simpy"),
+            "seed": seed,
+            "config_hash": config_hash,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "host_seconds": {},
+            "error": None,
+        }
+        self.write_yaml("config.yaml", config)
+        self._write_state()
+        self._tables: dict[str, TableWriter] = {}
+
+    def table(self, name: str, columns: Mapping[str, tuple[str, str, str]]) -> TableWriter:
+        """Return the writer of a table that grows as the run goes."""
+        if name not in self._tables:
+            self._tables[name] = TableWriter(self.path / f"{name}.parquet", columns, self._metadata)
+            self._tables[name].open()
+        return self._tables[name]
+
+    def write_events(self, table: Table) -> None:
+        """Append ledger rows to the event log."""
+        self.table("events", COLUMNS).write(table.columns, table.names)
+
+    def write_pulses(self, columns: dict[str, np.ndarray]) -> None:
+        """Append pulses to the pulse log."""
+        self.table("pulses", PULSE_COLUMNS).write(columns)
+
+    def write_yaml(self, name: str, data: Any) -> None:
+        """Write a YAML file."""
+        self._replace(name, yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120))
+
+    def write_json(self, name: str, data: Any) -> None:
+        """Write a JSON file; NaN is refused."""
+        self._replace(name, json.dumps(data, indent=2, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file."""
+        self._replace(name, text)
+
+    def _replace(self, name: str, text: str) -> None:
+        # Written beside and moved over, so that a reader never sees half a file.
+        part = self.path / f".{name}.part"
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, self.path / name)
+
+    def write_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Write ``weights.npz``."""
+        np.savez(self.path / "weights.npz", **weights)  # type: ignore[arg-type]
+
+    def write_table(self, name: str, columns: Mapping[str, tuple[str, str, str]], data: Mapping[str, Any]) -> None:
+        """Write a whole table."""
+        self.table(name, columns).write({key: np.asarray(value) for key, value in data.items()})
+
+    def close(self, *, host_seconds: Mapping[str, float], error: str | None = None) -> None:
+        """Close every table and write the final state: complete, or failed with ``error``."""
+        for table in self._tables.values():
+            table.close()
+        self._state |= {"state": "failed" if error else "complete", "host_seconds": dict(host_seconds), "error": error}
+        self._write_state()
+
+    def _write_state(self) -> None:
+        self.write_json("run.json", self._state)
+
+
+def check_new(path: Path) -> None:
+    """Refuse a folder that exists.
+
+    Raises:
+        UsageError: the path exists.
+    """
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} exists already; choose another --out, nothing is overwritten")
+
+
+def free_path(base: Path, stem: str) -> Path:
+    """Return ``base/stem-NNN`` with the lowest number from 001 on that does not exist."""
+    number = 1
+    while (path := base / f"{stem}-{number:03d}").exists():
+        number += 1
+    return path

@@ -1,0 +1,165 @@
+"""``simulate``: builds the chip, trains, and leaves a run folder behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hwsim.chip.chip import Chip
+from hwsim.chip.probe import Probe
+from hwsim.devices import single_thread_blas
+from hwsim.engine.ledger import COLUMNS
+from hwsim.errors import HwsimError, RunError
+from hwsim.results import Run, open_run
+from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
+from hwsim.run.folder import METRIC_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
+from hwsim.run.summary import statistics, statistics_text, summarize
+from hwsim.spec.device import DeviceSpec
+from hwsim.training.algorithms import ALGORITHMS
+from hwsim.training.data import DataSet, check_fit, load_data
+from hwsim.training.trainer import StepMetrics, Trainer
+
+Progress = Callable[[int, int, int, Mapping[str, float]], None]
+RUNS = Path("runs")
+
+
+def simulate(
+    trace: str = DEFAULT_TRACE,
+    *,
+    chip: str | None = None,
+    device: str | Mapping[str, Any] | DeviceSpec | None = None,
+    algorithm: str | Mapping[str, Any] | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    steps: int | None = None,
+    data: str | Path | None = None,
+    set: Mapping[str, Any] | Sequence[str] | None = None,  # noqa: A002 (the option is called --set)
+    log: Log | None = None,
+    probe: Sequence[str] = (),
+    timing: bool = True,
+    threads: int = 1,
+    fidelity: str = "device",
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Train a network on a simulated chip and return the finished run.
+
+    Args:
+        trace: name or file of a live trace, or an ``.npz`` with arrays ``x`` and ``y``.
+        chip: name or file of a chip; None: ``baseline``.
+        device: name or file of a device, or a mapping with ``name`` and overrides; None: the trace's or the chip's.
+        algorithm: name of an algorithm, or a mapping with ``name`` and parameters; None: the trace's.
+        seed: seed of every random number.
+        epochs: epochs to train; None: the trace's.
+        steps: stop after so many mini-batches.
+        data: folder of data files.
+        set: overrides, ``{"tile.rows": 128}`` or ``["tile.rows=128"]``.
+        log: ``none``, ``events`` (the default with timing) or ``pulses``.
+        probe: regions of a pulse log, ``TILE[:ROWS[:COLS]]``.
+        timing: False: only the numbers; no time and no energy. The weights are the same.
+        threads: threads of the device kernels; they change no number.
+        fidelity: ``device``.
+        out: a new folder; None: a free one in ``runs``.
+        progress: called with (step, steps, epoch, metrics) after each step.
+
+    Raises:
+        InputError: an argument or description is wrong; nothing has been written.
+        RunError: the run failed; its folder says so.
+    """
+    spec = resolve(
+        trace, chip=chip, device=device, algorithm=algorithm, seed=seed, epochs=epochs, steps=steps, data=data, set=set,
+        log=log, probe=probe, timing=timing, threads=threads, fidelity=fidelity,
+    )  # fmt: skip
+    if out is not None:
+        check_new(Path(out))
+    return execute(spec, None if out is None else Path(out), progress)
+
+
+def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = None) -> Run:
+    """Run a resolved configuration; see :func:`simulate`."""
+    begun = time.perf_counter()
+    samples = load_data(spec.trace.data, data_dir=spec.data_dir, seed=spec.seed)
+    check_fit(samples, spec.trace)
+    folder: RunFolder | None = None
+
+    def events(table: Any) -> None:
+        assert folder is not None
+        folder.write_events(table)
+
+    def pulses(columns: Any) -> None:
+        assert folder is not None
+        folder.write_pulses(columns)
+
+    with single_thread_blas():
+        chip = Chip(
+            spec.chip,
+            spec.device,
+            seed=spec.seed,
+            threads=spec.threads,
+            timing=spec.timing,
+            events=events if spec.log != "none" else None,
+            pulses=pulses if spec.log == "pulses" else None,
+            probes=[Probe.parse(text) for text in spec.probe],
+        )
+        trainer = _trainer(spec, samples, chip)
+        chip.finish_placement()
+        path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.name}")
+        folder = RunFolder(path, spec.model_dump(mode="json"), seed=spec.seed, config_hash=spec.hash)
+        folder.write_yaml("tables.yaml", chip.tables.rows())
+        if spec.log != "none":
+            folder.table("events", COLUMNS)
+        if spec.log == "pulses":
+            folder.table("pulses", PULSE_COLUMNS)
+        started = time.perf_counter()
+        try:
+            _run(spec, chip, trainer, folder, progress)
+        except BaseException as error:
+            reason = str(error) or type(error).__name__
+            folder.close(host_seconds={"total": time.perf_counter() - begun}, error=reason)
+            if isinstance(error, HwsimError) or not isinstance(error, Exception):
+                raise
+            raise RunError(f"the run failed: {reason}; its folder is {path}") from error
+    ended = time.perf_counter()
+    folder.close(host_seconds={"set_up": started - begun, "run": ended - started, "total": ended - begun})
+    return open_run(path)
+
+
+def _trainer(spec: RunSpec, samples: DataSet, chip: Chip) -> Trainer:
+    algorithm = ALGORITHMS.get(spec.algorithm.name)(spec.algorithm.parameters, chip, spec.seed)
+    return Trainer(spec.trace, samples, chip, algorithm, spec.seed)
+
+
+def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progress: Progress | None) -> None:
+    history: list[StepMetrics] = []
+    n_steps = min(spec.epochs * trainer.steps_per_epoch, spec.steps or spec.epochs * trainer.steps_per_epoch)
+
+    def report(metrics: StepMetrics) -> None:
+        history.append(metrics)
+        if progress is not None:
+            progress(metrics.step + 1, n_steps, metrics.epoch, asdict(metrics))
+
+    try:
+        chip.run(trainer.program(spec.epochs, spec.steps, report))
+    finally:
+        chip.finish()
+        if history:
+            _write_metrics(folder, history, timed=spec.timing)
+    summary = summarize(spec, chip, trainer, history[-1], history)
+    folder.write_json("summary.json", summary)
+    rows = statistics(chip, summary)
+    folder.write_text("stats.txt", statistics_text(rows))
+    columns = {"path": ("string", "1", "statistic"), "value": ("float64", "1", "its value, in its unit"),
+               "description": ("string", "1", "what it is"), "unit": ("string", "1", "unit of the value")}  # fmt: skip
+    folder.write_table("stats", columns, dict(zip(columns, zip(*rows, strict=True), strict=True)))
+    folder.write_weights(trainer.weights())
+
+
+def _write_metrics(folder: RunFolder, history: list[StepMetrics], *, timed: bool) -> None:
+    rows = [asdict(row) for row in history]
+    for row in rows:
+        row["t_s"] = row.pop("t_ps") * 1e-12 if timed else float("nan")
+        row["energy_J"] = row["energy_J"] if timed else float("nan")
+    folder.write_table("metrics", METRIC_COLUMNS, {name: [row[name] for row in rows] for name in METRIC_COLUMNS})

@@ -1,0 +1,1 @@
+"""Frozen descriptions of everything that is simulated; no behaviour."""

@@ -1,0 +1,103 @@
+"""Descriptions of a device: the physics of its cell and the parameters every pulsed device law has."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from hwsim.spec.base import Farads, Seconds, Siemens, Spec, Volts
+
+
+class CellSpec(Spec):
+    """What a cell is electrically. Weights map linearly on conductances: ``w_min`` is ``g_min``, ``w_max`` is ``g_max``."""
+
+    name: str
+    description: str = ""
+    source: str = Field(min_length=1)
+    """Where the numbers come from; an assumption says that it is one."""
+    g_min: Siemens
+    """Conductance at the lower weight bound, S."""
+    g_max: Siemens
+    """Conductance at the upper weight bound, S."""
+    write: Literal["resistive", "gate"] = "resistive"
+    """``resistive``: a pulse dissipates V^2 G t in the cell. ``gate``: a three-terminal cell, C V^2 per pulse and no channel current."""
+    write_voltage: Volts
+    """Voltage over a cell where both lines fire, V; a cell on one firing line sees half of it."""
+    pulse_width: Seconds
+    """Duration of one write pulse, s."""
+    pulse_gap: Seconds = 0.0
+    """Pause between the slots of a pulse train, s."""
+    read_voltage: Volts
+    """Voltage of a full-scale input during a read, V."""
+    gate_capacitance: Farads = 0.0
+    """Capacitance that a ``gate`` cell charges with each pulse, F."""
+
+    @model_validator(mode="after")
+    def _check(self) -> CellSpec:
+        if not 0 < self.g_min < self.g_max:
+            raise ValueError("g_min must be positive and below g_max")
+        if min(self.write_voltage, self.read_voltage, self.pulse_width) <= 0:
+            raise ValueError("write_voltage, read_voltage and pulse_width must be positive")
+        if self.write == "gate" and self.gate_capacitance <= 0:
+            raise ValueError("a gate cell needs a positive gate_capacitance")
+        return self
+
+
+class PulsedParameters(Spec):
+    """Parameters common to every pulsed device law, with the names and defaults of AIHWKit's ``PulsedDevice``.
+
+    Weights, bounds and steps are dimensionless. ``_dtod`` is a spread from device to device, drawn once; ``_std`` a
+    spread from pulse to pulse.
+    """
+
+    dw_min: float = Field(0.001, gt=0)
+    """Mean weight change of one pulse over devices and both directions (for most laws at w = 0)."""
+    dw_min_dtod: float = Field(0.3, ge=0)
+    """Device-to-device spread of the step, relative to ``dw_min``."""
+    dw_min_dtod_log_normal: bool = False
+    """Draw the step log-normally; its mean stays ``dw_min``."""
+    dw_min_std: float = Field(0.3, ge=0)
+    """Pulse-to-pulse spread of the step, relative to the step."""
+    up_down: float = Field(0.0, ge=-1, le=1)
+    """Systematic asymmetry of up and down steps."""
+    up_down_rule: Literal["one_sided", "symmetric"] = "one_sided"
+    """``one_sided`` weakens one side by ``up_down`` (the published presets were fitted with it); ``symmetric`` is 1 +- ``up_down``."""
+    up_down_dtod: float = Field(0.01, ge=0)
+    """Device-to-device spread of the asymmetry, in units of ``dw_min``."""
+    w_max: float = Field(0.6, ge=0)
+    """Mean upper weight bound."""
+    w_min: float = Field(-0.6, le=0)
+    """Mean lower weight bound."""
+    w_max_dtod: float = Field(0.3, ge=0)
+    """Device-to-device spread of the upper bound, relative."""
+    w_min_dtod: float = Field(0.3, ge=0)
+    """Device-to-device spread of the lower bound, relative."""
+    enforce_consistency: bool = True
+    """Take absolute values of steps, force upper bound >= 0 >= lower bound, swap inverted bounds."""
+    perfect_bias: bool = False
+    """The last column takes exactly ``dw_min`` both ways and has bounds 100 times wider."""
+    corrupt_devices_prob: float = Field(0.0, ge=0, le=1)
+    """Probability that a device is stuck."""
+    corrupt_devices_range: float = Field(0.1, ge=0)
+    """A stuck value is uniform within +- this range, cut at the device's bounds."""
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> PulsedParameters:
+        if not self.w_min < self.w_max:
+            raise ValueError("w_min must be below w_max")
+        return self
+
+
+class DeviceSpec(Spec):
+    """A device: its law with all parameters, and its cell."""
+
+    name: str
+    description: str = ""
+    source: str = Field(min_length=1)
+    """Where the parameters come from; an assumption says that it is one."""
+    law: str
+    """Registered name of the device law."""
+    parameters: SerializeAsAny[PulsedParameters]
+    """The law's parameters; of the parameter class that the law registers."""
+    cell: CellSpec

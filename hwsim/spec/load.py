@@ -1,0 +1,257 @@
+"""Reads YAML descriptions and reports every mistake with file, line and path."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from hwsim import library
+from hwsim.errors import Problem, SpecError, suggest
+from hwsim.spec.chip import ChipSpec
+from hwsim.spec.component import ComponentSpec
+from hwsim.spec.device import CellSpec
+from hwsim.spec.training import TraceSpec
+
+Model = TypeVar("Model", bound=BaseModel)
+Location = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file as plain data, with the line of every path in it."""
+
+    data: Any
+    file: Path | None = None
+    lines: Mapping[Location, int] = field(default_factory=dict)
+
+    def line(self, path: Sequence[str | int]) -> int | None:
+        """Return the line of ``path``, or of its nearest parent that has one."""
+        parts = tuple(str(part) for part in path)
+        while parts and parts not in self.lines:
+            parts = parts[:-1]
+        return self.lines.get(parts)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which ``1e-3`` is a number, as every user expects (YAML 1.1 reads a string)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
+def parse_value(text: str) -> Any:
+    """Read one YAML value, such as the right side of ``--set path=value``.
+
+    Raises:
+        SpecError: the text is no YAML.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise SpecError(f"cannot read the value '{text}': {error}") from None
+
+
+def load_document(path: Path | str) -> Document:
+    """Read a YAML file.
+
+    Raises:
+        SpecError: the file cannot be read, is no YAML, or names a key twice.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SpecError([Problem(f"cannot read the file: {reason}", file=path)]) from None
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        lines: dict[Location, int] = {}
+        problems: list[Problem] = []
+        if node is not None:
+            _collect_lines(node, (), lines, problems, path)
+        if problems:
+            raise SpecError(problems)
+        data = loader.construct_document(node) if node is not None else None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        message = getattr(error, "problem", None) or str(error)
+        raise SpecError([Problem(f"not valid YAML: {message}", file=path, line=mark.line + 1 if mark else None)]) from None
+    finally:
+        loader.dispose()
+    if not isinstance(data, dict):
+        raise SpecError([Problem("expected a mapping of names to values", file=path, line=1)])
+    return Document(data, path, lines)
+
+
+def _collect_lines(
+    node: yaml.Node, path: Location, lines: dict[Location, int], problems: list[Problem], file: Path, depth: int = 0
+) -> None:
+    if depth > 50:
+        raise SpecError([Problem("nested too deeply, or an alias refers to itself", ".".join(path[:3]), file)])
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            name = str(key.value)
+            line = key.start_mark.line + 1
+            if name in seen:
+                problems.append(Problem("this name is given twice", ".".join((*path, name)), file, line))
+            seen.add(name)
+            lines[(*path, name)] = line
+            _collect_lines(value, (*path, name), lines, problems, file, depth + 1)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _collect_lines(value, (*path, str(index)), lines, problems, file, depth + 1)
+
+
+def build(model: type[Model], document: Document, data: Any = None, at: Location = ()) -> Model:
+    """Build a description from a document, or from ``data`` found at the path ``at`` of it.
+
+    Raises:
+        SpecError: with one problem for each mistake.
+    """
+    value = document.data if data is None and not at else data
+    if not isinstance(value, dict):
+        raise SpecError([Problem(f"expected a mapping, got {value!r}", ".".join(at), document.file, document.line(at))])
+    try:
+        return model.model_validate(_tuples(value))
+    except ValidationError as error:
+        raise SpecError([_problem(model, detail, document, at) for detail in error.errors()]) from None
+
+
+def _tuples(value: Any) -> Any:
+    """Lists become tuples: descriptions are frozen and strict."""
+    if isinstance(value, dict):
+        return {str(key): _tuples(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_tuples(item) for item in value)
+    return value
+
+
+def _problem(model: type[BaseModel], detail: Any, document: Document, at: Location) -> Problem:
+    location = tuple(str(part) for part in detail["loc"])
+    path = (*at, *location)
+    kind, message = detail["type"], detail["msg"]
+    given = detail.get("input")
+    if kind == "extra_forbidden":
+        known = _fields_at(model, location[:-1])
+        message = f"no such parameter{suggest(location[-1], known)}"
+        if "did you mean" not in message and known:
+            message += f" (known: {', '.join(sorted(known))})"
+    elif kind == "missing":
+        message = "this parameter is missing"
+    elif kind == "value_error":
+        message = message.removeprefix("Value error, ")
+    elif kind == "finite_number":
+        message = f"expected a finite number, got {given!r}"
+    elif isinstance(given, str | int | float | bool | type(None)):
+        message = f"{message[0].lower()}{message[1:]}, got {given!r}"
+    else:
+        message = f"{message[0].lower()}{message[1:]}"
+    return Problem(message, ".".join(path), document.file, document.line(path))
+
+
+def _fields_at(model: Any, location: Sequence[str]) -> set[str]:
+    """Return the field names of the description that stands at ``location`` inside ``model``."""
+    for part in location:
+        models = _models_of(model.model_fields[part].annotation) if part in getattr(model, "model_fields", {}) else []
+        if not models and part not in getattr(model, "model_fields", {}):
+            continue
+        if not models:
+            return set()
+        model = models[0]
+    return set(getattr(model, "model_fields", {}))
+
+
+def _models_of(annotation: Any) -> list[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in getattr(annotation, "__args__", ()) for found in _models_of(argument)]
+
+
+def assign(data: dict[str, Any], path: str, value: Any) -> None:
+    """Set ``a.b.c`` in nested mappings, making them where they are missing. Lists are addressed by index.
+
+    Raises:
+        SpecError: the path runs through something that is neither.
+    """
+    *parents, last = path.split(".")
+    place: Any = data
+    for part in parents:
+        if isinstance(place, dict):
+            if not isinstance(place.get(part), dict | list):
+                place[part] = {}
+            place = place[part]
+        else:
+            place = _item(place, part, path)
+    if isinstance(place, dict):
+        place[last] = value
+    else:
+        _item(place, last, path)
+        place[int(last)] = value
+
+
+def _item(place: Any, part: str, path: str) -> Any:
+    if isinstance(place, list) and part.isdigit() and int(part) < len(place):
+        return place[int(part)]
+    raise SpecError([Problem(f"'{part}' is not an index of a list of {len(place)}", path)])
+
+
+def mutable(value: Any) -> Any:
+    """Return a deep copy of plain data in which tuples are lists."""
+    if isinstance(value, Mapping):
+        return {str(key): mutable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mutable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SpecError(f"expected a finite number, got {value!r}")
+    return value
+
+
+@lru_cache(maxsize=256)
+def _cached(path: Path, _stamp: int) -> Document:
+    return load_document(path)
+
+
+def named_document(kind: str, name: str) -> Document:
+    """Read the description ``name`` (a bare name or a path) of one of ``library.KINDS``.
+
+    Raises:
+        UsageError: no such description.
+        SpecError: the file is not readable YAML.
+    """
+    path = library.find(kind, name)
+    return _cached(path, path.stat().st_mtime_ns)
+
+
+def load_chip(name: str) -> ChipSpec:
+    """Read a chip description by name or path."""
+    return build(ChipSpec, named_document("chips", name))
+
+
+def load_component(name: str) -> ComponentSpec:
+    """Read a component description by name or path."""
+    return build(ComponentSpec, named_document("components", name))
+
+
+def load_cell(name: str) -> CellSpec:
+    """Read a cell description by name or path."""
+    return build(CellSpec, named_document("cells", name))
+
+
+def load_trace(name: str) -> TraceSpec:
+    """Read a live-trace description by name or path."""
+    return build(TraceSpec, named_document("traces", name))

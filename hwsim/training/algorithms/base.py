@@ -1,0 +1,53 @@
+"""What every training algorithm is: it places a layer's weights on the chip and emits the operations of an update."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hwsim.chip.chip import Chip
+from hwsim.chip.operations import Matrix, Operation
+from hwsim.registry import Registry
+from hwsim.spec.base import Spec
+
+Emits = Generator[Operation, Any, None]
+
+
+class AlgorithmParameters(Spec):
+    """Base of the parameters of an algorithm."""
+
+
+class Algorithm(ABC):
+    """A training algorithm with its parameters, on one chip.
+
+    Args:
+        parameters: an instance of the class's ``Parameters``.
+        chip: where it places its matrices.
+        seed: seed of its own random choices.
+    """
+
+    Parameters: ClassVar[type[AlgorithmParameters]]
+
+    def __init__(self, parameters: Any, chip: Chip, seed: int) -> None:
+        self.parameters = parameters
+        self.chip = chip
+        self.seed = seed
+
+    @abstractmethod
+    def place(self, layer: str, weights: np.ndarray) -> Matrix:
+        """Place the (rows, cols) weights of a layer on the chip.
+
+        Raises:
+            MappingError: they do not fit.
+        """
+
+    @abstractmethod
+    def update(self, matrix: Any, x: np.ndarray, d: np.ndarray, lr: float) -> Emits:
+        """Emit the update of one mini-batch: x is (n, cols), d (n, rows) with the mean's 1/n inside, ``lr`` the learning rate."""
+
+
+ALGORITHMS: Registry[type[Algorithm]] = Registry("algorithms", "algorithm")
+"""Every algorithm by name; other packages add theirs by an entry point in the group ``hwsim.algorithms``."""

@@ -1,0 +1,158 @@
+"""Latency and throughput of operations against closed forms written out by hand (ps at 1 GHz)."""
+
+import numpy as np
+import pytest
+
+from hwsim.chip.operations import Backward, Digital, Forward, Move, TransferRead, TransferWrite, Update
+from hwsim.devices import UpdateParameters
+
+ISSUE = 1000
+BUFFER = 2000  # an access of 32 bytes; 1.28 ns rounded up to a cycle
+BUS = 1000
+DAC, INTEGRATION, SAMPLE, ADC, ADD = 1000, 40_000, 1000, 10_000, 1000
+CONVERSION = 4 * ADC  # eight lines on two converters
+PASS = DAC + INTEGRATION + SAMPLE + CONVERSION + ADD
+
+
+def run(chip, *operations):
+    def program():
+        results = []
+        for operation in operations:
+            results.append((yield operation))
+        return results
+
+    return chip.run(program())
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.parametrize(("double_buffered", "pace"), [(False, SAMPLE + CONVERSION), (True, INTEGRATION + SAMPLE)])
+def test_forward_of_a_stream(make_chip, weights, n, double_buffered, pace) -> None:
+    chip = make_chip({"tile.sample_hold.double_buffered": double_buffered})
+    matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+    x = np.ones((n, 8), np.float32)
+    (y,) = run(chip, Forward(matrix, x))
+    # 8 words of 16 bit and 8 of 16 bit fit one access of the buffer and one word of the bus each.
+    assert chip.env.now == ISSUE + BUFFER + BUS + PASS + BUS + BUFFER + (n - 1) * pace
+    np.testing.assert_allclose(y, x @ weights.T, rtol=1e-5)
+
+
+def test_the_first_result_is_not_there_one_cycle_earlier(make_chip, weights) -> None:
+    chip = make_chip()
+    matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+    tile = matrix.pieces[0].tile
+    _, work = tile.read(np.ones((1, 8), np.float32), matrix.forward_io, transposed=False, input_scale=None, purpose="forward")
+    origin = chip._origin(Forward(matrix, np.ones((1, 8), np.float32)))
+    seen = []
+
+    def reader():
+        yield from tile.pass_through(origin, chip.stream(1), work)
+        seen.append(chip.env.now)
+
+    chip.env.process(reader())
+    chip.env.run(until=PASS - 1)
+    assert seen == []
+    assert tile.station.queue_length == 0
+    chip.env.run(until=PASS + 1)
+    assert seen == [PASS]
+
+
+def test_the_slowest_stage_sets_the_pace(make_chip, weights) -> None:
+    """Halving the converters doubles what a further vector takes once they are the bottleneck."""
+    paces = []
+    for lines_per_adc in (4, 8):
+        chip = make_chip({"tile.adc.lines_per_adc": lines_per_adc})
+        matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+        times = []
+        for n in (10, 20):
+            before = chip.env.now
+            run(chip, Forward(matrix, np.ones((n, 8), np.float32)))
+            times.append(chip.env.now - before)
+        paces.append((times[1] - times[0]) / 10)
+    assert paces == [SAMPLE + CONVERSION, SAMPLE + 2 * CONVERSION]
+
+
+def test_noise_management_costs_digital_work(make_chip, weights) -> None:
+    plain, managed = make_chip(), make_chip({"tile.forward.noise_management": "abs_max"})
+    for chip in (plain, managed):
+        matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+        run(chip, Forward(matrix, np.ones((1, 8), np.float32)))
+    # Four lanes: 8 comparisons, 1 division, 8 products before; 8 products after.
+    assert managed.env.now - plain.env.now == 2000 + 1000 + 2000 + 2000
+
+
+def test_partial_sums_of_a_split_matrix_cost_time_and_energy(make_chip) -> None:
+    weights = np.full((8, 24), 0.1, np.float32)
+    chip = make_chip()
+    matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+    assert len(chip.tiles) == 3
+    (y,) = run(chip, Forward(matrix, np.ones((1, 24), np.float32)))
+    # The bus carries three slices in turn, then each tile's result as it comes; 16 additions on four lanes. 24 words of
+    # 16 bit are two accesses of the buffer.
+    assert chip.env.now == ISSUE + 2 * BUFFER + 3 * BUS + PASS + BUS + 4000 + BUFFER
+    np.testing.assert_allclose(y, np.full((1, 8), 2.4), rtol=1e-5)
+    chip.finish()
+    adds = [total for total in chip.ledger.totals() if total["component"] == "digital" and total["action"] == "add"]
+    assert sum(total["count"] for total in adds) == 16
+    assert sum(total["energy_J"] for total in adds) == pytest.approx(16 * 0.265e-12)
+
+
+def test_update_takes_its_slots_in_both_polarities(make_chip, weights) -> None:
+    chip = make_chip()
+    matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+    params = UpdateParameters(desired_bl=10, update_management=False, update_bl_management=False)
+    x = d = np.full((3, 8), 0.5, np.float32)
+    run(chip, Update(matrix, 0, x, d, 0.01, params))
+    prepare = 4000 + 5000 + 1000  # 16 comparisons, 20 products, 2 divisions one after the other on four lanes
+    slot = chip.tiles[0].slot
+    assert slot == 1000  # the generic cell's pulse fits a cycle
+    assert chip.env.now == ISSUE + BUFFER + prepare + BUS + 3 * 10 * 2 * slot
+
+
+def test_transfer_reads_one_line_and_writes_it_back(make_chip, weights) -> None:
+    chip = make_chip()
+    matrix = chip.place_analog("fc", weights, arrays=2, gains=(0.0, 1.0))
+    values, _ = run(chip, TransferRead(matrix, 1, 3, "column"), TransferRead(matrix, 1, 2, "row"))
+    np.testing.assert_allclose(values, matrix.weights(1)[:, 3], rtol=1e-5)
+    assert chip.env.now == 2 * (ISSUE + PASS + BUS + BUFFER)
+    before = matrix.weights(0)
+    run(chip, TransferWrite(matrix, 0, 3, "column", -np.ones(8, np.float32), 0.05, UpdateParameters()))
+    changed = matrix.weights(0) - before
+    np.testing.assert_allclose(changed[:, 3], 0.05, atol=1e-6)
+    assert not np.any(np.delete(changed, 3, axis=1))
+
+
+def test_a_transfer_of_zeros_writes_nothing(make_chip, weights) -> None:
+    chip = make_chip()
+    matrix = chip.place_analog("fc", weights, arrays=2, gains=(0.0, 1.0))
+    run(chip, TransferWrite(matrix, 0, 3, "column", np.zeros(8, np.float32), 0.05, UpdateParameters()))
+    assert chip.env.now == ISSUE
+    assert "transfer_write" not in chip.counts
+
+
+def test_backward_reads_the_transpose(make_chip, weights) -> None:
+    chip = make_chip()
+    matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+    d = np.random.default_rng(1).uniform(-1, 1, (4, 8)).astype(np.float32)
+    (dx,) = run(chip, Backward(matrix, d))
+    np.testing.assert_allclose(dx, d @ weights, rtol=1e-4, atol=1e-6)
+
+
+def test_bound_management_retries_cost_passes(make_chip) -> None:
+    managed = {"inp_res": 1 / 126, "out_res": 1 / 510, "out_noise": 0.0, "out_bound": 1.0, "noise_management": "none",
+               "bound_management": "iterative"}  # fmt: skip
+    chip = make_chip({"tile.forward": managed})
+    matrix = chip.place_analog("fc", np.full((8, 8), 0.4, np.float32), arrays=1, gains=(1.0,))
+    run(chip, Forward(matrix, np.ones((1, 8), np.float32)))
+    # Outputs of 3.2 against a bound of 1: halved twice.
+    assert chip.counts["bound_management_retries"] == 2
+    assert chip.counts["adc_conversions"] == 24
+    assert chip.env.now == ISSUE + BUFFER + BUS + PASS + 2 * (SAMPLE + CONVERSION) + BUS + BUFFER
+
+
+def test_move_and_digital_work(make_chip) -> None:
+    chip = make_chip()
+    result = run(chip, Move(4, 16), Digital("work", "", 2, {"add": 8, "nonlinear": 4}, lambda: 42, words_in=16, words_out=16))
+    load = ISSUE + BUS + BUFFER + 3 * BUFFER
+    work = ISSUE + BUFFER + 3000 + BUFFER + 3000
+    assert chip.env.now == load + work
+    assert result == [None, 42]

@@ -1,0 +1,176 @@
+import signal
+
+import pytest
+
+from hwsim.errors import ResultsError, UsageError
+from hwsim.results import queries
+
+
+def test_all_rows_in_time_order(shared_run):
+    events = shared_run.events()
+    assert len(events) == 400
+    assert events["t_ps"].is_monotonic_increasing
+    assert events["t_ps"].dtype == "int64"
+
+
+def test_where(shared_run):
+    events = shared_run.events(where="component like 'tile0.%' and action = 'convert' -- the converters")
+    assert set(events["component"]) == {"tile0.adc"}
+    assert len(events) == 25
+
+
+def test_window_is_half_open(shared_run):
+    events = shared_run.events(start="10 ns", end="12ns")
+    assert list(events["t_ps"]) == [10_000, 11_000]
+    assert list(shared_run.events(start=10_000, end=12_000)["t_ps"]) == [10_000, 11_000]
+    assert len(shared_run.events(end="0 s")) == 0
+
+
+def test_limit_and_pulses(shared_run):
+    assert list(shared_run.pulses(limit=2)["t_ps"]) == [0, 100]
+    assert set(shared_run.pulses(where="polarity > 0")["polarity"]) == {1}
+
+
+def test_sql_over_every_view(shared_run):
+    answer = shared_run.sql(
+        "select e.n, p.n, m.n from (select count(*) n from events) e, (select count(*) n from pulses) p,"
+        " (select count(*) n from Metrics) m"
+    )
+    assert answer.iloc[0].tolist() == [400, 50, 144]
+    assert len(shared_run.sql("with a as (from events limit 3) select * from a;")) == 3
+
+
+def test_sums_equal_the_log(shared_run):
+    total = shared_run.sql("select sum(energy_J) as energy from events")["energy"][0]
+    assert total == pytest.approx(shared_run.events()["energy_J"].sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "componnt = 'x'",
+        "1 = 1) or (1 = 1",
+        "step = ",
+        "step = 1; drop table events",
+        "",
+        "  ",
+        "step, tile",
+        "sum(step) > 1",
+    ],
+)
+def test_wrong_condition(shared_run, where):
+    with pytest.raises(UsageError) as caught:
+        shared_run.events(where=where)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_column_names_the_nearest(shared_run):
+    with pytest.raises(UsageError, match=r"componnt.*component"):
+        shared_run.events(where="componnt = 'x'")
+
+
+@pytest.mark.parametrize("time", ["10", "10 V", "-1 ns", "soon", -1, 1.5, True])
+def test_wrong_time(shared_run, time):
+    with pytest.raises(UsageError, match="a time in the log"):
+        shared_run.events(start=time)
+
+
+@pytest.mark.parametrize("limit", [-1, 1.5, True, "3"])
+def test_wrong_limit(shared_run, limit):
+    with pytest.raises(UsageError, match="limit"):
+        shared_run.events(limit=limit)
+
+
+FORBIDDEN = [
+    "select * from read_csv('{file}')",
+    "select * from read_text('{file}')",
+    "select * from read_blob('{file}')",
+    "select * from read_parquet('{folder}/stats.parquet')",
+    "select * from '{folder}/stats.parquet'",
+    "select * from events join read_csv_auto('{file}') on true",
+    "select * from events where component in (select content from read_text('{file}'))",
+    "select * from glob('/*')",
+    "from sniff_csv('{file}')",
+    "select * from parquet_metadata('{folder}/events.parquet')",
+    "copy events to '{folder}/copy.csv'",
+    "copy (select 1) to '{folder}/events.parquet'",
+    "export database '{folder}/export'",
+    "attach '{folder}/database.db'",
+    "create table t as select 1",
+    "insert into events select * from events",
+    "drop view events",
+    "install httpfs",
+    "load httpfs",
+    "set enable_external_access = true",
+    "reset lock_configuration",
+    "pragma database_list",
+    "call pragma_version()",
+    "select 1; select 2",
+    "explain analyze copy events to '{folder}/copy.csv'",
+    "select * from secret",
+    "select getenv('HOME')",
+    "",
+    "nonsense",
+]
+
+
+@pytest.mark.parametrize("sql", FORBIDDEN)
+def test_queries_reach_nothing_but_the_views(make_run, tmp_path, sql):
+    run = make_run()
+    file = tmp_path / "secret.csv"
+    file.write_text("word\nopen sesame\n")
+    secret = 1  # noqa: F841 (a query must not see the variables of the program either)
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    with pytest.raises((UsageError, ResultsError)) as caught:
+        run.sql(sql.format(file=file, folder=run.path))
+    assert "sesame" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+
+
+def test_missing_log_says_how_to_have_it(make_run):
+    run = make_run()
+    (run.path / "pulses.parquet").unlink()
+    with pytest.raises(ResultsError, match=r"kept no pulses .run with --log pulses and --probe"):
+        run.pulses()
+    with pytest.raises(ResultsError, match="kept no pulses"):
+        run.sql("select * from pulses")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 0.5, 0.98])
+def test_truncated_log(make_run, keep):
+    run = make_run()
+    path = run.path / "events.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[: keep if isinstance(keep, int) else int(keep * len(content))])
+    for ask in (run.events, lambda: run.sql("select * from events")):
+        with pytest.raises(ResultsError, match=r"events\.parquet is damaged"):
+            ask()
+    assert len(run.pulses()) == 50
+
+
+def test_damaged_pages(make_run):
+    run = make_run()
+    path = run.path / "events.parquet"
+    content = bytearray(path.read_bytes())
+    content[40:2000] = bytes(range(245)) * 8
+    path.write_bytes(content)
+    with pytest.raises(ResultsError, match="damaged"):
+        run.sql("select sum(t_ps), sum(count), max(component) from events")
+
+
+def test_columns_are_described(shared_run):
+    described = queries.columns(shared_run.path, "events")
+    assert described["t_ps"] == ("ps", "what t_ps is")
+    assert described["energy_J"][0] == "J"
+
+
+def test_rows_are_streamed(shared_run):
+    with queries.query(shared_run.path, "select t_ps from events") as answer:
+        assert answer.columns == ["t_ps"]
+        assert next(answer.rows) == (0,)
+
+
+def test_interrupt_handler_is_left_alone(shared_run):
+    before = signal.getsignal(signal.SIGINT)
+    shared_run.events(limit=1)
+    assert signal.getsignal(signal.SIGINT) is before

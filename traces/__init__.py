@@ -1,0 +1,1 @@
+"""Bundled live traces, one YAML file each; ``README.md`` describes the schema."""
