@@ -17,7 +17,16 @@ from setuptools import Extension, find_packages, setup
 
 DEBUG = os.environ.get("HWSIM_DEBUG", "0") == "1"
 # -ffp-contract=off: the same bits with and without fused multiply-add. The warnings switched off come from vector intrinsics.
-COMPILE_FLAGS = ["-O3", "-std=c++17", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-g0", "-Wno-psabi", "-Wno-maybe-uninitialized"]
+COMPILE_FLAGS = [
+    "-O3",
+    "-std=c++17",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-g0",
+    "-Wno-psabi",
+    "-Wno-maybe-uninitialized",
+]
 
 
 def openmp_flags() -> list[str]:
@@ -76,7 +85,12 @@ def kernels() -> list[Extension]:
 setup(
     packages=[*find_packages(include=["hwsim", "hwsim.*"]), "hwsim.models", "hwsim.traces"],
     package_dir={"hwsim.models": "models", "hwsim.traces": "traces"},
-    package_data={"hwsim": ["py.typed"], "hwsim._kernels": ["*.pyi"], "hwsim.models": ["**/*.yaml"], "hwsim.traces": ["**/*.yaml", "**/*.parquet"]},
+    package_data={
+        "hwsim": ["py.typed"],
+        "hwsim._kernels": ["*.pyi"],
+        "hwsim.models": ["**/*.yaml"],
+        "hwsim.traces": ["**/*.yaml", "**/*.parquet"],
+    },
     include_package_data=False,
     ext_modules=kernels(),
 )

@@ -21,7 +21,7 @@ def overview(names: Iterable[str], describe: Callable[[str], dict[str, Any]]) ->
             entries.append({"name": name} | describe(name))
         except InputError as error:
             first = str(error).splitlines()[0]
-            entries.append({"name": name, "description": f"(not valid: {first})"})
+            entries.append({"name": name, "description": f"not valid: {first}"})
     return entries
 
 
@@ -38,30 +38,39 @@ def _cell(entry: Mapping[str, Any], name: str) -> str:
 
 
 def parameters(model: BaseModel, *, leave_out: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """Return every parameter of a description: name, value as written in a file, and meaning."""
+    """Return every parameter of a description: name, value as written in a file, and meaning.
+
+    The parameters of a description inside it have names with dots, as ``--set`` takes them.
+    """
+    from pydantic import BaseModel
+
     values = model.model_dump()
-    return [
-        {"name": name, "value": values[name], "meaning": plain_text(field.description)}
-        for name, field in type(model).model_fields.items()
-        if name not in leave_out
-    ]
+    rows: list[dict[str, Any]] = []
+    for name, field in type(model).model_fields.items():
+        inner = getattr(model, name)
+        if name in leave_out:
+            continue
+        if isinstance(inner, BaseModel):
+            rows += [row | {"name": f"{name}.{row['name']}"} for row in parameters(inner)]
+        else:
+            rows.append({"name": name, "value": values[name], "meaning": plain_text(field.description)})
+    return rows
 
 
 def defaults(model: type[BaseModel]) -> list[dict[str, Any]]:
-    """Return every parameter of a description's class: name, default (None and ``required`` apart) and meaning."""
-    return [
-        {
-            "name": name,
-            "required": field.is_required(),
-            "default": None if field.is_required() else _dumped(field.get_default(call_default_factory=True)),
-            "meaning": plain_text(field.description),
-        }
-        for name, field in model.model_fields.items()
-    ]
+    """Return every parameter of a class of descriptions: name, whether it is required, default and meaning."""
+    from pydantic import BaseModel
 
-
-def _dumped(value: Any) -> Any:
-    return value.model_dump() if hasattr(value, "model_dump") else value
+    rows: list[dict[str, Any]] = []
+    for name, field in model.model_fields.items():
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            inner = [{"required": False, "default": row.pop("value")} | row for row in parameters(default)]
+            rows += [row | {"name": f"{name}.{row['name']}"} for row in inner]
+        else:
+            meaning = plain_text(field.description)
+            rows.append({"name": name, "required": field.is_required(), "default": default, "meaning": meaning})
+    return rows
 
 
 def echo_parameters(rows: Iterable[Mapping[str, Any]], *, column: str = "value", indent: str = "  ") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import sys
 import textwrap
@@ -76,10 +77,9 @@ class References:
 
 
 def first_sentence(text: str | None) -> str:
-    """Return the first sentence of a description, in one line."""
-    line = " ".join((text or "").split())
-    end = line.find(". ")
-    return (line if end < 0 else line[:end]).rstrip(".")
+    """Return the first sentence of a description in one line; brackets with what they hold are left out."""
+    line = re.sub(r"\s*\([^()]*\)", "", " ".join((text or "").split()))
+    return line.partition(". ")[0].rstrip(".")
 
 
 def plain_text(text: str | None) -> str:

@@ -60,7 +60,7 @@ def _show(trace: TraceSpec) -> None:
     echo_wrapped(f"source: {trace.source}")
     click.echo(f"\nnetwork, weights start {trace.network.weight_init}")
     rows = [
-        (layer.name, f"{layer.inputs} -> {layer.outputs}", layer.activation, _yes(layer.bias), _yes(layer.output_scale))
+        (layer.name, f"{layer.inputs} -> {layer.outputs}", layer.activation, _yes(layer.bias), layer.output_scale)
         for layer in trace.network.layers
     ]
     echo_table(("layer", "inputs -> outputs", "activation", "bias", "output scale"), rows, indent="  ")

@@ -74,7 +74,10 @@ class DeviceArray:
             np.array(form.scalars, np.float32),
             self._write_noise,
             np.zeros((2, rows), np.uint64),
-            {name: stream_key(self.seed, self.path, f"update.{name}") for name in ("pulse", "write", "log", "train", "rounding")},
+            {
+                name: stream_key(self.seed, self.path, f"update.{name}")
+                for name in ("pulse", "write", "log", "train", "rounding")
+            },
         )
         seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
         self._weights = seen[:, :cols]
@@ -180,7 +183,9 @@ class DeviceArray:
             raise DataError(f"x has {len(x32)} samples, d {len(d32)} and the plan {len(plan.bl)}")
         return self._apply(x32, d32, plan, probe)
 
-    def _apply(self, x: NDArray[np.float32], d: NDArray[np.float32], plan: TrainPlan, probe: Region | None) -> UpdateResult:
+    def _apply(
+        self, x: NDArray[np.float32], d: NDArray[np.float32], plan: TrainPlan, probe: Region | None
+    ) -> UpdateResult:
         up, down, weight, row_fires, col_fires, log = self._cells.update(
             x,
             d,
@@ -245,7 +250,13 @@ class DeviceArray:
         return read_array(matrix, vectors_in, io or IOParameters(), keys, first, transposed, input_scale)
 
     def read_line(
-        self, index: int, axis: str = "column", io: IOParameters | None = None, value: float = 1.0, *, purpose: str = "transfer"
+        self,
+        index: int,
+        axis: str = "column",
+        io: IOParameters | None = None,
+        value: float = 1.0,
+        *,
+        purpose: str = "transfer",
     ) -> ReadResult:
         """Read one column (or row) by a one-hot input of height ``value``: y is (1, rows) (or (1, cols)).
 

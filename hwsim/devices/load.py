@@ -70,7 +70,9 @@ def device_document(name: str) -> Document:
             return named_document("devices", spelling)
     law = name.replace("-", "_")
     if law in LAWS:
-        return Document({"name": law, "source": "registered law with its default parameters", "law": law, "cell": DEFAULT_CELL})
+        return Document(
+            {"name": law, "source": "registered law with its default parameters", "law": law, "cell": DEFAULT_CELL}
+        )
     raise UsageError(unknown("device", name, device_names()))
 
 
@@ -109,7 +111,9 @@ def _parameters(document: Document) -> Any:
         raise SpecError([Problem("this parameter is missing: the name of a device law", "law", document.file)])
     law = name.replace("-", "_")
     if law not in LAWS:
-        raise SpecError([Problem(unknown("device law", name, law_names()), "law", document.file, document.line(("law",)))])
+        raise SpecError(
+            [Problem(unknown("device law", name, law_names()), "law", document.file, document.line(("law",)))]
+        )
     given = document.data.get("parameters")
     return build(LAWS.get(law).parameters, document, {} if given is None else given, ("parameters",))
 

@@ -75,7 +75,16 @@ def _pass(
 ) -> tuple[F32, NDArray[np.int32], F32]:
     factor = np.float32(1) / np.maximum(divisor, np.float32(SMALLEST_SCALE))
     clean, applied = converter.dac(
-        x, factor, ordinals, retry, io.inp_bound, io.inp_step, io.inp_noise, io.inp_asymmetry, io.inp_sto_round, keys.dac
+        x,
+        factor,
+        ordinals,
+        retry,
+        io.inp_bound,
+        io.inp_step,
+        io.inp_noise,
+        io.inp_asymmetry,
+        io.inp_sto_round,
+        keys.dac,
     )
     with single_thread_blas():
         y = applied @ matrix
@@ -103,7 +112,9 @@ def _weight_noise(matrix: F32, applied: F32, io: IOParameters) -> F32 | None:
         return None
     if io.w_noise_type == "additive_constant":
         norm = np.sqrt(np.einsum("nj,nj->n", applied, applied))
-        return np.ascontiguousarray(np.broadcast_to(np.float32(io.w_noise) * norm[:, None], (len(applied), matrix.shape[1])))
+        return np.ascontiguousarray(
+            np.broadcast_to(np.float32(io.w_noise) * norm[:, None], (len(applied), matrix.shape[1]))
+        )
     return np.float32(io.w_noise) * np.sqrt(np.square(applied) @ np.abs(matrix))
 
 
@@ -116,4 +127,3 @@ def _retries(io: IOParameters) -> int:
     if resolution > 0:
         limit = min(limit, io.max_bm_res / resolution)
     return max(int(np.floor(np.log2(max(limit, 1.0)))), 0)
-

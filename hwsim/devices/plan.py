@@ -63,7 +63,9 @@ def plan_trains(
     if status in (1, 2):
         raise DataError(f"{'xd'[status - 1]} holds a number that is not finite in float32")
     if status == 3:
-        raise DataError(f"a train would be longer than {LONGEST_TRAIN} slots: lr {lr!r} is too large for steps of {granularity!r}")
+        raise DataError(
+            f"a train would be longer than {LONGEST_TRAIN} slots: lr {lr!r} is too large for steps of {granularity!r}"
+        )
     return TrainPlan(bl, col_gain, row_gain, lr < 0, params)
 
 

@@ -53,7 +53,7 @@ def line_chart(series: Sequence[Series], x_label: str, y_label: str, *, log_y: b
     if not series:
         return Markup('<p class="note">No values to draw.</p>')
     log_y = log_y and all((each.y > 0).all() for each in series)
-    x_axis = _axis(np.concatenate([each.x for each in series]), LEFT, WIDTH - RIGHT, padded=False)
+    x_axis = _x_axis(np.concatenate([each.x for each in series]))
     y_axis = _axis(np.concatenate([each.y for each in series]), HEIGHT - BOTTOM, TOP, log=log_y)
     parts = [_grid(x_axis, y_axis), _axis_labels(x_label, y_label)]
     parts += [_line(each, index, x_axis, y_axis) for index, each in enumerate(series)]
@@ -68,13 +68,19 @@ def _finite(series: Series) -> Series:
     return Series(series.name, series.x[keep], series.y[keep], series.dots)
 
 
-def _axis(values: np.ndarray, first: float, last: float, *, padded: bool = True, log: bool = False) -> _Axis:
+def _x_axis(values: np.ndarray) -> _Axis:
+    """From zero, so that charts beside each other share their axis."""
+    low, high = min(float(values.min()), 0.0), float(values.max())
+    return _Axis(low, high if high > low else low + 1.0, LEFT, WIDTH - RIGHT)
+
+
+def _axis(values: np.ndarray, first: float, last: float, *, log: bool = False) -> _Axis:
     low, high = float(values.min()), float(values.max())
     if log:
         low, high = low / 1.1, high * 1.1
     elif low == high:
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
-    elif padded:
+    else:
         margin = 0.05 * (high - low)
         low, high = (low - margin if low else low), high + margin
     return _Axis(low, high, first, last, log)

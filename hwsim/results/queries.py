@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwsim.errors import ResultsError, UsageError
+from hwsim.errors import ResultsError, UsageError, unknown
 from hwsim.results.folder import damaged
 from hwsim.units import parse_quantity, to_picoseconds
 
@@ -196,10 +196,12 @@ def _refusal(error: Exception, folder: Path) -> ResultsError | UsageError:
     import duckdb
 
     message = _message(error)
-    if isinstance(error, duckdb.CatalogException):
-        for name in TABLES:
-            if f"{name} does not exist" in message and not (folder / f"{name}.parquet").is_file():
-                return ResultsError(f"the run {folder} kept no {name}{_how_to_log(name)}")
+    missing = re.search(r"Table with name (.+?) does not exist", message)
+    if missing is not None:
+        name = missing[1].lower()
+        if name in TABLES:
+            return ResultsError(f"the run {folder} kept no {name}{_how_to_log(name)}")
+        return UsageError(f"query: {unknown('view', missing[1], TABLES)}")
     if isinstance(error, duckdb.PermissionException):
         return UsageError(f"query: a query sees the views {', '.join(TABLES)} and no files or settings ({message})")
     if re.search(r"\b(IOError|OSError|ArrowInvalid|reading the stream)\b", message):

@@ -111,7 +111,7 @@ def _columns(values: list[float], total: float, unit: str) -> tuple[list[str], l
 
 def _counts(counts: Mapping[str, Any]) -> list[str]:
     parts = [f"{count(value)} {name.replace('_', ' ')}" for name, value in counts.items() if value]
-    return textwrap.wrap("counts: " + ", ".join(parts), WIDTH, max_lines=3, placeholder=" ...") if parts else []
+    return textwrap.wrap("counts: " + ", ".join(parts), WIDTH, max_lines=4, placeholder=" ...") if parts else []
 
 
 def _sums(summary: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from hwsim.spec.base import Spec
 
 Activation = Literal["none", "sigmoid", "tanh", "relu", "log_softmax"]
 WeightInit = Literal["uniform", "normal", "zeros"]
+OutputScale = Literal["none", "layer", "output"]
 
 _LAYER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -31,8 +32,9 @@ class LayerSpec(Spec):
     """True: a digital bias for each output, trained by plain SGD."""
     activation: Activation = "none"
     """What follows the linear part; ``log_softmax`` only in the last layer."""
-    output_scale: bool = False
-    """True: a digital factor for each output, trained by plain SGD (AIHWKit: ``learn_out_scaling``, column-wise)."""
+    output_scale: OutputScale = "none"
+    """A digital factor behind the matrix, trained by plain SGD: one for the whole ``layer`` (AIHWKit's
+    ``learn_out_scaling`` as it runs with default mapping), one for each ``output``, or ``none``."""
 
     @field_validator("name")
     @classmethod

@@ -88,7 +88,7 @@ class Trainer:
                 spec,
                 algorithm.place(spec.name, initial[spec.name].weight),
                 None if (bias := initial[spec.name].bias) is None else bias.copy(),
-                np.ones(spec.outputs, np.float32) if spec.output_scale else None,
+                _initial_scale(spec),
             )
             for spec in trace.network.layers
         ]
@@ -185,7 +185,8 @@ class Trainer:
 
         def compute() -> None:
             if layer.scale is not None:
-                layer.scale -= np.float32(rate) * np.einsum("ni,ni->i", d, layer.z)
+                gradient = np.einsum("ni,ni->i", d, layer.z)
+                layer.scale -= np.float32(rate) * (gradient if len(layer.scale) > 1 else gradient.sum(keepdims=True))
             if layer.bias is not None:
                 layer.bias -= np.float32(rate) * d.sum(axis=0)
 
@@ -228,6 +229,11 @@ class Trainer:
             for array in range(layer.matrix.n_arrays):
                 found[f"{name}.array{array}"] = layer.matrix.weights(array)
         return found
+
+
+def _initial_scale(spec: LayerSpec) -> np.ndarray | None:
+    n_scales = {"none": 0, "layer": 1, "output": spec.outputs}[spec.output_scale]
+    return np.ones(n_scales, np.float32) if n_scales else None
 
 
 def _plus(*counts: Operations) -> Operations:

@@ -134,4 +134,4 @@ def test_a_broken_description_does_not_stop_a_list(call, tmp_path, monkeypatch):
     (tmp_path / "models" / "chips" / "broken.yaml").write_text("name: broken\n")
     output = call("chips").stdout
     assert "baseline" in output
-    assert "(not valid: " in output
+    assert "not valid: " in output

@@ -104,7 +104,7 @@ def test_columns(call, call_json, run_folder):
         (["--sql", "select 1", "--where", "step = 1"], "put --where into it"),
         (["--sql", "select * from read_text('/etc/hostname')"], "no files"),
         (["--sql", "copy events to 'copied.csv'"], "expected one SELECT"),
-        (["--sql", "select * from evnts"], "events"),
+        (["--sql", "select * from evnts"], "did you mean 'events'"),
         (["--sql", ""], "expected one SELECT"),
         (["--sql", "selec 1"], "syntax error"),
     ],

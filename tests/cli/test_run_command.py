@@ -29,36 +29,34 @@ def simulate(monkeypatch, run_folder):
     return module
 
 
+DEFAULTS = {
+    "chip": None, "device": None, "algorithm": None, "set": [], "seed": 0, "epochs": None, "steps": None,
+    "data": None, "log": None, "probe": (), "fidelity": "device", "timing": True, "threads": 1, "out": None,
+}  # fmt: skip
+
+
 def test_without_arguments_the_bundled_trace_runs(call, simulate):
     assert "energy by component" in call("run").stdout
-    trace, options, progress = simulate.calls[0]
-    assert trace == "digits-mlp"
-    assert options == {
-        "chip": None, "device": None, "algorithm": None, "set": [], "seed": 0, "epochs": None, "steps": None, "data": None,
-        "log": None, "probe": (), "fidelity": "device", "timing": True, "threads": 1, "out": None,
-    }  # fmt: skip
-    assert progress is None  # no terminal
+    assert simulate.calls == [("digits-mlp", DEFAULTS, None)]  # no progress bar without a terminal
 
 
 def test_every_option_arrives(call, simulate, tmp_path):
-    arguments = (
-        "run mnist-fcn --chip c --device d --algorithm a --set tile.rows=128 --set device.dw_min=0.01 --seed 7 --epochs 2"
-        " --log pulses --probe 0:3 --probe 1 --no-timing --threads 2 --quiet"
-    ).split()
-    out, data = tmp_path / "out", tmp_path / "data"
-    output = call(*arguments, "--out", out, "--data", data).stdout
-    trace, options, _ = simulate.calls[0]
-    assert trace == "mnist-fcn"
-    assert options == {
-        "chip": "c", "device": "d", "algorithm": "a", "set": ["tile.rows=128", "device.dw_min=0.01"], "seed": 7, "epochs": 2,
-        "steps": None, "data": data, "log": "pulses", "probe": ("0:3", "1"), "fidelity": "device", "timing": False,
-        "threads": 2, "out": out,
+    arguments = {
+        "--chip": "c", "--device": "d", "--algorithm": "a", "--seed": 7, "--epochs": 2, "--log": "pulses",
+        "--threads": 2, "--out": tmp_path / "out", "--data": tmp_path / "data",
     }  # fmt: skip
+    pairs = [part for pair in arguments.items() for part in pair]
+    repeated = ["--set", "tile.rows=128", "--set", "device.dw_min=0.01", "--probe", "0:3", "--probe", "1"]
+    output = call("run", "mnist-fcn", *pairs, *repeated, "--no-timing", "--quiet").stdout
+    expected = {name.removeprefix("--"): value for name, value in arguments.items()}
+    expected |= {"set": ["tile.rows=128", "device.dw_min=0.01"], "probe": ("0:3", "1"), "timing": False}
+    assert simulate.calls == [("mnist-fcn", DEFAULTS | expected, None)]
     assert output.strip().endswith("digits-mlp-tiki-taka-000")
     assert len(output.splitlines()) == 1
 
 
-def test_json_is_one_object(call, simulate):
+@pytest.mark.usefixtures("simulate")
+def test_json_is_one_object(call):
     shown = json.loads(call("run", "--json").stdout)
     assert shown["energy_J"] == pytest.approx(3.89e-6, rel=1e-3)
     assert shown["algorithm"] == "tiki-taka"

@@ -44,13 +44,20 @@ def error_of_spread(values: np.ndarray) -> float:
 def test_response_curve(device: str) -> None:
     found = respond(device, seed=11)
     rows = CURVES[CURVES.device == device]
+    # The peer draws its Gaussians from one table of 32768: its mean step is off by dw_min_std / sqrt(32768), one standard
+    # error, in a whole run (checked: 0.93 to 1.02 times the step in nine runs with dw_min_std = 5).
+    table_error = load_device(device).parameters.dw_min_std / np.sqrt(32768)
+    turn = float(rows[(rows.direction == "up") & (rows.pulses == 1000)]["mean"].iloc[0])
     assert len(rows) == 21
     for row in rows.itertuples():
         weights = found[row.direction, row.pulses]
         where = f"{device} {row.direction} {row.pulses}"
         error = np.hypot(weights.std(), row.std) / 100
-        assert abs(weights.mean() - row.mean) <= 4 * error + 1e-7, where
-        assert abs(weights.std() - row.std) <= max(0.05 * row.std, 4 * np.sqrt(2) * error_of_spread(weights)) + 1e-7, where
+        moved = abs(row.mean - turn) if row.direction == "down" else abs(row.mean)
+        assert abs(weights.mean() - row.mean) <= 4 * error + 3 * table_error * moved + 1e-7, where
+        assert abs(weights.std() - row.std) <= max(0.05 * row.std, 4 * np.sqrt(2) * error_of_spread(weights)) + 1e-7, (
+            where
+        )
         spread = max(row.std, 1e-7)
         for name, share in (("p05", 5), ("p50", 50), ("p95", 95)):
             assert np.percentile(weights, share) == pytest.approx(getattr(row, name), abs=0.12 * spread), where
@@ -60,7 +67,15 @@ def test_response_curve(device: str) -> None:
 def test_pulse_statistics(setting: str) -> None:
     n = 40_000
     device = load_device(
-        "constant_step", dw_min=0.001, dw_min_dtod=0, dw_min_std=0, up_down_dtod=0, w_max=1e6, w_min=-1e6, w_max_dtod=0, w_min_dtod=0
+        "constant_step",
+        dw_min=0.001,
+        dw_min_dtod=0,
+        dw_min_std=0,
+        up_down_dtod=0,
+        w_max=1e6,
+        w_min=-1e6,
+        w_max_dtod=0,
+        w_min_dtod=0,
     )
     group = STATISTICS[STATISTICS.setting == setting]
     x = group.sort_values("col").drop_duplicates("col").x.to_numpy()
@@ -74,5 +89,6 @@ def test_pulse_statistics(setting: str) -> None:
     for row in group.itertuples():
         seen = steps[:, row.row, row.col]
         error = np.sqrt((seen.var() + row.var_steps) / n)
-        assert abs(seen.mean() - row.mean_steps) <= 4.5 * error + 1e-6, row
-        assert seen.var() == pytest.approx(row.var_steps, rel=0.05, abs=2e-4), row
+        assert abs(seen.mean() - row.mean_steps) <= 4.5 * error + 1e-4 * max(1.0, abs(row.mean_steps)), row
+        spread_error = 2 * seen.std() * error_of_spread(seen)
+        assert abs(seen.var() - row.var_steps) <= max(0.05 * row.var_steps, 4 * np.sqrt(2) * spread_error) + 1e-6, row

@@ -103,7 +103,6 @@ FORBIDDEN = [
     "load httpfs",
     "set enable_external_access = true",
     "reset lock_configuration",
-    "pragma database_list",
     "call pragma_version()",
     "select 1; select 2",
     "explain analyze copy events to '{folder}/copy.csv'",

@@ -55,8 +55,8 @@ class FloatNetwork:
             if self.specs[index].bias:
                 self.biases[index] -= rate * d.sum(axis=0)
             at_matrix = d * self.scales[index]
-            if self.specs[index].output_scale:
-                self.scales[index] -= rate * (d * self.products[index]).sum(axis=0)
+            if self.specs[index].output_scale == "layer":
+                self.scales[index] -= rate * (d * self.products[index]).sum()
             gradient = at_matrix.T @ outputs[index]
             d = at_matrix @ self.weights[index]
             self.weights[index] -= rate * gradient
@@ -93,7 +93,7 @@ def test_least_squares_reaches_its_solution():
 def test_mnist_fcn_is_the_setting_of_the_paper():
     trace = bundled("mnist-fcn")
     assert [(layer.inputs, layer.outputs) for layer in trace.network.layers] == [(784, 256), (256, 128), (128, 10)]
-    assert all(layer.output_scale and layer.bias for layer in trace.network.layers)
+    assert all(layer.output_scale == "layer" and layer.bias for layer in trace.network.layers)
     assert (trace.batch_size, trace.epochs) == (10, 80)
     assert [learning_rate(trace, epoch) for epoch in (0, 35, 70)] == pytest.approx([5e-2, 5e-3, 5e-4])
     assert trace.device == {"name": "soft_bounds_reference", "w_max": 0.8, "w_min": -0.8}

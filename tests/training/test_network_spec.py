@@ -18,7 +18,7 @@ def test_a_chain_of_layers():
     )
     assert (spec.inputs, spec.outputs) == (4, 2)
     assert spec.layers[0].bias
-    assert not spec.layers[0].output_scale
+    assert spec.layers[0].output_scale == "none"
     assert NetworkSpec.model_validate(spec.model_dump()) == spec
 
 

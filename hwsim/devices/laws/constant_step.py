@@ -31,7 +31,9 @@ class ConstantStep:
     def kernel_form(self, p: ConstantStepParameters, hidden: Hidden) -> KernelForm:
         """Return o up, o down and the bounds."""
         low, high = hidden["min_bound"], hidden["max_bound"]
-        return KernelForm("constant", (hidden["dwmin_up"], -hidden["dwmin_down"], low, high), (p.dw_min_std,), low, high)
+        return KernelForm(
+            "constant", (hidden["dwmin_up"], -hidden["dwmin_down"], low, high), (p.dw_min_std,), low, high
+        )
 
     def symmetric_point(self, p: ConstantStepParameters, hidden: Hidden) -> Floats:  # noqa: ARG002
         """Return NaN: the steps are the same at every weight."""

@@ -56,7 +56,9 @@ class ExpStep:
         low, high = hidden["min_bound"], hidden["max_bound"]
         planes = (hidden["dwmin_up"], -hidden["dwmin_down"], self._scale(p, hidden), low, high)
         shape = (p.A_up, p.A_down, p.gamma_up, p.gamma_down, p.b)
-        return KernelForm("exponential", planes, (*shape, p.dw_min_std, p.dw_min_std_add, p.dw_min_std_slope), low, high)
+        return KernelForm(
+            "exponential", planes, (*shape, p.dw_min_std, p.dw_min_std_add, p.dw_min_std_slope), low, high
+        )
 
     def symmetric_point(self, p: ExpStepParameters, hidden: Hidden) -> Floats:
         """Return, by bisection, the weight within the bounds at which both mean steps are equal."""

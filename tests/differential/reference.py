@@ -1,0 +1,146 @@
+"""The kernels again in plain NumPy, one device and one pulse at a time, on the same random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from hwsim._kernels import rng
+
+GROUP = 32
+M = np.array([0xD2511F53, 0xCD9E8D57], np.uint64)
+W = (0x9E3779B9, 0xBB67AE85)
+
+
+def philox(counter: np.ndarray, key: int) -> np.ndarray:
+    """Philox4x32-10 of counters (n, 4) uint32."""
+    c = counter.astype(np.uint64)
+    k = [key & 0xFFFFFFFF, key >> 32]
+    low = np.uint64(0xFFFFFFFF)
+    for _ in range(10):
+        p0, p1 = c[:, 0] * M[0], c[:, 2] * M[1]
+        c = np.stack(
+            [
+                (p1 >> np.uint64(32)) ^ c[:, 1] ^ np.uint64(k[0]),
+                p1 & low,
+                (p0 >> np.uint64(32)) ^ c[:, 3] ^ np.uint64(k[1]),
+                p0 & low,
+            ],
+            1,
+        )
+        k = [(k[0] + W[0]) & 0xFFFFFFFF, (k[1] + W[1]) & 0xFFFFFFFF]
+    return c.astype(np.uint32)
+
+
+def words(key: int, group: int, c2: int = 0, c3: int = 0) -> np.ndarray:
+    """The 32 words of one group."""
+    blocks = np.array([[b & 0xFFFFFFFF, b >> 32, c2, c3] for b in range(8 * group, 8 * group + 8)], np.uint64)
+    w = philox(blocks, key)
+    return np.concatenate([w[:, [0, 2]].ravel(), w[:, [1, 3]].ravel()])
+
+
+def box_muller(group: np.ndarray) -> np.ndarray:
+    """Normals of one group, in double precision."""
+    radius, angle = group[:16].astype(np.int64), group[16:].astype(np.int64)
+    r = np.sqrt(-2 * np.log(((radius >> 1) + 0.5) * 2.0**-31))
+    shifted = (angle << 2) & 0xFFFFFFFF
+    theta = np.where(shifted >= 2**31, shifted - 2**32, shifted) * (np.pi / 4 / 2.0**31)
+    cosine = np.cos(theta) * np.where(angle >> 31 & 1, -1, 1)
+    sine = np.sin(theta)
+    exchange = (angle >> 30 & 1).astype(bool)
+    return np.concatenate([r * np.where(exchange, sine, cosine), r * np.where(exchange, cosine, sine)])
+
+
+def normals_from(key: int, row: int, position: int = 0) -> Iterator[float]:
+    """The normals of a row's stream from ordinal ``position`` on."""
+    while True:
+        yield float(rng.normals(key, position // GROUP, 1, row)[position % GROUP])
+        position += 1
+
+
+def train(values: np.ndarray, gain: float, bl: int, key: int, side: int, sample: int) -> np.ndarray:
+    """Slots in which each line fires: (lines, bl) booleans."""
+    fires = np.zeros((len(values), bl), bool)
+    for line, value in enumerate(values):
+        p = min(1.0, gain * abs(float(value)))
+        limit = int(p * 2147483648.0 - 1.0) if p > 0 else -1
+        for slot in range(bl):
+            group = (side << 58) + (line // GROUP) * bl + slot
+            word = rng.words(key, group, 1, sample & 0xFFFFFFFF, sample >> 32)[line % GROUP]
+            fires[line, slot] = int(word >> 1) <= limit
+    return fires
+
+
+def step(law: str, scalars: np.ndarray, planes: np.ndarray, w: float, up: bool, z: float) -> float:
+    """The weight after one pulse."""
+    if law == "constant":
+        o = planes[0] if up else planes[1]
+        low, high = planes[2:4]
+        moved = w + o * (1 + scalars[0] * z)
+    elif law == "affine":
+        k, o = planes[0:2] if up else planes[2:4]
+        low, high = planes[4:6]
+        moved = w + (k * w + o) * (1 + scalars[0] * z)
+    elif law == "additive":
+        k, o, s = planes[0:3] if up else planes[3:6]
+        low, high = planes[6:8]
+        moved = w + k * w + o + s * scalars[0] * z
+    else:
+        a_up, a_down, g_up, g_down, b, sigma, add, slope = scalars
+        s, q, low, high = planes[0 if up else 1], planes[2], planes[3], planes[4]
+        if not low < high:
+            return w
+        a, g = (a_up, g_up) if up else (a_down, -g_down)
+        d = s * max(1 - a * np.exp(g * (q * w + b)), 0)
+        moved = w + d + ((abs(d) + add + slope * abs(w)) if add or slope else d) * sigma * z
+    return float(np.clip(moved, low, high))
+
+
+def coincidences(row: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    """Slots of each column that the row shares: (cols, bl)."""
+    return cols & row[None, :]
+
+
+def update_row(
+    law: str,
+    scalars: np.ndarray,
+    planes: np.ndarray,
+    w: np.ndarray,
+    counts: np.ndarray,
+    up: np.ndarray,
+    normals: Iterator[float],
+    noisy: bool,
+) -> tuple[np.ndarray, float]:
+    """Apply ``counts`` pulses to each device of a row, in the kernel's order. ``planes`` is (planes, cols)."""
+    w = w.astype(float).copy()
+    passed = 0.0
+    for block in range(0, len(w), GROUP):
+        columns = range(block, min(block + GROUP, len(w)))
+        for turn in range(max((int(counts[j]) for j in columns), default=0)):
+            for j in columns:
+                if counts[j] > turn:
+                    passed += w[j]
+                    w[j] = step(law, scalars, planes[:, j], w[j], bool(up[j]), next(normals) if noisy else 0.0)
+    return w, passed
+
+
+def convert(x: np.ndarray, step_size: float, bound: float) -> np.ndarray:
+    """Round to the converter's levels and cut at its bound."""
+    if step_size > 0:
+        x = np.rint(x / step_size) * step_size
+    return np.clip(x, -bound, bound) if bound > 0 else x
+
+
+def forward(
+    w: np.ndarray, x: np.ndarray, io: Any, input_noise: np.ndarray, output_noise: np.ndarray, reduction: float
+) -> tuple[np.ndarray, bool]:
+    """One pass of one vector through the converters; returns the output and whether it saturated."""
+    largest = np.abs(x).max() or 1.0
+    applied = convert(x / (largest * reduction), io.inp_step, io.inp_bound) + io.inp_noise * input_noise
+    y = w @ applied + io.out_noise * output_noise
+    rounded = np.rint(y / io.out_step) * io.out_step if io.out_step > 0 else y
+    return convert(y, io.out_step, io.out_bound) * largest * reduction * io.out_scale, bool(
+        (np.abs(rounded) > io.out_bound).any()
+    )

@@ -1,0 +1,134 @@
+"""Updates and reads against the plain reference, with the same random numbers."""
+
+from __future__ import annotations
+
+from importlib.util import module_from_spec, spec_from_file_location
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hwsim._kernels import rng
+from hwsim.devices import DeviceArray, IOParameters, UpdateParameters, load_device, plan_trains
+from hwsim.devices.law import LAWS
+from hwsim.devices.mvm import ReadKeys
+from hwsim.engine.rng import stream_key
+
+_spec = spec_from_file_location("reference", Path(__file__).with_name("reference.py"))
+assert _spec is not None
+assert _spec.loader is not None
+reference = module_from_spec(_spec)
+_spec.loader.exec_module(reference)
+
+DEVICES: list[tuple[str, dict[str, Any]]] = [
+    ("constant_step", {}),
+    ("linear_step", {"gamma_up": 0.3, "gamma_down": 0.5}),
+    ("linear_step", {"gamma_up": 0.3, "mult_noise": False}),
+    ("soft_bounds", {"dw_min": 0.05}),
+    ("soft_bounds_reference", {"reference_std": 0.2, "dw_min_std": 1.0}),
+    ("exp_step", {}),
+    ("pcm", {}),
+    ("reram-array-om", {"write_noise_std": 0.0}),
+    ("soft_bounds", {"dw_min_std": 0.0}),
+]
+SHAPE = (9, 70)
+
+
+def key(name: str, seed: int = 5) -> int:
+    return stream_key(seed, "array", f"update.{name}")
+
+
+def reference_update(
+    cells: DeviceArray, x: np.ndarray, d: np.ndarray, lr: float, params: UpdateParameters, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns weights, pulses up and down per sample."""
+    plan = plan_trains(x, d, lr, cells.granularity, params)
+    p = cells.spec.parameters
+    form = LAWS.get(cells.spec.law).kernel_form(p, cells.parameters())
+    planes = np.stack(form.planes).astype(np.float32).astype(float)
+    scalars = np.array(form.scalars, np.float32).astype(float)
+    noisy = p.dw_min_std > 0
+    w = weight.astype(float)
+    up_total, down_total = np.zeros(len(x), int), np.zeros(len(x), int)
+    streams = [reference.normals_from(key("pulse"), row) if noisy else repeat(0.0) for row in range(SHAPE[0])]
+    for sample in range(len(x)):
+        bl = int(plan.bl[sample])
+        if bl == 0:
+            continue
+        xs, ds = x[sample].astype(np.float32), d[sample].astype(np.float32)
+        if params.pulse_type == "mean_count":
+            cx = np.rint(bl * np.minimum(1, plan.col_gain[sample] * np.abs(xs.astype(float))))
+            cd = np.rint(bl * np.minimum(1, plan.row_gain[sample] * np.abs(ds.astype(float))))
+            counts_of = lambda row: [np.rint(np.float32(cd[row]) * cx.astype(np.float32) / np.float32(bl)).astype(int)]  # noqa: E731
+        else:
+            tx = reference.train(xs, plan.col_gain[sample], bl, key("train"), 0, sample)
+            td = reference.train(ds, plan.row_gain[sample], bl, key("train"), 1, sample)
+            counts_of = (
+                lambda row: [  # noqa: E731
+                    reference.coincidences(td[row, s : s + 32], tx[:, s : s + 32]).sum(1) for s in range(0, bl, 32)
+                ]
+            )
+        for row in range(SHAPE[0]):
+            up = xs * ds[row] * np.sign(lr) < 0
+            for counts in counts_of(row):
+                w[row], _ = reference.update_row(
+                    form.law, scalars, planes[:, row], w[row], counts, up, streams[row], noisy
+                )
+                up_total[sample] += counts[up].sum()
+                down_total[sample] += counts[~up].sum()
+    return w, up_total, down_total
+
+
+@pytest.mark.parametrize(("name", "overrides"), DEVICES)
+@pytest.mark.parametrize(
+    ("lr", "params"),
+    [
+        (0.02, UpdateParameters()),
+        (-0.02, UpdateParameters(update_management=False, update_bl_management=False)),
+        (0.03, UpdateParameters(pulse_type="mean_count")),
+        (0.02, UpdateParameters(desired_bl=70)),
+        (0.1, UpdateParameters(fixed_bl=False, update_management=False, update_bl_management=False)),
+    ],
+)
+def test_update_equals_the_reference(name: str, overrides: dict[str, Any], lr: float, params: UpdateParameters) -> None:
+    cells = DeviceArray(load_device(name, **overrides), SHAPE, seed=5)
+    g = np.random.default_rng(1)
+    x, d = g.uniform(-0.3, 0.3, (2, SHAPE[1])), g.uniform(-0.3, 0.3, (2, SHAPE[0]))
+    cells.set_weights(g.uniform(-0.3, 0.3, SHAPE))
+    before = cells.weights.copy()
+    lr *= cells.granularity / 0.001
+    result = cells.update(x, d, lr, params)
+    expected, up, down = reference_update(cells, x, d, lr, params, before)
+    assert (result.pulses_up == up).all()
+    assert (result.pulses_down == down).all()
+    assert up.sum() + down.sum() > 20
+    assert cells.weights == pytest.approx(expected, abs=3e-5)
+
+
+@pytest.mark.parametrize("retries", [False, True])
+def test_read_equals_the_reference(retries: bool) -> None:
+    io = IOParameters(inp_noise=0.02, out_bound=2.0 if retries else 12.0)
+    cells = DeviceArray(load_device("soft_bounds"), (40, 50), seed=5)
+    g = np.random.default_rng(2)
+    cells.set_weights(g.uniform(-0.5, 0.5, (40, 50)))
+    x = g.normal(size=(6, 50)).astype(np.float32)
+    result = cells.read(x, io)
+    keys = ReadKeys.of(5, "array", "forward")
+    w = cells.weights.astype(float)
+    for sample in range(len(x)):
+        for turn in range(5):
+            first = turn << 40
+            input_noise = rng.normals(keys.dac[0], first, 2, sample)[:50]
+            output_noise = rng.normals(keys.adc[0], first, 2, sample)[:40]
+            y, saturated = reference.forward(w, x[sample], io, input_noise, output_noise, 2.0**turn)
+            if not saturated:
+                break
+        assert result.passes[sample] == turn + 1
+        level = io.out_step * np.abs(x[sample]).max() * 2.0**turn
+        # A value next to the middle of two levels may fall on either side.
+        wrong = np.abs(result.y[sample] - y) > 1e-4
+        assert wrong.sum() <= 1
+        assert np.abs(result.y[sample] - y).max() < level * 1.01
+    assert (result.passes.max() > 1) == retries
