@@ -16,7 +16,8 @@ from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
 
 DEBUG = os.environ.get("HWSIM_DEBUG", "0") == "1"
-# -ffp-contract=off: the same bits with and without fused multiply-add. The warnings switched off come from vector intrinsics.
+# -ffp-contract=off: the same bits with and without fused multiply-add. The warnings switched off come from vector
+# intrinsics.
 COMPILE_FLAGS = [
     "-O3",
     "-std=c++17",

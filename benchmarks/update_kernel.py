@@ -1,7 +1,7 @@
 """Pulsed updates and reads of one array against AIHWKit: device-updates per second on one core.
 
-Run as ``python benchmarks/update_kernel.py``. Where AIHWKit is installed its figures stand beside; ``--peer PYTHON`` names
-another interpreter that has it.
+Run as ``python benchmarks/update_kernel.py``. Where AIHWKit is installed its figures stand beside; ``--peer PYTHON``
+names another interpreter that has it.
 """
 
 from __future__ import annotations
@@ -103,7 +103,10 @@ def peer() -> dict[str, float]:
 def measure_peer(python: str | None) -> dict[str, float]:
     """The peer's figures, from this interpreter or another; nothing if it is not installed."""
     command = [python or sys.executable, __file__, "--only-peer"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return {}
     return json.loads(result.stdout.splitlines()[-1]) if result.returncode == 0 else {}
 
 
@@ -119,7 +122,9 @@ def main() -> None:
     from hwsim._kernels.rng import instruction_set
 
     ours, theirs = own(arguments.threads), measure_peer(arguments.peer)
-    print(f"{SIZE} x {SIZE}, batch {BATCH}, BL 31, {arguments.threads} thread(s), {instruction_set()}; device-updates/s")
+    print(
+        f"{SIZE} x {SIZE}, batch {BATCH}, BL 31, {arguments.threads} thread(s), {instruction_set()}; device-updates/s"
+    )
     print(f"{'work':34}{'hwsim':>10}{'AIHWKit':>10}{'ratio':>8}")
     for name, rate in ours.items():
         other = theirs.get(name)

@@ -19,14 +19,15 @@ HWSIM_INLINE V quantise(V v, float step, bool stochastic, VU words) {
 static void dac_lines(const Converter &c, const float *x, int64_t lines, float scale, uint64_t ordinal, uint64_t round, float *quantised,
                       float *applied) {
     const uint32_t low = (uint32_t)ordinal, high = (uint32_t)(ordinal >> 32);
+    const KeySchedule noise_keys(c.key_noise), rounding_keys(c.key_rounding);
     for (int64_t begin = 0; begin < lines; begin += BLOCK) {
         const size_t n = (size_t)(lines - begin < BLOCK ? lines - begin : BLOCK);
         const uint64_t group = (round << 40) + (uint64_t)(begin / BLOCK);
         float in[BLOCK] = {}, clean[BLOCK], noisy[BLOCK], noise[BLOCK];
         VU words[UNITS] = {};
         std::memcpy(in, x + begin, n * sizeof(float));
-        if (c.stochastic_rounding) random_words(c.key_rounding, group, low, high, words);
-        if (c.noise > 0) normal_group(c.key_noise, group, low, high, noise);
+        if (c.stochastic_rounding) random_words<1>(rounding_keys, group, low, high, words);
+        if (c.noise > 0) normal_group(noise_keys, group, low, high, noise);
         for (int u = 0; u < UNITS; ++u) {
             V v = quantise(load<V>(in + u * LANES) * scale, c.step, c.stochastic_rounding, words[u]);
             if (c.bound > 0) v = minimum(maximum(v, splat(-c.bound)), splat(c.bound));
@@ -45,6 +46,7 @@ static void dac_lines(const Converter &c, const float *x, int64_t lines, float s
 static int32_t adc_lines(const Converter &c, const float *y, const float *weight_std, int64_t lines, float factor, bool test_negative,
                          uint64_t ordinal, uint64_t round, float *out) {
     const uint32_t low = (uint32_t)ordinal, high = (uint32_t)(ordinal >> 32);
+    const KeySchedule noise_keys(c.key_noise), rounding_keys(c.key_rounding);
     int32_t beyond = 0;
     for (int64_t begin = 0; begin < lines; begin += BLOCK) {
         const size_t n = (size_t)(lines - begin < BLOCK ? lines - begin : BLOCK);
@@ -52,11 +54,11 @@ static int32_t adc_lines(const Converter &c, const float *y, const float *weight
         float in[BLOCK] = {}, std[BLOCK] = {}, noise[BLOCK], weight_noise[BLOCK], result[BLOCK];
         VU words[UNITS] = {};
         std::memcpy(in, y + begin, n * sizeof(float));
-        if (c.stochastic_rounding) random_words(c.key_rounding, group, low, high, words);
-        if (c.noise > 0) normal_group(c.key_noise, group, low, high, noise);
+        if (c.stochastic_rounding) random_words<1>(rounding_keys, group, low, high, words);
+        if (c.noise > 0) normal_group(noise_keys, group, low, high, noise);
         if (weight_std) {
             std::memcpy(std, weight_std + begin, n * sizeof(float));
-            normal_group(c.key_weight, group, low, high, weight_noise);
+            draw_normals(c.key_weight, group, low, high, 1, weight_noise);
         }
         for (int u = 0; u < UNITS; ++u) {
             V v = load<V>(in + u * LANES);

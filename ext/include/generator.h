@@ -8,11 +8,11 @@
 namespace hwsim {
 
 inline void run_words(uint64_t key, uint64_t group, uint32_t c2, uint32_t c3, int64_t groups, uint32_t *out) {
-    HWSIM_DISPATCH(word_groups, key, group, c2, c3, groups, out);
+    HWSIM_DISPATCH(draw_words, key, group, c2, c3, groups, out);
 }
 
 inline void run_normals(uint64_t key, uint64_t group, uint32_t c2, uint32_t c3, int64_t groups, float *out) {
-    HWSIM_DISPATCH(normal_groups, key, group, c2, c3, groups, out);
+    HWSIM_DISPATCH(draw_normals, key, group, c2, c3, groups, out);
 }
 
 }  // namespace hwsim

@@ -45,12 +45,16 @@ HWSIM_INLINE V square_root(V a) { return (V)_mm512_sqrt_ps((__m512)a); }
 HWSIM_INLINE V round_even(V a) { return (V)_mm512_roundscale_ps((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 HWSIM_INLINE VI popcount(VU a) { return (VI)_mm512_popcnt_epi32((__m512i)a); }
 HWSIM_INLINE VL multiply_low(VL a, uint64_t b) { return (VL)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64((long long)b)); }
+HWSIM_INLINE VL xor3(VL a, VL b, uint64_t c) {
+    return (VL)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, _mm512_set1_epi64((long long)c), 0x96);
+}
 // Lanes of `m` take the values at `from` in order; other lanes are zero. Reads LANES values.
 HWSIM_INLINE V expand(Mask m, const float *from) { return (V)_mm512_maskz_expand_ps(m, _mm512_loadu_ps(from)); }
 
 #else
 
 typedef VI Mask;
+HWSIM_INLINE VL xor3(VL a, VL b, uint64_t c) { return a ^ b ^ c; }
 HWSIM_INLINE Mask greater(VI a, VI b) { return a > b; }
 HWSIM_INLINE Mask not_greater(VI a, VI b) { return ~(a > b); }
 HWSIM_INLINE Mask less(V a, V b) { return a < b; }

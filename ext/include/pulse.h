@@ -1,6 +1,6 @@
 // The pulse loop. Rows are independent; within a row, samples and segments come in order, and each coincidence is one pulse.
-// A block of 32 devices takes its coincidences in rounds: round r gives every device that has more than r of them one pulse.
-// Normals are handed out per row in that order (block, round, column), so they depend on neither threads nor logs.
+// A block of 32 devices (for some laws two blocks) takes its coincidences in rounds: round r gives every device that has more
+// than r of them one pulse. Normals are handed out per row in that order, so they depend on neither threads nor logs.
 // No include guard: included once per instruction set (every_isa.h).
 namespace hwsim {
 namespace HWSIM_NAMESPACE {
@@ -71,7 +71,7 @@ struct RowSums {
 // One normal for the log of an apparent weight that is overwritten before anything reads it: a function of its pulse's ordinal.
 static inline float log_normal_draw(const Cells &cells, int64_t row, uint64_t ordinal) {
     float group[BLOCK];
-    normal_group(cells.key_log, ordinal / BLOCK, (uint32_t)row, 0, group);
+    draw_normals(cells.key_log, ordinal / BLOCK, (uint32_t)row, 0, 1, group);
     return group[ordinal % BLOCK];
 }
 
@@ -91,7 +91,8 @@ static void log_round(const RowWork &work, const Gate &gate, int64_t col, int ro
         if (final_apparent) {
             old = apparent[i];
             const bool last = count[i] == round + 1;
-            const uint64_t ordinal = (work.writes->position() * BLOCK + (uint64_t)i) * 64 + (uint64_t)(round % 64);
+            const uint64_t place = work.writes->position() * (uint64_t)work.cells->stride + (uint64_t)(col + i);
+            const uint64_t ordinal = place * 64 + (uint64_t)(round % 64);
             const float z = last ? final_apparent[i] : log_normal_draw(*work.cells, work.row, ordinal);
             now += work.cells->write_noise * z;
             apparent[i] = now;
@@ -102,82 +103,96 @@ static void log_round(const RowWork &work, const Gate &gate, int64_t col, int ro
     }
 }
 
-template <class Law, class Gate, bool NOISE, bool WRITE, bool LOG>
-HWSIM_INLINE void pulse_block(const Law &law, const Gate &gate, const RowWork &work, int64_t col, RowSums *sums) {
+// Pulses on the devices of BLOCKS blocks, whose first columns are `cols`, interleaved round by round.
+template <class Law, class Gate, int BLOCKS, bool NOISE, bool WRITE, bool LOG>
+HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &work, const int32_t *blocks, RowSums *sums) {
+    constexpr int N = UNITS * BLOCKS;
     const std::ptrdiff_t stride = work.cells->stride;
-    VI counts[UNITS];
+    int64_t col[N];
+    for (int u = 0; u < N; ++u) col[u] = (int64_t)blocks[u / UNITS] * BLOCK + u % UNITS * LANES;
+    VI counts[N];
     uint32_t firing = 0;
-    for (int u = 0; u < UNITS; ++u) {
-        counts[u] = Gate::counts(gate, col + u * LANES);
-        firing |= bits(greater(counts[u], VI{})) << (u * LANES);
+    for (int u = 0; u < N; ++u) {
+        counts[u] = Gate::counts(gate, col[u]);
+        firing |= bits(greater(counts[u], VI{}));
     }
     if (!firing) return;
-    const uint32_t up = Gate::up(gate, col);
-    V w[UNITS], passed[UNITS] = {};
-    typename Law::Cell cell[UNITS];
-    for (int u = 0; u < UNITS; ++u) {
-        const Mask m = from_bits(up >> (u * LANES));
-        w[u] = load<V>(work.weight + col + u * LANES);
-        cell[u] = law.load(work.params + col + u * LANES, stride, m);
-        sums->total[u] += counts[u];
-        sums->up[u] += select(m, counts[u], VI{});
+    uint32_t up[BLOCKS];
+    for (int b = 0; b < BLOCKS; ++b) up[b] = Gate::up(gate, col[b * UNITS]);
+    V w[N], passed[N] = {};
+    typename Law::Cell cell[N];
+    for (int u = 0; u < N; ++u) {
+        const Mask m = from_bits(up[u / UNITS] >> (u % UNITS * LANES));
+        w[u] = load<V>(work.weight + col[u]);
+        cell[u] = law.load(work.params + col[u], stride, m);
+        sums->total[u % UNITS] += counts[u];
+        sums->up[u % UNITS] += select(m, counts[u], VI{});
     }
-    float final_draw[BLOCK], apparent[BLOCK];
-    V write_draw[UNITS];
+    float final_draw[BLOCK * BLOCKS], apparent[BLOCK * BLOCKS];
+    V write_draw[N];
+    int written = 0;
     if (WRITE) {
-        const float *z = work.writes->peek();
-        for (int u = 0; u < UNITS; ++u) {
+        for (int u = 0; u < N; ++u) {
+            if (u % UNITS == 0) {
+                work.writes->consume(written);
+                written = 0;
+            }
             const Mask m = greater(counts[u], VI{});
-            write_draw[u] = expand(m, z);
-            z += __builtin_popcount(bits(m));
+            write_draw[u] = expand(m, work.writes->peek() + written);
+            written += __builtin_popcount(bits(m));
             if (LOG) {
                 store(final_draw + u * LANES, write_draw[u]);
-                store(apparent + u * LANES, load<V>(work.apparent + col + u * LANES));
+                store(apparent + u * LANES, load<V>(work.apparent + col[u]));
             }
         }
+        work.writes->consume(written);
     }
     for (int round = 0;; ++round) {
-        Mask pulsed[UNITS];
+        Mask pulsed[N];
         uint32_t any = 0;
-        for (int u = 0; u < UNITS; ++u) {
+        for (int u = 0; u < N; ++u) {
             pulsed[u] = greater(counts[u], splat((int32_t)round));
             any |= bits(pulsed[u]);
         }
         if (!any) break;
-        const float *z = nullptr;
-        int used = 0;
-        if (NOISE) z = work.pulses->peek();
-        V next[UNITS];
-        for (int u = 0; u < UNITS; ++u) {
-            V draw = {};
-            if (NOISE) {
-                draw = expand(pulsed[u], z + used);
-                used += __builtin_popcount(bits(pulsed[u]));
+        V next[N];
+        for (int b = 0; b < BLOCKS; ++b) {
+            const float *z = NOISE ? work.pulses->peek() : nullptr;
+            int used = 0;
+            for (int u = b * UNITS; u < (b + 1) * UNITS; ++u) {
+                V draw = {};
+                if (NOISE) {
+                    draw = expand(pulsed[u], z + used);
+                    used += __builtin_popcount(bits(pulsed[u]));
+                }
+                next[u] = select(pulsed[u], law.step(w[u], cell[u], draw), w[u]);
+                passed[u] = passed[u] + select(pulsed[u], w[u], V{});
             }
-            next[u] = select(pulsed[u], law.step(w[u], cell[u], draw), w[u]);
-            passed[u] = passed[u] + select(pulsed[u], w[u], V{});
+            if (NOISE) work.pulses->consume(used);
+            if (LOG)
+                log_round(work, gate, col[b * UNITS], round, counts + b * UNITS, up[b], w + b * UNITS, next + b * UNITS,
+                          WRITE ? final_draw + b * BLOCK : nullptr, apparent + b * BLOCK);
         }
-        if (NOISE) work.pulses->consume(used);
-        if (LOG) log_round(work, gate, col, round, counts, up, w, next, WRITE ? final_draw : nullptr, apparent);
-        for (int u = 0; u < UNITS; ++u) w[u] = next[u];
+        for (int u = 0; u < N; ++u) w[u] = next[u];
     }
-    for (int u = 0; u < UNITS; ++u) {
-        store(work.weight + col + u * LANES, w[u]);
-        sums->weight[u] = sums->weight[u] + passed[u];
+    for (int u = 0; u < N; ++u) {
+        store(work.weight + col[u], w[u]);
+        sums->weight[u % UNITS] = sums->weight[u % UNITS] + passed[u];
         if (WRITE) {
-            float *to = work.apparent + col + u * LANES;
+            float *to = work.apparent + col[u];
             store(to, select(greater(counts[u], VI{}), w[u] + write_draw[u] * work.cells->write_noise, load<V>(to)));
         }
     }
-    if (WRITE) work.writes->consume(__builtin_popcount(firing));
 }
 
 template <class Law, class Gate, bool NOISE, bool WRITE, bool LOG>
-__attribute__((noinline)) static void pulse_blocks(const Law &law, const Gate &gate, const RowWork &work, const int32_t *blocks,
-                                                   int64_t n_blocks, RowTotals *totals) {
+__attribute__((noinline)) static void pulse_line(const Law &law, const Gate &gate, const RowWork &work, const int32_t *blocks,
+                                                 int64_t n_blocks, RowTotals *totals) {
     RowSums sums;
-    for (int64_t b = 0; b < n_blocks; ++b)
-        pulse_block<Law, Gate, NOISE, WRITE, LOG>(law, gate, work, (int64_t)blocks[b] * BLOCK, &sums);
+    int64_t b = 0;
+    for (; b + Law::TOGETHER <= n_blocks; b += Law::TOGETHER)
+        pulse_blocks<Law, Gate, Law::TOGETHER, NOISE, WRITE, LOG>(law, gate, work, blocks + b, &sums);
+    for (; b < n_blocks; ++b) pulse_blocks<Law, Gate, 1, NOISE, WRITE, LOG>(law, gate, work, blocks + b, &sums);
     sums.add_to(totals);
 }
 
@@ -185,14 +200,14 @@ template <class Law, class Gate>
 static void pulse_row(const Law &law, const Gate &gate, const RowWork &work, const int32_t *blocks, int64_t n_blocks, RowTotals *totals) {
     const bool noise = law.draws(), write = work.apparent != nullptr, log = work.log != nullptr;
     switch ((noise ? 4 : 0) | (write ? 2 : 0) | (log ? 1 : 0)) {
-        case 0: return pulse_blocks<Law, Gate, false, false, false>(law, gate, work, blocks, n_blocks, totals);
-        case 1: return pulse_blocks<Law, Gate, false, false, true>(law, gate, work, blocks, n_blocks, totals);
-        case 2: return pulse_blocks<Law, Gate, false, true, false>(law, gate, work, blocks, n_blocks, totals);
-        case 3: return pulse_blocks<Law, Gate, false, true, true>(law, gate, work, blocks, n_blocks, totals);
-        case 4: return pulse_blocks<Law, Gate, true, false, false>(law, gate, work, blocks, n_blocks, totals);
-        case 5: return pulse_blocks<Law, Gate, true, false, true>(law, gate, work, blocks, n_blocks, totals);
-        case 6: return pulse_blocks<Law, Gate, true, true, false>(law, gate, work, blocks, n_blocks, totals);
-        default: return pulse_blocks<Law, Gate, true, true, true>(law, gate, work, blocks, n_blocks, totals);
+        case 0: return pulse_line<Law, Gate, false, false, false>(law, gate, work, blocks, n_blocks, totals);
+        case 1: return pulse_line<Law, Gate, false, false, true>(law, gate, work, blocks, n_blocks, totals);
+        case 2: return pulse_line<Law, Gate, false, true, false>(law, gate, work, blocks, n_blocks, totals);
+        case 3: return pulse_line<Law, Gate, false, true, true>(law, gate, work, blocks, n_blocks, totals);
+        case 4: return pulse_line<Law, Gate, true, false, false>(law, gate, work, blocks, n_blocks, totals);
+        case 5: return pulse_line<Law, Gate, true, false, true>(law, gate, work, blocks, n_blocks, totals);
+        case 6: return pulse_line<Law, Gate, true, true, false>(law, gate, work, blocks, n_blocks, totals);
+        default: return pulse_line<Law, Gate, true, true, true>(law, gate, work, blocks, n_blocks, totals);
     }
 }
 

@@ -7,105 +7,140 @@ namespace HWSIM_NAMESPACE {
 
 constexpr int HALF = UNITS / 2;
 
-HWSIM_INLINE void random_words(uint64_t key, uint64_t group, uint32_t c2, uint32_t c3, VU *words) {
-    for (int h = 0; h < HALF; ++h) {
-        VL block;
-        for (int i = 0; i < LANES / 2; ++i) block[i] = (uint64_t)i;
-        block = block + (group * 8 + (uint64_t)h * (LANES / 2));
-        VL v0 = block, v1 = block >> 32, v2 = VL{} + (uint64_t)c2, v3 = VL{} + (uint64_t)c3;
+// The round keys of one stream, ready to be read as broadcast operands.
+struct KeySchedule {
+    uint64_t even[PHILOX_ROUNDS], odd[PHILOX_ROUNDS];
+    explicit KeySchedule(uint64_t key) {
         uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-        // The upper halves of the 64-bit lanes hold rubbish that no multiplication reads.
-#pragma GCC unroll 10
-        for (int round = 0; round < PHILOX_ROUNDS; ++round) {
-            const VL p0 = multiply_low(v0, PHILOX_M0), p1 = multiply_low(v2, PHILOX_M1);
-            v0 = (p1 >> 32) ^ v1 ^ (uint64_t)k0;
-            v1 = p1;
-            v2 = (p0 >> 32) ^ v3 ^ (uint64_t)k1;
-            v3 = p0;
-            k0 += PHILOX_W0;
-            k1 += PHILOX_W1;
+        for (int round = 0; round < PHILOX_ROUNDS; ++round, k0 += PHILOX_W0, k1 += PHILOX_W1) {
+            even[round] = k0;
+            odd[round] = k1;
         }
-        words[h] = (VU)((v0 & 0xFFFFFFFFu) | (v2 << 32));
-        words[HALF + h] = (VU)((v1 & 0xFFFFFFFFu) | (v3 << 32));
+    }
+};
+
+// Words of GROUPS groups from `group` on: words[g * UNITS ...]. Several at a time, as one waits long for its own rounds.
+template <int GROUPS>
+HWSIM_INLINE void random_words(const KeySchedule &keys, uint64_t group, uint32_t c2, uint32_t c3, VU *words) {
+    constexpr int N = GROUPS * HALF;
+    VL lane;
+    for (int i = 0; i < LANES / 2; ++i) lane[i] = (uint64_t)i;
+    VL v0[N], v1[N], v2[N], v3[N];
+#pragma GCC unroll 16
+    for (int h = 0; h < N; ++h) {
+        v0[h] = lane + (group * 8 + (uint64_t)h * (LANES / 2));
+        v1[h] = v0[h] >> 32;
+        v2[h] = VL{} + (uint64_t)c2;
+        v3[h] = VL{} + (uint64_t)c3;
+    }
+    // The upper halves of the 64-bit lanes hold rubbish that no multiplication reads.
+#pragma GCC unroll 10
+    for (int round = 0; round < PHILOX_ROUNDS; ++round) {
+#pragma GCC unroll 16
+        for (int h = 0; h < N; ++h) {
+            const VL p0 = multiply_low(v0[h], PHILOX_M0), p1 = multiply_low(v2[h], PHILOX_M1);
+            v0[h] = xor3(p1 >> 32, v1[h], keys.even[round]);
+            v1[h] = p1;
+            v2[h] = xor3(p0 >> 32, v3[h], keys.odd[round]);
+            v3[h] = p0;
+        }
+    }
+#pragma GCC unroll 16
+    for (int h = 0; h < N; ++h) {
+        VU *to = words + h / HALF * UNITS + h % HALF;
+        to[0] = (VU)((v0[h] & 0xFFFFFFFFu) | (v2[h] << 32));
+        to[HALF] = (VU)((v1[h] & 0xFFFFFFFFu) | (v3[h] << 32));
     }
 }
 
-// Natural logarithm of positive normal floats, error below 1 ulp near 1 and 1e-7 relative elsewhere (Cephes logf polynomial).
-HWSIM_INLINE V logarithm(V x) {
-    VI raw = (VI)x;
-    VI exponent = ((raw - 0x3F3504F3) >> 23);
-    V m = (V)(raw - (exponent << 23)) - 1.0f;
-    V e = to_float(exponent);
-    V y = splat(7.0376836292e-2f);
-    y = y * m - 1.1514610310e-1f;
-    y = y * m + 1.1676998740e-1f;
-    y = y * m - 1.2420140846e-1f;
-    y = y * m + 1.4249322787e-1f;
-    y = y * m - 1.6668057665e-1f;
-    y = y * m + 2.0000714765e-1f;
-    y = y * m - 2.4999993993e-1f;
-    y = y * m + 3.3333331174e-1f;
-    V square = m * m;
-    y = y * m * square + e * -2.12194440e-4f - square * 0.5f;
-    return (m + y) + e * 0.693359375f;
+// -2 ln x of positive normal floats: x = 2^e (1 + t), t in [-0.29, 0.41]; polynomial t P(t) by minimax fit, error 2e-7.
+HWSIM_INLINE V minus_two_log(V x) {
+    const VI raw = (VI)x, exponent = (raw - 0x3F3504F3) >> 23;
+    const V t = (V)(raw - (exponent << 23)) - 1.0f;
+    V y = t * 0.20757167041301727f - 0.3267618715763092f;
+    y = y * t + 0.3442489206790924f;
+    y = y * t - 0.39768484234809875f;
+    y = y * t + 0.49943119287490845f;
+    y = y * t - 0.6667121648788452f;
+    y = y * t + 1.000006914138794f;
+    y = y * t - 1.9999998807907104f;
+    return y * t + to_float(exponent) * -1.3862943611198906f;
 }
 
-// Exponential, relative error 1e-7; the argument is cut at -87 and 88, so the result is finite and normal (Cephes expf polynomial).
-HWSIM_INLINE V exponential(V x) {
-    x = minimum(maximum(x, splat(-87.0f)), splat(88.0f));
-    V n = (x * 1.44269504088896341f + 12582912.0f) - 12582912.0f;
-    x = x - n * 0.693359375f;
-    x = x - n * -2.12194440e-4f;
-    V y = splat(1.9875691500e-4f);
-    y = y * x + 1.3981999507e-3f;
-    y = y * x + 8.3334519073e-3f;
-    y = y * x + 4.1665795894e-2f;
-    y = y * x + 1.6666665459e-1f;
-    y = y * x + 5.0000001201e-1f;
-    y = y * (x * x) + x + 1.0f;
+// 2^x with relative error 2e-7; the argument is cut at +-126, so the result is finite and normal. Minimax fit on [-1/2, 1/2].
+HWSIM_INLINE V power_of_two(V x) {
+    x = minimum(maximum(x, splat(-126.0f)), splat(126.0f));
+    const V n = (x + 12582912.0f) - 12582912.0f;
+    const V f = x - n, square = f * f;
+    // Pairs first: the wait from pulse to pulse is the length of this chain.
+    const V low = f * 0.6931469440460205f + 1.0000001192092896f;
+    const V middle = f * 0.05550713464617729f + 0.24022120237350464f;
+    const V high = f * 0.0013276466634124517f + 0.009675540961325169f;
+    const V y = (high * square + middle) * square + low;
     return (V)((VI)y + (to_int(n) << 23));
 }
 
-// Box-Muller. `radius` words give the radius (31 bits: up to 6.66 sigma); `angle` words an angle within +-pi/4, an exchange of
-// the two results and the sign of the cosine, which together cover the circle evenly.
-HWSIM_INLINE void box_muller(VU radius, VU angle, V *first, V *second) {
-    V u = (to_float((VI)(radius >> 1)) + 0.5f) * 4.656612873077393e-10f;
-    V r = square_root(logarithm(u) * -2.0f);
-    V t = to_float((VI)(angle << 2)) * 3.6572951981e-10f;
-    V q = t * t;
-    V sine = splat(-1.9515295891e-4f);
-    sine = sine * q + 8.3321608736e-3f;
-    sine = sine * q - 1.6666654611e-1f;
-    sine = sine * q * t + t;
-    V cosine = splat(2.443315711809948e-5f);
-    cosine = cosine * q - 1.388731625493765e-3f;
-    cosine = cosine * q + 4.166664568298827e-2f;
-    cosine = cosine * (q * q) - q * 0.5f + 1.0f;
-    cosine = (V)((VU)cosine ^ (angle & 0x80000000u));
-    Mask exchange = greater(VI{}, (VI)(angle << 1));
-    *first = r * select(exchange, sine, cosine);
-    *second = r * select(exchange, cosine, sine);
-}
-
-HWSIM_INLINE void normal_group(uint64_t key, uint64_t group, uint32_t c2, uint32_t c3, float *out) {
-    VU words[UNITS];
-    random_words(key, group, c2, c3, words);
-    for (int h = 0; h < HALF; ++h) {
-        V first, second;
-        box_muller(words[h], words[HALF + h], &first, &second);
-        store(out + h * LANES, first);
-        store(out + BLOCK / 2 + h * LANES, second);
+// Box-Muller on N pairs of vectors, in place. The first words of a pair give the radius (31 bits: up to 6.66 sigma), the second
+// an angle within +-pi/4, an exchange of the two results and the sign of the cosine, which together cover the circle evenly.
+// Sine and cosine by minimax fits, error 6e-7.
+template <int N>
+HWSIM_INLINE void box_muller(const VU *radius, const VU *angle, V *first, V *second) {
+    V r[N];
+#pragma GCC unroll 16
+    for (int i = 0; i < N; ++i) r[i] = minus_two_log((to_float((VI)(radius[i] >> 1)) + 0.5f) * 4.656612873077393e-10f);
+#pragma GCC unroll 16
+    for (int i = 0; i < N; ++i) {
+        r[i] = square_root(r[i]);
+        const V t = to_float((VI)(angle[i] << 2)) * 3.6572951981e-10f, q = t * t;
+        const V sine = ((q * 0.008121557533740997f - 0.16660161316394806f) * q + 0.9999949932098389f) * t;
+        V cosine = ((q * -0.0013585909036919475f + 0.041655026376247406f) * q - 0.4999985694885254f) * q + 1.0f;
+        cosine = (V)((VU)cosine ^ (angle[i] & 0x80000000u));
+        const Mask exchange = greater(VI{}, (VI)(angle[i] << 1));
+        first[i] = r[i] * select(exchange, sine, cosine);
+        second[i] = r[i] * select(exchange, cosine, sine);
     }
 }
 
-static inline void normal_groups(uint64_t key, uint64_t group, uint32_t c2, uint32_t c3, int64_t groups, float *out) {
-    for (int64_t g = 0; g < groups; ++g) normal_group(key, group + (uint64_t)g, c2, c3, out + g * BLOCK);
+template <int GROUPS>
+HWSIM_INLINE void normal_block(const KeySchedule &keys, uint64_t group, uint32_t c2, uint32_t c3, float *out) {
+    constexpr int N = GROUPS * HALF;
+    VU words[GROUPS * UNITS], radius[N], angle[N];
+    V first[N], second[N];
+    random_words<GROUPS>(keys, group, c2, c3, words);
+    for (int i = 0; i < N; ++i) {
+        radius[i] = words[i / HALF * UNITS + i % HALF];
+        angle[i] = words[i / HALF * UNITS + HALF + i % HALF];
+    }
+    box_muller<N>(radius, angle, first, second);
+    for (int i = 0; i < N; ++i) {
+        float *to = out + i / HALF * BLOCK + i % HALF * LANES;
+        store(to, first[i]);
+        store(to + BLOCK / 2, second[i]);
+    }
 }
 
-static inline void word_groups(uint64_t key, uint64_t group, uint32_t c2, uint32_t c3, int64_t groups, uint32_t *out) {
+HWSIM_INLINE void normal_group(const KeySchedule &keys, uint64_t group, uint32_t c2, uint32_t c3, float *out) {
+    normal_block<1>(keys, group, c2, c3, out);
+}
+
+// Groups computed together: as many chains as the registers hold.
+constexpr int AT_ONCE = HWSIM_ISA == 512 ? 4 : 1;
+
+static inline void normal_groups(const KeySchedule &keys, uint64_t group, uint32_t c2, uint32_t c3, int64_t groups, float *out) {
+    int64_t g = 0;
+    for (; g + AT_ONCE <= groups; g += AT_ONCE) normal_block<AT_ONCE>(keys, group + (uint64_t)g, c2, c3, out + g * BLOCK);
+    for (; g < groups; ++g) normal_group(keys, group + (uint64_t)g, c2, c3, out + g * BLOCK);
+}
+
+static inline void draw_normals(uint64_t key, uint64_t group, uint32_t c2, uint32_t c3, int64_t groups, float *out) {
+    normal_groups(KeySchedule(key), group, c2, c3, groups, out);
+}
+
+static inline void draw_words(uint64_t key, uint64_t group, uint32_t c2, uint32_t c3, int64_t groups, uint32_t *out) {
+    const KeySchedule keys(key);
     for (int64_t g = 0; g < groups; ++g) {
         VU words[UNITS];
-        random_words(key, group + (uint64_t)g, c2, c3, words);
+        random_words<1>(keys, group + (uint64_t)g, c2, c3, words);
         for (int u = 0; u < UNITS; ++u) store(out + g * BLOCK + u * LANES, words[u]);
     }
 }
@@ -114,7 +149,7 @@ static inline void word_groups(uint64_t key, uint64_t group, uint32_t c2, uint32
 class NormalStream {
 public:
     NormalStream(uint64_t key, uint32_t row, uint64_t position)
-        : key_(key), row_(row), group_(position / BLOCK), skip_((int)(position % BLOCK)) {}
+        : keys_(key), row_(row), group_(position / BLOCK), skip_((int)(position % BLOCK)) {}
 
     // Pointer to at least 32 normals that have not been consumed.
     __attribute__((always_inline)) const float *peek() {
@@ -131,7 +166,7 @@ private:
     __attribute__((noinline)) void refill() {
         const int left = end_ - begin_;
         std::memmove(buffer_, buffer_ + begin_, sizeof(float) * (size_t)left);
-        normal_groups(key_, group_, row_, 0, batch_, buffer_ + left);
+        normal_groups(keys_, group_, row_, 0, batch_, buffer_ + left);
         group_ += (uint64_t)batch_;
         begin_ = 0;
         end_ = left + batch_ * BLOCK;
@@ -140,7 +175,7 @@ private:
         batch_ = batch_ < CAPACITY / BLOCK ? batch_ * 2 : batch_;
     }
 
-    uint64_t key_;
+    KeySchedule keys_;
     uint32_t row_;
     uint64_t group_;
     int begin_ = 0, end_ = 0, skip_, batch_ = 2;

@@ -15,6 +15,7 @@ static inline double fire_probability(float value, double gain, double resolutio
 static void draw_trains(const TrainSide &side, const float *values, int64_t lines, int64_t pitch, uint64_t sample, int32_t bl, double gain,
                         uint32_t *masks, uint32_t *negative, uint32_t *fires) {
     const uint32_t low = (uint32_t)sample, high = (uint32_t)(sample >> 32);
+    const KeySchedule keys(side.key);
     const int64_t segments = side.mean_count ? 1 : (bl + 31) / 32;
     for (int64_t begin = 0; begin < pitch; begin += BLOCK) {
         const int64_t n = lines - begin < BLOCK ? lines - begin : BLOCK;
@@ -24,7 +25,7 @@ static void draw_trains(const TrainSide &side, const float *values, int64_t line
         float rounding[BLOCK];
         if (side.stochastic_rounding) {
             uint32_t words[BLOCK];
-            word_groups(side.key_rounding, (uint64_t)(begin / BLOCK), low, high, 1, words);
+            draw_words(side.key_rounding, (uint64_t)(begin / BLOCK), low, high, 1, words);
             for (int i = 0; i < BLOCK; ++i) rounding[i] = (float)(words[i] >> 8) * 5.9604644775390625e-8f;
         }
         double probability[BLOCK];
@@ -63,7 +64,7 @@ static void draw_trains(const TrainSide &side, const float *values, int64_t line
                     const uint64_t group = ((uint64_t)side.index << 58) + (uint64_t)(begin / BLOCK) * (uint64_t)bl;
                     for (int32_t slot = first; slot < last; ++slot) {
                         VU words[UNITS];
-                        random_words(side.key, group + (uint64_t)slot, low, high, words);
+                        random_words<1>(keys, group + (uint64_t)slot, low, high, words);
                         const int32_t bit = (int32_t)(1u << (slot - first));
                         for (int u = 0; u < UNITS; ++u)
                             mask[u] |= select(not_greater((VI)(words[u] >> 1), bound[u]), splat(bit), VI{});

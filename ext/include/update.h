@@ -171,7 +171,7 @@ inline void run_write_noise(const Cells &cells) {
         const uint64_t position = cells.write_position[row], group = position / 32;
         const int64_t skip = (int64_t)(position % 32), groups = (skip + cells.cols + 31) / 32;
         std::vector<float> draws((size_t)(groups * 32));
-        HWSIM_DISPATCH(normal_groups, cells.key_write, group, (uint32_t)row, 0u, groups, draws.data());
+        HWSIM_DISPATCH(draw_normals, cells.key_write, group, (uint32_t)row, 0u, groups, draws.data());
         for (int64_t col = 0; col < cells.cols; ++col)
             cells.apparent[row * cells.stride + col] =
                 cells.weight[row * cells.stride + col] + cells.write_noise * draws[(size_t)(skip + col)];

@@ -61,9 +61,16 @@ class CostTables(dict[str, ComponentCosts]):
         Raises:
             SpecError: a model is unknown or of another type, lacks an action or property, or a latency does not fit the clock.
         """
-        clocks = {name: Clock.from_frequency(frequency) for name, frequency in chip.clocks.items()}
-        tables = cls()
+        clocks: dict[str, Clock] = {}
         problems: list[Problem] = []
+        for name, frequency in chip.clocks.items():
+            try:
+                clocks[name] = Clock.from_frequency(frequency)
+            except ValueError as error:
+                problems.append(Problem(str(error), f"clocks.{name}"))
+        if problems:
+            raise SpecError(problems)
+        tables = cls()
         for path, (placed, count) in chip.placements().items():
             try:
                 tables[path] = _resolve(path, placed, count, clocks[placed.clock])

@@ -28,9 +28,9 @@ READ = "forward"
 class DeviceArray:
     """A (rows, cols) array of devices of one kind; weights are dimensionless float32, row = output, column = input.
 
-    Devices differ by the spreads of their parameters, drawn once from ``seed`` and ``path``. All later random numbers come
-    from streams of the same seed and path, one for each purpose, so equal calls give equal bits for any ``threads``, with and
-    without a probe.
+    Devices differ by the spreads of their parameters, drawn once from ``seed`` and ``path``. All later random
+    numbers come from streams of the same seed and path, one for each purpose, so equal calls give equal bits for any
+    ``threads``, with and without a probe.
 
     Raises:
         UsageError: a shape or thread count that is not positive.
@@ -103,7 +103,8 @@ class DeviceArray:
 
     @property
     def symmetric_point(self) -> NDArray[np.float64]:
-        """Weight of each device, (rows, cols), at which its mean up and down steps are equal; NaN where there is none."""
+        """Weight of each device, (rows, cols), at which its mean up and down steps are equal; NaN where there is
+        none."""
         return self._law.symmetric_point(self.spec.parameters, self.parameters())
 
     def parameters(self) -> dict[str, NDArray[np.float64]]:
@@ -173,7 +174,8 @@ class DeviceArray:
         return self._apply(x32, d32, plan_trains(x32, d32, lr, self.granularity, params), probe)
 
     def apply_trains(self, x: ArrayLike, d: ArrayLike, plan: TrainPlan, probe: Region | None = None) -> UpdateResult:
-        """Pulse n updates as planned; ``x`` (n, cols) and ``d`` (n, rows) are this array's parts of the planned vectors.
+        """Pulse n updates as planned; ``x`` (n, cols) and ``d`` (n, rows) are this array's parts of the planned
+        vectors.
 
         Raises:
             DataError: wrong shapes, NaN or infinity.
@@ -236,8 +238,8 @@ class DeviceArray:
         """Read the array with the vectors ``x`` (n, inputs); inputs are the columns, or the rows if ``transposed``.
 
         ``input_scale`` (n,) replaces the divisor of noise management (parts of one vector on several arrays share it).
-        ``purpose`` names the random streams: reads of one purpose do not disturb another. ``weights`` (rows, cols) replaces
-        the array's own, where arrays share the converters.
+        ``purpose`` names the random streams: reads of one purpose do not disturb another. ``weights`` (rows, cols)
+        replaces the array's own, where arrays share the converters.
 
         Raises:
             DataError: wrong shapes, NaN or infinity.
@@ -289,7 +291,8 @@ class DeviceArray:
     # Checkpoints
 
     def state(self) -> dict[str, Any]:
-        """Return all that changes: weights and positions of the random streams. Device parameters follow from the seed."""
+        """Return all that changes: weights and positions of the random streams. Device parameters follow from the
+        seed."""
         state: dict[str, Any] = {
             "weight": self._cells.weight[:, : self.shape[1]].copy(),
             "positions": self._cells.positions.copy(),

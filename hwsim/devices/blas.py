@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from threading import Lock
 
 from threadpoolctl import ThreadpoolController
 
 _lock = Lock()
-_depth = 0
+_blocks: list[AbstractContextManager[object] | None] = []
+"""Blocks that are open; the outermost one holds the limit."""
 
 
 @cache
@@ -21,21 +22,16 @@ def _controller() -> ThreadpoolController:
 @contextmanager
 def single_thread_blas() -> Iterator[None]:
     """Limit BLAS to one thread; inside another such block it costs nothing. A run enters it once."""
-    global _depth
     with _lock:
-        outermost = _depth == 0
-        _depth += 1
-        limit = _controller().limit(limits=1, user_api="blas") if outermost else None
+        limit = None if _blocks else _controller().limit(limits=1, user_api="blas")
         if limit is not None:
             limit.__enter__()
-            _limits.append(limit)
+        _blocks.append(limit)
     try:
         yield
     finally:
         with _lock:
-            _depth -= 1
-            if _depth == 0:
-                _limits.pop().__exit__(None, None, None)
-
-
-_limits: list[object] = []
+            # The outermost block stands first, so whoever leaves last lifts the limit, whichever thread set it.
+            held = _blocks.pop()
+            if held is not None:
+                held.__exit__(None, None, None)

@@ -66,7 +66,10 @@ class Draws:
 class Law(Protocol):
     """A device law: its parameters, how devices differ, and its form in the kernel."""
 
-    parameters: type[PulsedParameters]
+    @property
+    def parameters(self) -> type[PulsedParameters]:
+        """The class of the law's parameters."""
+        ...
 
     def granularity(self, p: Any) -> float:
         """Return the mean weight change of one pulse."""
@@ -91,8 +94,8 @@ LAWS: Registry[Law] = Registry("laws", "device law")
 def sample_common(p: PulsedParameters, draws: Draws) -> Hidden:
     """Sample bounds and steps: ``max_bound``, ``min_bound``, ``dwmin_up``, ``dwmin_down``.
 
-    Source: AIHWKit ``rpu_pulsed_device.cpp``, with two differences: a log-normal step keeps the mean ``dw_min``, and the
-    asymmetry can be two-sided (``up_down_rule``).
+    Source: AIHWKit ``rpu_pulsed_device.cpp``, with two differences: a log-normal step keeps the mean ``dw_min``, and
+    the asymmetry can be two-sided (``up_down_rule``).
     """
     high = p.w_max * (1 + p.w_max_dtod * _normal(p.w_max_dtod, draws, "w_max"))
     low = p.w_min * (1 + p.w_min_dtod * _normal(p.w_min_dtod, draws, "w_min"))

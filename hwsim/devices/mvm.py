@@ -43,8 +43,8 @@ def read_array(
 ) -> ReadResult:
     """Multiply the vectors ``x`` (n, inputs) by ``weights`` (rows, cols), or by its transpose.
 
-    ``first`` is the ordinal of the first vector in the random streams ``keys``: each vector has its own numbers, each retry
-    new ones. ``scale`` (n,) replaces the divisor of noise management.
+    ``first`` is the ordinal of the first vector in the random streams ``keys``: each vector has its own numbers,
+    each retry new ones. ``scale`` (n,) replaces the divisor of noise management.
     """
     matrix = weights if transposed else weights.T
     if io.is_perfect:
@@ -73,7 +73,7 @@ def read_array(
 def _pass(
     matrix: F32, x: F32, divisor: F32, io: IOParameters, keys: ReadKeys, ordinals: NDArray[np.uint64], retry: int
 ) -> tuple[F32, NDArray[np.int32], F32]:
-    factor = np.float32(1) / np.maximum(divisor, np.float32(SMALLEST_SCALE))
+    factor = (1 / np.maximum(divisor, np.float32(SMALLEST_SCALE))).astype(np.float32)
     clean, applied = converter.dac(
         x,
         factor,

@@ -40,8 +40,8 @@ class UpdateParameters(Spec):
 class IOParameters(Spec):
     """The converters around a matrix-vector product and its noise, in weight and input units.
 
-    A resolution above 1 is a number of levels; at or below 0 the converter is continuous. Names and defaults of AIHWKit's
-    ``IOParameters``.
+    A resolution above 1 is a number of levels; at or below 0 the converter is continuous. Names and defaults of
+    AIHWKit's ``IOParameters``.
     """
 
     is_perfect: bool = False
@@ -69,13 +69,13 @@ class IOParameters(Spec):
     out_asymmetry: float = Field(0.0, ge=-1, le=1)
     """Negative outputs are weaker by this fraction."""
     noise_management: Literal["none", "abs_max", "max", "constant", "abs_max_np_sum"] = "abs_max"
-    """What an input vector is divided by: nothing, its largest magnitude, its largest value, ``nm_thres``, or the largest
-    magnitude widened so that one-sided sums fit the output range."""
+    """What an input vector is divided by: nothing, its largest magnitude, its largest value, ``nm_thres``, or the
+    largest magnitude widened so that one-sided sums fit the output range."""
     nm_thres: float = Field(0.0, ge=0)
     """Upper limit of that divisor (0: none); with ``constant`` the divisor itself."""
     bound_management: Literal["none", "iterative", "iterative_worst_case"] = "iterative"
-    """``iterative``: halve the inputs and read again while an output saturates. ``iterative_worst_case``: the second read
-    uses the divisor ``abs_max_np_sum``."""
+    """``iterative``: halve the inputs and read again while an output saturates. ``iterative_worst_case``: the second
+    read uses the divisor ``abs_max_np_sum``."""
     max_bm_factor: int = Field(1000, ge=1)
     """Largest reduction of the inputs."""
     max_bm_res: float = Field(0.25, gt=0)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 class PulseLog:
     """Every pulse on the devices of a probed region, ordered by sample, slot, row and column.
 
-    ``sample`` within the call, ``slot`` within the sample's train, ``row``, ``col``, ``polarity`` (+1 up, -1 down), ``dw``
-    the change of the weight that a read sees, ``w`` that weight after the pulse.
+    ``sample`` within the call, ``slot`` within the sample's train, ``row``, ``col``, ``polarity`` (+1 up, -1 down),
+    ``dw`` the change of the weight that a read sees, ``w`` that weight after the pulse.
     """
 
     sample: NDArray[np.int64]
@@ -51,8 +51,8 @@ class ReadResult:
     """What a read of n vectors gave.
 
     ``y`` (n, outputs); ``passes`` (n,) reads of the array, 1 + retries of bound management; ``saturated`` outputs that
-    stayed at the bound; ``x_quantised`` (n, inputs) values applied in the last pass, without input noise; ``input_scale``
-    (n,) what the inputs were divided by, before bound management.
+    stayed at the bound; ``x_quantised`` (n, inputs) values applied in the last pass, without input noise;
+    ``input_scale`` (n,) what the inputs were divided by, before bound management.
     """
 
     y: NDArray[np.float32]

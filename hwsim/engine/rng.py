@@ -28,9 +28,10 @@ def normals(key: int, counter: int, n: int) -> NDArray[np.float32]:
 
 
 def uniforms(key: int, counter: int, n: int) -> NDArray[np.float64]:
-    """Return the ``n`` uniforms in (0, 1) of the stream ``key`` from ordinal ``counter`` on, with 32 random bits each."""
+    """Return the ``n`` uniforms in (0, 1) of the stream ``key`` from ordinal ``counter`` on, with 32 random bits
+    each."""
     first, skip, groups = _groups(counter, n)
-    return (rng.words(key, first, groups)[skip : skip + n] + 0.5) * 2.0**-32
+    return (rng.words(key, first, groups)[skip : skip + n].astype(np.float64) + 0.5) * 2.0**-32
 
 
 def _groups(counter: int, n: int) -> tuple[int, int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 import simpy
 
@@ -21,14 +22,17 @@ class Stream:
 class Station:
     """A queue in front of ``capacity`` equal servers.
 
-    An idle server is taken at once, without an event; only who must wait costs the engine anything.
+    Nothing costs the engine an event unless somebody must wait: an idle server is taken at once, and a release in the
+    future is only a note of its time until a waiting operation needs it.
     """
 
-    __slots__ = ("_env", "_free", "_waiting", "arrivals", "capacity", "longest_queue", "wait_time")
+    __slots__ = ("_alarm", "_env", "_free", "_releases", "_waiting", "arrivals", "capacity", "longest_queue", "wait_time")
 
     def __init__(self, env: simpy.Environment, capacity: int = 1) -> None:
         self._env = env
         self._waiting: deque[simpy.Event] = deque()
+        self._releases: list[int] = []
+        self._alarm: int | None = None
         self._free = capacity
         self.capacity = capacity
         self.arrivals = 0
@@ -43,28 +47,55 @@ class Station:
     def acquire(self) -> Generator[simpy.Event, None, None]:
         """Wait for a free server and take it."""
         self.arrivals += 1
-        if self._free:
+        if self._releases:
+            self._collect()
+        if self._free and not self._waiting:
             self._free -= 1
             return
         arrived = self._env.now
         turn = self._env.event()
         self._waiting.append(turn)
         self.longest_queue = max(self.longest_queue, len(self._waiting))
+        self._set_alarm()
         yield turn
         self.wait_time += self._env.now - arrived
 
     def release(self) -> None:
         """Give the server to who waits longest, or make it free."""
-        if self._waiting:
-            self._waiting.popleft().succeed()
-        else:
-            self._free += 1
+        self._free += 1
+        self._serve()
 
     def release_at(self, time: int) -> None:
-        """Release at a later time (ps)."""
-        delay = time - self._env.now
-        if delay <= 0:
+        """Release now, or at a later time (ps)."""
+        if time <= self._env.now:
             self.release()
             return
-        timer = self._env.timeout(delay)
-        timer.callbacks.append(lambda _: self.release())
+        heappush(self._releases, time)
+        if self._waiting:
+            self._set_alarm()
+
+    def _collect(self) -> None:
+        """Take back the servers whose release has passed."""
+        now = self._env.now
+        while self._releases and self._releases[0] <= now:
+            heappop(self._releases)
+            self._free += 1
+
+    def _serve(self) -> None:
+        while self._free and self._waiting:
+            self._free -= 1
+            self._waiting.popleft().succeed()
+
+    def _set_alarm(self) -> None:
+        """Wake up at the next release, if there is one and nothing will wake up earlier."""
+        if not self._releases or (self._alarm is not None and self._alarm <= self._releases[0]):
+            return
+        self._alarm = self._releases[0]
+        self._env.timeout(self._alarm - self._env.now).callbacks.append(self._wake)
+
+    def _wake(self, _: simpy.Event) -> None:
+        self._alarm = None
+        self._collect()
+        self._serve()
+        if self._waiting:
+            self._set_alarm()

@@ -1,6 +1,6 @@
 """Runs a training trace on a chip and writes the run folder."""
 
 from hwsim.run.config import AlgorithmSpec, RunSpec, resolve
-from hwsim.run.simulate import simulate
+from hwsim.run.execution import simulate
 
 __all__ = ["AlgorithmSpec", "RunSpec", "resolve", "simulate"]

@@ -1,4 +1,5 @@
-"""The device laws and the pulse trains against measurements of AIHWKit 1.1.0 (tests/data, see response_curves.md there)."""
+"""The device laws and the pulse trains against measurements of AIHWKit 1.1.0 (tests/data, see response_curves.md
+there)."""
 
 from __future__ import annotations
 
@@ -44,8 +45,8 @@ def error_of_spread(values: np.ndarray) -> float:
 def test_response_curve(device: str) -> None:
     found = respond(device, seed=11)
     rows = CURVES[CURVES.device == device]
-    # The peer draws its Gaussians from one table of 32768: its mean step is off by dw_min_std / sqrt(32768), one standard
-    # error, in a whole run (checked: 0.93 to 1.02 times the step in nine runs with dw_min_std = 5).
+    # The peer draws its Gaussians from one table of 32768: its mean step is off by dw_min_std / sqrt(32768), one
+    # standard error, in a whole run (checked: 0.93 to 1.02 times the step in nine runs with dw_min_std = 5).
     table_error = load_device(device).parameters.dw_min_std / np.sqrt(32768)
     turn = float(rows[(rows.direction == "up") & (rows.pulses == 1000)]["mean"].iloc[0])
     assert len(rows) == 21

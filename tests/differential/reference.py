@@ -90,17 +90,12 @@ def step(law: str, scalars: np.ndarray, planes: np.ndarray, w: float, up: bool, 
     else:
         a_up, a_down, g_up, g_down, b, sigma, add, slope = scalars
         s, q, low, high = planes[0 if up else 1], planes[2], planes[3], planes[4]
-        if not low < high:
+        if s == 0:
             return w
         a, g = (a_up, g_up) if up else (a_down, -g_down)
         d = s * max(1 - a * np.exp(g * (q * w + b)), 0)
         moved = w + d + ((abs(d) + add + slope * abs(w)) if add or slope else d) * sigma * z
     return float(np.clip(moved, low, high))
-
-
-def coincidences(row: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """Slots of each column that the row shares: (cols, bl)."""
-    return cols & row[None, :]
 
 
 def update_row(
@@ -109,15 +104,24 @@ def update_row(
     planes: np.ndarray,
     w: np.ndarray,
     counts: np.ndarray,
+    firing: np.ndarray,
     up: np.ndarray,
     normals: Iterator[float],
     noisy: bool,
 ) -> tuple[np.ndarray, float]:
-    """Apply ``counts`` pulses to each device of a row, in the kernel's order. ``planes`` is (planes, cols)."""
+    """Apply ``counts`` pulses to each device of a row, in the kernel's order.
+
+    ``planes`` is (planes, cols), ``firing`` marks the columns that have pulses of their own.
+    """
     w = w.astype(float).copy()
     passed = 0.0
-    for block in range(0, len(w), GROUP):
-        columns = range(block, min(block + GROUP, len(w)))
+    blocks = [range(begin, min(begin + GROUP, len(w))) for begin in range(0, len(w), GROUP)]
+    blocks = [block for block in blocks if firing[list(block)].any()]
+    together = 2 if law == "exponential" else 1
+    paired = len(blocks) - len(blocks) % together
+    parts = [blocks[b : b + together] for b in range(0, paired, together)] + [[block] for block in blocks[paired:]]
+    for part in parts:
+        columns = [j for block in part for j in block]
         for turn in range(max((int(counts[j]) for j in columns), default=0)):
             for j in columns:
                 if counts[j] > turn:

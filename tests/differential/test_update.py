@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hwsim._kernels import rng
-from hwsim.devices import DeviceArray, IOParameters, UpdateParameters, load_device, plan_trains
+from hwsim.devices import DeviceArray, IOParameters, TrainPlan, UpdateParameters, load_device, plan_trains
 from hwsim.devices.law import LAWS
 from hwsim.devices.mvm import ReadKeys
 from hwsim.engine.rng import stream_key
@@ -40,6 +40,20 @@ def key(name: str, seed: int = 5) -> int:
     return stream_key(seed, "array", f"update.{name}")
 
 
+def segments(
+    x: np.ndarray, d: np.ndarray, bl: int, plan: TrainPlan, sample: int, params: UpdateParameters
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Coincidences (rows, cols) of each part of a train, and the columns that fire in it."""
+    if params.pulse_type == "mean_count":
+        cx = np.rint(bl * np.minimum(1, plan.col_gain[sample] * np.abs(x.astype(float)))).astype(np.float32)
+        cd = np.rint(bl * np.minimum(1, plan.row_gain[sample] * np.abs(d.astype(float)))).astype(np.float32)
+        return [(np.rint(cd[:, None] * cx / np.float32(bl)).astype(int), cx > 0)]
+    tx = reference.train(x, plan.col_gain[sample], bl, key("train"), 0, sample)
+    td = reference.train(d, plan.row_gain[sample], bl, key("train"), 1, sample)
+    parts = [slice(begin, begin + 32) for begin in range(0, bl, 32)]
+    return [((td[:, None, part] & tx[None, :, part]).sum(2), tx[:, part].any(1)) for part in parts]
+
+
 def reference_update(
     cells: DeviceArray, x: np.ndarray, d: np.ndarray, lr: float, params: UpdateParameters, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -58,23 +72,13 @@ def reference_update(
         if bl == 0:
             continue
         xs, ds = x[sample].astype(np.float32), d[sample].astype(np.float32)
-        if params.pulse_type == "mean_count":
-            cx = np.rint(bl * np.minimum(1, plan.col_gain[sample] * np.abs(xs.astype(float))))
-            cd = np.rint(bl * np.minimum(1, plan.row_gain[sample] * np.abs(ds.astype(float))))
-            counts_of = lambda row: [np.rint(np.float32(cd[row]) * cx.astype(np.float32) / np.float32(bl)).astype(int)]  # noqa: E731
-        else:
-            tx = reference.train(xs, plan.col_gain[sample], bl, key("train"), 0, sample)
-            td = reference.train(ds, plan.row_gain[sample], bl, key("train"), 1, sample)
-            counts_of = (
-                lambda row: [  # noqa: E731
-                    reference.coincidences(td[row, s : s + 32], tx[:, s : s + 32]).sum(1) for s in range(0, bl, 32)
-                ]
-            )
+        parts = segments(xs, ds, bl, plan, sample, params)
         for row in range(SHAPE[0]):
             up = xs * ds[row] * np.sign(lr) < 0
-            for counts in counts_of(row):
+            for rows_counts, firing in parts:
+                counts = rows_counts[row]
                 w[row], _ = reference.update_row(
-                    form.law, scalars, planes[:, row], w[row], counts, up, streams[row], noisy
+                    form.law, scalars, planes[:, row], w[row], counts, firing, up, streams[row], noisy
                 )
                 up_total[sample] += counts[up].sum()
                 down_total[sample] += counts[~up].sum()

@@ -1,3 +1,4 @@
+import numpy as np
 import simpy
 
 from hwsim.engine.station import Station
@@ -56,3 +57,45 @@ def test_who_waits_is_not_overtaken_by_who_comes_at_the_moment_of_release() -> N
         env.process(user(name, arrives))
     env.run()
     assert order == ["first", "waits", "late"]
+
+
+def test_a_station_agrees_with_a_simpy_resource_under_random_load() -> None:
+    rng = np.random.default_rng(3)
+    for capacity in (1, 2, 3):
+        jobs = [(int(arrives), int(needs)) for arrives, needs in zip(rng.integers(0, 300, 80), rng.integers(0, 30, 80), strict=True)]
+        assert served_by_station(jobs, capacity) == served_by_resource(jobs, capacity)
+
+
+def served_by_station(jobs: list[tuple[int, int]], capacity: int) -> list[tuple[int, int]]:
+    env = simpy.Environment()
+    station = Station(env, capacity)
+    starts = []
+
+    def user(index: int, arrives: int, needs: int):
+        yield env.timeout(arrives)
+        yield from station.acquire()
+        starts.append((index, env.now))
+        station.release_at(env.now + needs)
+
+    for index, job in enumerate(jobs):
+        env.process(user(index, *job))
+    env.run()
+    return sorted(starts)
+
+
+def served_by_resource(jobs: list[tuple[int, int]], capacity: int) -> list[tuple[int, int]]:
+    env = simpy.Environment()
+    resource = simpy.Resource(env, capacity)
+    starts = []
+
+    def user(index: int, arrives: int, needs: int):
+        yield env.timeout(arrives)
+        with resource.request() as turn:
+            yield turn
+            starts.append((index, env.now))
+            yield env.timeout(needs)
+
+    for index, job in enumerate(jobs):
+        env.process(user(index, *job))
+    env.run()
+    return sorted(starts)

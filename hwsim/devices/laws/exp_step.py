@@ -9,7 +9,8 @@ from pydantic import Field
 
 from hwsim.devices.law import LAWS, Draws, Floats, Hidden, KernelForm, WriteNoiseParameters, quotient, sample_common
 
-LARGEST_EXPONENT = 88.0
+LARGEST_EXPONENT = 87.0
+UNBOUNDED = 1e30
 
 
 class ExpStepParameters(WriteNoiseParameters):
@@ -54,7 +55,12 @@ class ExpStep:
     def kernel_form(self, p: ExpStepParameters, hidden: Hidden) -> KernelForm:
         """Return s up, s down, 2 a / range and the bounds; the shape goes into the scalars."""
         low, high = hidden["min_bound"], hidden["max_bound"]
-        planes = (hidden["dwmin_up"], -hidden["dwmin_down"], self._scale(p, hidden), low, high)
+        moves = low < high
+        up, down = np.where(moves, hidden["dwmin_up"], 0.0), np.where(moves, hidden["dwmin_down"], 0.0)
+        # Inverted bounds cut nothing, as the device does not move; the kernel takes a bound at its word.
+        inverted = low > high
+        low, high = np.where(inverted, -UNBOUNDED, low), np.where(inverted, UNBOUNDED, high)
+        planes = (up, -down, self._scale(p, hidden), low, high)
         shape = (p.A_up, p.A_down, p.gamma_up, p.gamma_down, p.b)
         return KernelForm(
             "exponential", planes, (*shape, p.dw_min_std, p.dw_min_std_add, p.dw_min_std_slope), low, high

@@ -40,7 +40,8 @@ class SoftBoundsReferenceParameters(WriteNoiseParameters):
 class SoftBoundsReference:
     """Steps s (1 - v / bound) of v = w + reference; the bounds hold for v, whatever changes the weight.
 
-    Source: AIHWKit ``SoftBoundsReferenceDevice``; Gong, Rasch et al., IEDM 2022. Unlike there, setting weights clips v, not w.
+    Source: AIHWKit ``SoftBoundsReferenceDevice``; Gong, Rasch et al., IEDM 2022. Unlike there, setting weights clips
+    v, not w.
     """
 
     parameters = SoftBoundsReferenceParameters

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hwsim.chip.chip import Chip
 from hwsim.chip.probe import Probe
 from hwsim.devices import single_thread_blas
@@ -142,7 +144,9 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
             progress(metrics.step + 1, n_steps, metrics.epoch, asdict(metrics))
 
     try:
-        chip.run(trainer.program(spec.epochs, spec.steps, report))
+        # Overflow is not silent: the trainer refuses values that are not finite with a message of its own.
+        with np.errstate(over="ignore", invalid="ignore"):
+            chip.run(trainer.program(spec.epochs, spec.steps, report))
     finally:
         chip.finish()
         if history:
