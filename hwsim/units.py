@@ -46,7 +46,9 @@ def parse_quantity(text: str, unit: str) -> float:
 
 
 def _example(unit: str) -> str:
-    return {"s": "ns", "J": "pJ", "W": "mW", "S": "uS", "F": "fF", "Hz": "GHz", "m^2": "um^2", "B": "KiB"}.get(unit, unit)
+    return {"s": "ns", "J": "pJ", "W": "mW", "S": "uS", "F": "fF", "Hz": "GHz", "m^2": "um^2", "B": "KiB"}.get(
+        unit, unit
+    )
 
 
 def to_picoseconds(seconds: float, *, rounding: str = "error") -> int:

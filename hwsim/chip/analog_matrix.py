@@ -65,7 +65,9 @@ class AnalogMatrix:
         for piece in self.pieces:
             tile = piece.tile
             if array is None:
-                value = sum(np.float32(gain) * part.weights for part, gain in zip(tile.arrays, tile.gains, strict=True) if gain)
+                value = sum(
+                    np.float32(gain) * part.weights for part, gain in zip(tile.arrays, tile.gains, strict=True) if gain
+                )
             else:
                 value = tile.arrays[array].weights
             result[piece.block.rows, piece.block.cols] = value
@@ -78,7 +80,9 @@ class AnalogMatrix:
 
     # Reads of the whole matrix
 
-    def read(self, x: np.ndarray, *, transposed: bool = False, purpose: str = "forward") -> tuple[np.ndarray, list[ReadWork]]:
+    def read(
+        self, x: np.ndarray, *, transposed: bool = False, purpose: str = "forward"
+    ) -> tuple[np.ndarray, list[ReadWork]]:
         """Multiply (n, inputs) by the matrix as the tiles do it; returns (n, outputs) and each tile's work.
 
         Every tile sees the input scale of the whole vector; partial sums of column blocks are added in float32.
@@ -88,7 +92,9 @@ class AnalogMatrix:
         y = np.zeros((len(x), self.shape[1] if transposed else self.shape[0]), dtype=np.float32)
         works = []
         for piece in self.pieces:
-            inputs, outputs = (piece.block.rows, piece.block.cols) if transposed else (piece.block.cols, piece.block.rows)
+            inputs, outputs = (
+                (piece.block.rows, piece.block.cols) if transposed else (piece.block.cols, piece.block.rows)
+            )
             part, work = piece.tile.read(x[:, inputs], io, transposed=transposed, input_scale=scale, purpose=purpose)
             y[:, outputs] += part
             works.append(work)
@@ -138,7 +144,9 @@ class AnalogMatrix:
         found = []
         for piece in self.pieces:
             start, stop = (
-                (piece.block.col_start, piece.block.col_stop) if axis == "column" else (piece.block.row_start, piece.block.row_stop)
+                (piece.block.col_start, piece.block.col_stop)
+                if axis == "column"
+                else (piece.block.row_start, piece.block.row_stop)
             )
             if start <= line < stop:
                 found.append((piece, line - start))
@@ -175,7 +183,9 @@ class AnalogMatrix:
         """Choose the pulse trains of a stream of rank-1 updates from the whole vectors."""
         return plan_trains(x, d, lr, self.grid[0][0].tile.arrays[array].granularity, params)
 
-    def apply(self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, pieces: list[Piece]) -> list[UpdateResult]:
+    def apply(
+        self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, pieces: list[Piece]
+    ) -> list[UpdateResult]:
         """Apply pulse trains to the given tiles."""
         probes = self._chip.probes
         return [

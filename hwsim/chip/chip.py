@@ -22,6 +22,7 @@ from hwsim.components.digital_unit import DigitalUnit
 from hwsim.components.memory import Buffer
 from hwsim.cost import CostTables
 from hwsim.devices import DeviceArray, UpdateResult, io_parameters
+from hwsim.engine.env import Env
 from hwsim.engine.ledger import FLUSH_ROWS, Ledger, Origin, Table
 from hwsim.engine.station import Stream
 from hwsim.errors import MappingError
@@ -67,11 +68,13 @@ class Chip:
         self.threads = threads
         self.timing = timing
         self.tables = CostTables.for_chip(spec)
-        self.env = simpy.Environment(initial_time=0)
+        self.env = Env()
         self.ledger = Ledger(events)
         self.tiles: list[Tile] = []
         self.matrices: dict[str, AnalogMatrix | DigitalMatrix] = {}
-        self.buffer = Buffer(self.env, self.tables["buffer"], self.ledger, banks=spec.buffer.banks, ports=spec.buffer.ports)
+        self.buffer = Buffer(
+            self.env, self.tables["buffer"], self.ledger, banks=spec.buffer.banks, ports=spec.buffer.ports
+        )
         self.bus = Bus(self.env, self.tables["bus"], self.ledger)
         self.digital = DigitalUnit(self.env, self.tables["digital"], self.ledger, lanes=spec.digital.lanes)
         self.controller = Controller(self.env, self.tables["controller"], self.ledger)
@@ -86,7 +89,9 @@ class Chip:
         self._reads = (
             io_parameters(spec.tile.forward, "chip.tile.forward"),
             io_parameters(spec.tile.backward, "chip.tile.backward"),
-            io_parameters({"noise_management": "none", "bound_management": "none"} | spec.tile.transfer, "chip.tile.transfer"),
+            io_parameters(
+                {"noise_management": "none", "bound_management": "none"} | spec.tile.transfer, "chip.tile.transfer"
+            ),
         )
 
     # Building
@@ -112,7 +117,9 @@ class Chip:
                 f"{tile.rows} x {tile.cols}, but chip '{self.spec.name}' has {self.spec.tiles}; "
                 f"use --set chip.tiles={needed} or larger tiles"
             )
-        grid = [[Piece(block, self._new_tile(block.tile, block.shape, arrays, gains)) for block in row] for row in blocks]
+        grid = [
+            [Piece(block, self._new_tile(block.tile, block.shape, arrays, gains)) for block in row] for row in blocks
+        ]
         matrix = AnalogMatrix(self, name, shape, grid, self._reads)
         matrix.set_weights(arrays - 1, weights)
         self.matrices[name] = matrix
@@ -164,7 +171,7 @@ class Chip:
             return (yield from parts[0])
         processes = [self.env.process(part) for part in parts]
         yield simpy.AllOf(self.env, processes)
-        streams = [process.value for process in processes]
+        streams: list[Stream] = [process.value for process in processes]  # type: ignore[misc]
         return Stream(streams[0].n, self.env.now, max(stream.last for stream in streams))
 
     def run(self, program: Program) -> Any:
@@ -241,7 +248,13 @@ class Chip:
     @property
     def components(self) -> list[Component]:
         """Every component in use."""
-        return [self.controller, self.bus, self.buffer, self.digital, *(part for tile in self.tiles for part in tile.components)]
+        return [
+            self.controller,
+            self.bus,
+            self.buffer,
+            self.digital,
+            *(part for tile in self.tiles for part in tile.components),
+        ]
 
     @property
     def shared_components(self) -> list[SharedComponent]:

@@ -46,9 +46,7 @@ def _bounds(part: str, text: str) -> tuple[int, int] | None:
     return first, last + 1
 
 
-def probed_regions(
-    probes: Sequence[Probe], shapes: Mapping[int, tuple[int, int]]
-) -> dict[int, tuple[slice, slice]]:
+def probed_regions(probes: Sequence[Probe], shapes: Mapping[int, tuple[int, int]]) -> dict[int, tuple[slice, slice]]:
     """Return the region of each probed tile; ``shapes`` are the (rows, cols) of the tiles in use.
 
     Raises:
@@ -65,7 +63,9 @@ def probed_regions(
         for name, bounds, length in zip(("row", "column"), (probe.rows, probe.cols), shapes[probe.tile], strict=True):
             start, stop = bounds or (0, length)
             if stop > length:
-                raise UsageError(f"cannot probe {name} {stop - 1} of tile {probe.tile}: it uses {name}s 0 to {length - 1}")
+                raise UsageError(
+                    f"cannot probe {name} {stop - 1} of tile {probe.tile}: it uses {name}s 0 to {length - 1}"
+                )
             slices.append(slice(start, stop))
         regions[probe.tile] = (slices[0], slices[1])
     return regions

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import simpy
 
 from hwsim.components.base import Component
 from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, SampleHold
@@ -15,6 +14,7 @@ from hwsim.components.crossbar import Conductance, read_energy, update_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
 from hwsim.devices import DeviceArray, IOParameters, ReadResult, TrainPlan, UpdateResult
+from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Station, Stream
 from hwsim.spec.chip import TileSpec
@@ -52,7 +52,7 @@ class Tile:
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: Env,
         index: int,
         spec: TileSpec,
         tables: CostTables,
@@ -230,7 +230,9 @@ class Tile:
         )
         self.crossbar.book(origin, "write", start, duration, pulses, energy=energy, array=array)
 
-    def pulse_times(self, start: int, bl: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray) -> np.ndarray:
+    def pulse_times(
+        self, start: int, bl: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
+    ) -> np.ndarray:
         """Return the time of each pulse, ps: trains follow each other; with two phases up pulses come first."""
         train_starts = start + np.concatenate(([0], np.cumsum(bl.astype(np.int64))))[:-1] * self.phases * self.slot
         phase = (polarity < 0).astype(np.int64) if self.phases == 2 else np.zeros(len(slot), dtype=np.int64)

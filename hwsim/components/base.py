@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import simpy
-
 from hwsim.cost import ComponentCosts, Cost
+from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Station, Stream
 
@@ -85,7 +84,7 @@ class SharedComponent(Component):
     """
 
     def __init__(
-        self, env: simpy.Environment, name: str, costs: ComponentCosts, ledger: Ledger, *, instances: int = 1, capacity: int = 1
+        self, env: Env, name: str, costs: ComponentCosts, ledger: Ledger, *, instances: int = 1, capacity: int = 1
     ) -> None:
         super().__init__(name, costs, ledger, instances=instances)
         self.env = env

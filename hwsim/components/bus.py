@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import simpy
-
 from hwsim.components.base import SharedComponent
 from hwsim.cost import ComponentCosts
+from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Stream
 
@@ -16,7 +15,7 @@ from hwsim.engine.station import Stream
 class Bus(SharedComponent):
     """One shared bus; it carries one stream at a time, a word of its ``width`` each interval, and can broadcast."""
 
-    def __init__(self, env: simpy.Environment, costs: ComponentCosts, ledger: Ledger) -> None:
+    def __init__(self, env: Env, costs: ComponentCosts, ledger: Ledger) -> None:
         super().__init__(env, "bus", costs, ledger)
         self.word_bytes = int(costs.property("width")) // 8
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import simpy
-
 from hwsim.components.base import SharedComponent
 from hwsim.cost import ComponentCosts
+from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 
 
 class Controller(SharedComponent):
     """Issues instructions; each takes its ``issue`` latency before the operation starts."""
 
-    def __init__(self, env: simpy.Environment, costs: ComponentCosts, ledger: Ledger) -> None:
+    def __init__(self, env: Env, costs: ComponentCosts, ledger: Ledger) -> None:
         super().__init__(env, "controller", costs, ledger)
 
     def issue(self, origin: Origin) -> Generator[Any, Any, None]:

@@ -82,7 +82,10 @@ def update_energy(
     if cell.write == "gate":
         selected = float(pulses)
         lines = row_total * cols + col_total * rows
-        return cell.gate_capacitance * (cell.write_voltage**2 * selected + half * max(lines - 2 * selected, 0.0)) + charging
+        return (
+            cell.gate_capacitance * (cell.write_voltage**2 * selected + half * max(lines - 2 * selected, 0.0))
+            + charging
+        )
     selected = max(conductance.offset * pulses + conductance.scale * weight_before, 0.0)
     on_rows = conductance.offset * cols * row_total + conductance.scale * float(np.dot(row_fires, row_sums))
     on_cols = conductance.offset * rows * col_total + conductance.scale * float(np.dot(col_fires, col_sums))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import Any
 
-import simpy
-
 from hwsim.components.base import SharedComponent
 from hwsim.cost import ComponentCosts
+from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Stream
 
@@ -16,7 +15,7 @@ from hwsim.engine.station import Stream
 class DigitalUnit(SharedComponent):
     """A unit of ``lanes`` lanes that does one kind of operation on all of them in an interval."""
 
-    def __init__(self, env: simpy.Environment, costs: ComponentCosts, ledger: Ledger, *, lanes: int) -> None:
+    def __init__(self, env: Env, costs: ComponentCosts, ledger: Ledger, *, lanes: int) -> None:
         super().__init__(env, "digital", costs, ledger, instances=lanes)
         self.lanes = lanes
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, Literal
 
-import simpy
-
 from hwsim.components.base import SharedComponent
 from hwsim.cost import ComponentCosts
+from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Stream
 from hwsim.errors import MappingError
@@ -17,7 +16,7 @@ from hwsim.errors import MappingError
 class Buffer(SharedComponent):
     """SRAM of ``banks`` banks; each access moves one word of the component's ``width``."""
 
-    def __init__(self, env: simpy.Environment, costs: ComponentCosts, ledger: Ledger, *, banks: int, ports: int) -> None:
+    def __init__(self, env: Env, costs: ComponentCosts, ledger: Ledger, *, banks: int, ports: int) -> None:
         super().__init__(env, "buffer", costs, ledger, instances=banks, capacity=ports)
         self.word_bytes = int(costs.property("width")) // 8
         self.capacity_bytes = int(costs.property("capacity")) * banks

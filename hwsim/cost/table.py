@@ -160,7 +160,9 @@ def _resolve(path: str, placed: PlacedComponent, count: int, clock: Clock) -> Co
     file = library.find("components", placed.model)
     problems = []
     if spec.type != wanted_type:
-        problems.append(Problem(f"the model '{spec.name}' is a {spec.type}; this place needs a {wanted_type}", f"{path}.model"))
+        problems.append(
+            Problem(f"the model '{spec.name}' is a {spec.type}; this place needs a {wanted_type}", f"{path}.model")
+        )
     else:
         for kind, wanted, known in (("action", actions, spec.actions), ("property", properties, spec.properties)):
             problems += [Problem(unknown(kind, name, known), f"{kind}s", file) for name in wanted if name not in known]
@@ -170,7 +172,11 @@ def _resolve(path: str, placed: PlacedComponent, count: int, clock: Clock) -> Co
         try:
             latency, interval = (clock.whole_cycles(time, rounding=placed.rounding) for time in times)
         except ValueError as error:
-            problems.append(Problem(f"{error}; set {path}.rounding to 'up' or choose another clock", f"actions.{name}.latency", file))
+            problems.append(
+                Problem(
+                    f"{error}; set {path}.rounding to 'up' or choose another clock", f"actions.{name}.latency", file
+                )
+            )
             continue
         resolved[name] = Cost(action.energy, latency, interval)
     if problems:

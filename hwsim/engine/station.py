@@ -9,6 +9,8 @@ from heapq import heappop, heappush
 
 import simpy
 
+from hwsim.engine.env import Env
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
@@ -26,9 +28,19 @@ class Station:
     future is only a note of its time until a waiting operation needs it.
     """
 
-    __slots__ = ("_alarm", "_env", "_free", "_releases", "_waiting", "arrivals", "capacity", "longest_queue", "wait_time")
+    __slots__ = (
+        "_alarm",
+        "_env",
+        "_free",
+        "_releases",
+        "_waiting",
+        "arrivals",
+        "capacity",
+        "longest_queue",
+        "wait_time",
+    )
 
-    def __init__(self, env: simpy.Environment, capacity: int = 1) -> None:
+    def __init__(self, env: Env, capacity: int = 1) -> None:
         self._env = env
         self._waiting: deque[simpy.Event] = deque()
         self._releases: list[int] = []

@@ -26,12 +26,15 @@ def check_file(path: Path | str) -> list[Problem]:
             return [Problem("no such file", file=path)]
         if path.suffix == ".npz":
             load_data(DataSpec(file=str(path)))
-        elif "idx" in path.name and path.suffix in (".gz", "") or path.name.endswith(("-ubyte", "-ubyte.gz")):
+        elif ("idx" in path.name and path.suffix in (".gz", "")) or path.name.endswith(("-ubyte", "-ubyte.gz")):
             read_idx(path)
         else:
             _check_description(load_document(path))
     except SpecError as error:
-        return [problem if problem.file is not None else Problem(problem.message, problem.path, path) for problem in error.problems]
+        return [
+            problem if problem.file is not None else Problem(problem.message, problem.path, path)
+            for problem in error.problems
+        ]
     except InputError as error:
         text = str(error)
         return [Problem(text.removeprefix(f"{path}: "), file=path)]
@@ -54,7 +57,9 @@ def kind_of(document: Document) -> str:
     ):  # fmt: skip
         if any(key in data for key in keys):
             return kind
-    raise SpecError([Problem(f"cannot tell what this describes; add kind: (one of {', '.join(KINDS)})", file=document.file, line=1)])
+    raise SpecError(
+        [Problem(f"cannot tell what this describes; add kind: (one of {', '.join(KINDS)})", file=document.file, line=1)]
+    )
 
 
 def _check_description(document: Document) -> None:

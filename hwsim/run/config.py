@@ -68,7 +68,7 @@ class _Draft:
     documents: dict[str, Document]
     overrides: dict[tuple[str, ...], str] = field(default_factory=dict)
 
-    def set(self, path: str, value: Any, *, said: str) -> None:
+    def put(self, path: str, value: Any, *, said: str) -> None:
         """Set ``path``; ``said`` is what messages call it."""
         root, inner = self._locate(path, said)
         parts = inner.split(".")
@@ -105,7 +105,14 @@ class _Draft:
         found = []
         for problem in error.problems:
             path = tuple(problem.path.split(".")) if problem.path else ()
-            said = next((self.overrides[(root, *path[:n])] for n in range(len(path), 0, -1) if (root, *path[:n]) in self.overrides), None)
+            said = next(
+                (
+                    self.overrides[(root, *path[:n])]
+                    for n in range(len(path), 0, -1)
+                    if (root, *path[:n]) in self.overrides
+                ),
+                None,
+            )
             if said is not None:
                 found.append(Problem(problem.message, said))
             elif problem.file is None:
@@ -125,7 +132,7 @@ def resolve(
     epochs: int | None = None,
     steps: int | None = None,
     data: str | Path | None = None,
-    set: Mapping[str, Any] | Sequence[str] | None = None,  # noqa: A002 (the option is called --set)
+    set: Mapping[str, Any] | Sequence[str] | None = None,
     log: Log | None = None,
     probe: Sequence[str] = (),
     timing: bool = True,
@@ -143,13 +150,21 @@ def resolve(
     draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
     own_algorithm, own_device = trace_document.data.get("algorithm"), trace_document.data.get("device")
     draft.documents["algorithm"] = _algorithm_document(algorithm, own_algorithm, trace_document)
-    wanted_device = device if device is not None else own_device if own_device is not None else draft.documents["chip"].data.get("device")
+    wanted_device = (
+        device
+        if device is not None
+        else own_device
+        if own_device is not None
+        else draft.documents["chip"].data.get("device")
+    )
     draft.documents["device"] = _device_document(wanted_device)
     for path, value in (trace_document.data.get("settings") or {}).items():
-        draft.set(path, mutable(value), said=f"{trace_document.file or trace}: settings.{path}")
+        draft.put(path, mutable(value), said=f"{trace_document.file or trace}: settings.{path}")
     for path, value in _assignments(set):
-        draft.set(path, value, said=f"--set {path}")
-    return _build(draft, seed=seed, epochs=epochs, steps=steps, data=data, log=log, probe=probe, timing=timing, threads=threads)
+        draft.put(path, value, said=f"--set {path}")
+    return _build(
+        draft, seed=seed, epochs=epochs, steps=steps, data=data, log=log, probe=probe, timing=timing, threads=threads
+    )
 
 
 def _check_choices(log: str | None, timing: bool, probe: Sequence[str], fidelity: str) -> None:
@@ -178,7 +193,11 @@ def _algorithm_document(wanted: Any, own: Any, trace: Document) -> Document:
     same = own.get("name") == name
     inherited = {key: value for key, value in own.items() if key != "name" and (same or key in fields)}
     data = {**mutable(inherited), **chosen, "name": name}
-    lines = {path[1:]: line for path, line in trace.lines.items() if path[:1] == ("algorithm",)} if same and not wanted else {}
+    lines = (
+        {path[1:]: line for path, line in trace.lines.items() if path[:1] == ("algorithm",)}
+        if same and not wanted
+        else {}
+    )
     return Document(data, trace.file if lines else None, lines)
 
 
@@ -193,7 +212,11 @@ def _device_document(wanted: Any) -> Document:
         document = _copy(device_document(wanted["name"]))
         for key, value in wanted.items():
             if key != "name":
-                assign(document.data, key if key.partition(".")[0] in ("cell", "parameters") else f"parameters.{key}", mutable(value))
+                assign(
+                    document.data,
+                    key if key.partition(".")[0] in ("cell", "parameters") else f"parameters.{key}",
+                    mutable(value),
+                )
         return document
     raise UsageError(f"expected the name of a device or a mapping with a name, got {wanted!r}")
 
@@ -212,7 +235,9 @@ def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[
     return pairs
 
 
-def _build(draft: _Draft, *, epochs: int | None, data: str | Path | None, log: Log | None, timing: bool, **rest: Any) -> RunSpec:
+def _build(
+    draft: _Draft, *, epochs: int | None, data: str | Path | None, log: Log | None, timing: bool, **rest: Any
+) -> RunSpec:
     problems: list[Problem] = []
     built: dict[str, Any] = {}
     builders = {

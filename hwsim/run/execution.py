@@ -38,7 +38,7 @@ def simulate(
     epochs: int | None = None,
     steps: int | None = None,
     data: str | Path | None = None,
-    set: Mapping[str, Any] | Sequence[str] | None = None,  # noqa: A002 (the option is called --set)
+    set: Mapping[str, Any] | Sequence[str] | None = None,
     log: Log | None = None,
     probe: Sequence[str] = (),
     timing: bool = True,

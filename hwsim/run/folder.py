@@ -76,7 +76,9 @@ class TableWriter:
         arrays = []
         for name, (dtype, _, _) in self._columns.items():
             if dtype == "name":
-                arrays.append(pa.DictionaryArray.from_arrays(pa.array(columns[name], pa.int32()), pa.array(names, pa.string())))
+                arrays.append(
+                    pa.DictionaryArray.from_arrays(pa.array(columns[name], pa.int32()), pa.array(names, pa.string()))
+                )
             else:
                 arrays.append(pa.array(columns[name], _arrow_type(dtype)))
         table = pa.Table.from_arrays(arrays, schema=self._schema)

@@ -13,7 +13,9 @@ from hwsim.training.trainer import StepMetrics, Trainer
 SECONDS = 1e-12
 
 
-def summarize(run: RunSpec, chip: Chip, trainer: Trainer, last: StepMetrics, history: list[StepMetrics]) -> dict[str, Any]:
+def summarize(
+    run: RunSpec, chip: Chip, trainer: Trainer, last: StepMetrics, history: list[StepMetrics]
+) -> dict[str, Any]:
     """Return the contents of ``summary.json``: SI units; every breakdown adds up to its total."""
     timed = _timed(chip) if run.timing else dict.fromkeys(_TIMED)
     return {
@@ -35,7 +37,9 @@ def summarize(run: RunSpec, chip: Chip, trainer: Trainer, last: StepMetrics, his
         "metrics": {
             "loss": _number(last.test_loss),
             "accuracy": _number(last.test_accuracy),
-            "train_loss": _number(sum(row.loss for row in history[-trainer.steps_per_epoch :]) / len(history[-trainer.steps_per_epoch :])),
+            "train_loss": _number(
+                sum(row.loss for row in history[-trainer.steps_per_epoch :]) / len(history[-trainer.steps_per_epoch :])
+            ),
         },
         "assumptions": [
             "initial weights are in the arrays when the run starts; programming them is not counted",
@@ -69,7 +73,10 @@ def _timed(chip: Chip) -> dict[str, Any]:
         "latency_s": elapsed * SECONDS,
         "energy_J": math.fsum(energy["component"].values()),
         **{f"energy_by_{name}": dict(sorted(values.items())) for name, values in energy.items()},
-        **{f"latency_by_{name}": {key: time * SECONDS for key, time in sorted(values.items())} for name, values in latency.items()},
+        **{
+            f"latency_by_{name}": {key: time * SECONDS for key, time in sorted(values.items())}
+            for name, values in latency.items()
+        },
         "utilization_by_component": {part.name: part.busy / elapsed if elapsed else 0.0 for part in chip.components},
     }
 
@@ -87,17 +94,36 @@ def statistics(chip: Chip, summary: dict[str, Any]) -> list[tuple[str, float, st
             ("chip.energy", summary["energy_J"], "energy of the run, leakage included", "J"),
         ]
     rows.append(("chip.area", summary["area_m2"], "area of all tiles and shared components", "m^2"))
-    rows += [(f"chip.counts.{name}", float(value), "how often it happened", "1") for name, value in summary["counts"].items()]
+    rows += [
+        (f"chip.counts.{name}", float(value), "how often it happened", "1") for name, value in summary["counts"].items()
+    ]
     if summary["timing"]:
         for part in chip.components:
             rows.append((f"{part.name}.busy", part.busy * SECONDS, "time that it worked", "s"))
-            rows.append((f"{part.name}.energy", summary["energy_by_component"].get(part.name, 0.0), "energy, leakage included", "J"))
+            rows.append(
+                (
+                    f"{part.name}.energy",
+                    summary["energy_by_component"].get(part.name, 0.0),
+                    "energy, leakage included",
+                    "J",
+                )
+            )
         for part in chip.shared_components:
             station = part.station
             rows += [
                 (f"{part.name}.requests", float(station.arrivals), "operations that asked for it", "1"),
-                (f"{part.name}.waiting", station.wait_time * SECONDS, "time that operations waited for it, added up", "s"),
-                (f"{part.name}.longest_queue", float(station.longest_queue), "most operations waiting at the same time", "1"),
+                (
+                    f"{part.name}.waiting",
+                    station.wait_time * SECONDS,
+                    "time that operations waited for it, added up",
+                    "s",
+                ),
+                (
+                    f"{part.name}.longest_queue",
+                    float(station.longest_queue),
+                    "most operations waiting at the same time",
+                    "1",
+                ),
             ]
     return rows
 
@@ -105,4 +131,11 @@ def statistics(chip: Chip, summary: dict[str, Any]) -> list[tuple[str, float, st
 def statistics_text(rows: list[tuple[str, float, str, str]]) -> str:
     """Return statistics as text: one ``path value # description (unit)`` a line."""
     lines = [f"{path:<48} {value:>22.12g}  # {text} ({unit})" for path, value, text, unit in rows]
-    return "\n".join(["---------- Begin Simulation Statistics ----------", *lines, "---------- End Simulation Statistics   ----------", ""])
+    return "\n".join(
+        [
+            "---------- Begin Simulation Statistics ----------",
+            *lines,
+            "---------- End Simulation Statistics   ----------",
+            "",
+        ]
+    )

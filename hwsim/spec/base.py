@@ -12,7 +12,9 @@ from hwsim.units import parse_quantity
 class Spec(BaseModel):
     """A frozen description. Unknown parameters, wrong types, NaN and infinity are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def _reader(unit: str) -> Any:

@@ -88,7 +88,9 @@ def load_document(path: Path | str) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         message = getattr(error, "problem", None) or str(error)
-        raise SpecError([Problem(f"not valid YAML: {message}", file=path, line=mark.line + 1 if mark else None)]) from None
+        raise SpecError(
+            [Problem(f"not valid YAML: {message}", file=path, line=mark.line + 1 if mark else None)]
+        ) from None
     finally:
         loader.dispose()
     if not isinstance(data, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 Kind = Literal["add", "mul", "div", "compare", "nonlinear"]
-Operations = dict[Kind, int]
+Operations = dict[str, int]
 """How many operations of each kind; ``nonlinear`` is one look-up (sigmoid, tanh, exp or log of one number)."""
 
 

@@ -104,7 +104,9 @@ class Trainer:
         self, epochs: int, max_steps: int | None, report: Callable[[StepMetrics], None]
     ) -> Generator[Operation, Any, None]:
         """Yield every operation of the training; ``report`` gets the metrics of each step."""
-        last_step = min(epochs * self.steps_per_epoch, max_steps if max_steps is not None else epochs * self.steps_per_epoch)
+        last_step = min(
+            epochs * self.steps_per_epoch, max_steps if max_steps is not None else epochs * self.steps_per_epoch
+        )
         for epoch in range(epochs):
             rate = learning_rate(self.trace, epoch)
             for indices in batches(
@@ -144,14 +146,20 @@ class Trainer:
         activation = ACTIVATIONS[layer.spec.activation]
         width = layer.spec.outputs
         work = activation.forward_operations(width)
-        work = _plus(work, {"mul": width} if layer.scale is not None else {}, {"add": width} if layer.bias is not None else {})
+        work = _plus(
+            work, {"mul": width} if layer.scale is not None else {}, {"add": width} if layer.bias is not None else {}
+        )
 
         def compute() -> np.ndarray:
             return activation.forward(layer.affine(layer.z))
 
-        layer.output = yield Digital("activation", layer.spec.name, len(x), work, compute, words_in=width, words_out=width)
+        layer.output = yield Digital(
+            "activation", layer.spec.name, len(x), work, compute, words_in=width, words_out=width
+        )
         if not np.all(np.isfinite(layer.output)):
-            raise RunError(f"layer '{layer.spec.name}' gives values that are not finite at step {self.step}: the training has diverged")
+            raise RunError(
+                f"layer '{layer.spec.name}' gives values that are not finite at step {self.step}: the training has diverged"
+            )
         return layer.output
 
     def _backward(self, error: np.ndarray, rate: float) -> Generator[Operation, Any, list[np.ndarray]]:

@@ -7,7 +7,15 @@ from hwsim.components.crossbar import Conductance, read_energy, update_energy
 from hwsim.devices import UpdateParameters, load_device
 from hwsim.spec.device import CellSpec
 
-CELL = CellSpec(name="c", source="test", g_min="1 uS", g_max="10 uS", write_voltage="1.6 V", pulse_width="50 ns", read_voltage="0.2 V")
+CELL = CellSpec(
+    name="c",
+    source="test",
+    g_min="1 uS",
+    g_max="10 uS",
+    write_voltage="1.6 V",
+    pulse_width="50 ns",
+    read_voltage="0.2 V",
+)
 GATE = CellSpec(name="g", source="test", g_min="1 uS", g_max="10 uS", write="gate", write_voltage="1 V", pulse_width="10 ns",
                 read_voltage="0.2 V", gate_capacitance="1 fF")  # fmt: skip
 

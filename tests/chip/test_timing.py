@@ -40,7 +40,9 @@ def test_the_first_result_is_not_there_one_cycle_earlier(make_chip, weights) -> 
     chip = make_chip()
     matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
     tile = matrix.pieces[0].tile
-    _, work = tile.read(np.ones((1, 8), np.float32), matrix.forward_io, transposed=False, input_scale=None, purpose="forward")
+    _, work = tile.read(
+        np.ones((1, 8), np.float32), matrix.forward_io, transposed=False, input_scale=None, purpose="forward"
+    )
     origin = chip._origin(Forward(matrix, np.ones((1, 8), np.float32)))
     seen = []
 
@@ -151,7 +153,9 @@ def test_bound_management_retries_cost_passes(make_chip) -> None:
 
 def test_move_and_digital_work(make_chip) -> None:
     chip = make_chip()
-    result = run(chip, Move(4, 16), Digital("work", "", 2, {"add": 8, "nonlinear": 4}, lambda: 42, words_in=16, words_out=16))
+    result = run(
+        chip, Move(4, 16), Digital("work", "", 2, {"add": 8, "nonlinear": 4}, lambda: 42, words_in=16, words_out=16)
+    )
     load = ISSUE + BUS + BUFFER + 3 * BUFFER
     work = ISSUE + BUFFER + 3000 + BUFFER + 3000
     assert chip.env.now == load + work

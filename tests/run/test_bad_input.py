@@ -36,7 +36,10 @@ BAD_OPTIONS = [
     (["--set", "tile.forward.inp_rez=1"], "did you mean 'inp_res'?"),
     (["--set", "chip.tiles=1"], "does not fit"),
     (["--set", "chip.tile.arrays=1"], "needs 2 arrays in a tile"),
-    (["--algorithm", "digital-sgd", "--set", "buffer.banks=1", "--set", "buffer.model=bus-256b-isaac"], "this place needs a buffer"),
+    (
+        ["--algorithm", "digital-sgd", "--set", "buffer.banks=1", "--set", "buffer.model=bus-256b-isaac"],
+        "this place needs a buffer",
+    ),
     (["--set", "clocks.core=333 MHz"], "no period of whole picoseconds"),
     (["--seed", "-1"], "seed"),
     (["--steps", "0"], "steps"),
@@ -54,7 +57,9 @@ BAD_OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    ("options", "message"), BAD_OPTIONS, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
 def test_bad_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HWSIM_DATA", raising=False)
@@ -110,7 +115,9 @@ def test_data_that_do_not_fit_the_network(tmp_path: Path) -> None:
 
 def test_corrupt_idx(tmp_path: Path) -> None:
     for part in ("train", "t10k"):
-        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\x03" + b"\0\0\0\x05" * 3 + b"\1" * 7))
+        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(
+            gzip.compress(b"\0\0\x08\x03" + b"\0\0\0\x05" * 3 + b"\1" * 7)
+        )
         (tmp_path / f"{part}-labels-idx1-ubyte.gz").write_bytes(b"no gzip")
     code, text = command("run", "mnist-fcn", "--data", str(tmp_path), "--out", str(tmp_path / "out"))
     assert code == 2
@@ -122,7 +129,9 @@ def test_all_mistakes_of_a_file_with_their_lines(tmp_path: Path) -> None:
     lines = (Path(__file__).parents[2] / "models" / "chips" / "baseline.yaml").read_text(encoding="utf-8")
     number = lines.splitlines().index("  rows: 256") + 1
     file = tmp_path / "mine.yaml"
-    file.write_text(lines.replace("  rows: 256", "  rowz: 256").replace("inp_bound: 1.0", "inp_bond: 1.0", 1), encoding="utf-8")
+    file.write_text(
+        lines.replace("  rows: 256", "  rowz: 256").replace("inp_bound: 1.0", "inp_bond: 1.0", 1), encoding="utf-8"
+    )
     code, text = command("run", "--chip", str(file), "--out", str(tmp_path / "out"))
     assert code == 2
     assert f"{file}:{number}: tile.rowz: no such parameter; did you mean 'rows'?" in text

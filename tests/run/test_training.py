@@ -12,7 +12,9 @@ from hwsim.results import open_run
 
 def test_tiki_taka_ends_near_digital_sgd_where_analog_sgd_fails(run) -> None:
     accuracy = {
-        name: run(algorithm=None if name == "tiki-taka" else name, steps=None, timing=False).summary["metrics"]["accuracy"]
+        name: run(algorithm=None if name == "tiki-taka" else name, steps=None, timing=False).summary["metrics"][
+            "accuracy"
+        ]
         for name in ("digital-sgd", "analog-sgd", "tiki-taka")
     }
     assert accuracy["digital-sgd"] > 0.95
@@ -49,7 +51,11 @@ def test_options_of_tiki_taka(run, options: dict) -> None:
     result = run(algorithm={"name": "tiki-taka", **options}, steps=20)
     counts = result.summary["counts"]
     every = options.get("transfer_every", 1.0) * (10 if options.get("units_in_mbatch", True) else 1)
-    transfers = 2 * int(20 * 10 // every) * options.get("n_reads_per_transfer", result.config["algorithm"]["parameters"]["n_reads_per_transfer"])
+    transfers = (
+        2
+        * int(20 * 10 // every)
+        * options.get("n_reads_per_transfer", result.config["algorithm"]["parameters"]["n_reads_per_transfer"])
+    )
     assert counts["transfer_read"] == transfers
     assert counts["transfer_write"] == transfers
     events = result.events(where="operation = 'transfer_read' and action = 'read' and component like '%crossbar'")

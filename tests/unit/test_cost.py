@@ -16,7 +16,9 @@ def chip(**changes: object) -> ChipSpec:
 def test_latencies_are_rounded_up_to_cycles_or_refused() -> None:
     tables = CostTables.for_chip(chip())
     assert tables["buffer"].actions["read"].latency == 2000
-    with pytest.raises(SpecError, match=r"1280 ps is no whole number of cycles of 1000 ps; set buffer.rounding to 'up'"):
+    with pytest.raises(
+        SpecError, match=r"1280 ps is no whole number of cycles of 1000 ps; set buffer.rounding to 'up'"
+    ):
         CostTables.for_chip(chip(buffer__rounding="error"))
     assert CostTables.for_chip(chip(clocks={"core": "12.5 GHz"}))["buffer"].actions["read"].latency == 1280
 

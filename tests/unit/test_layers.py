@@ -26,7 +26,9 @@ def imported_parts(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" if node.module == "hwsim" else str(node.module) for alias in node.names]
+            names = [
+                f"{node.module}.{alias.name}" if node.module == "hwsim" else str(node.module) for alias in node.names
+            ]
         parts |= {name.split(".")[1] for name in names if name.startswith("hwsim.")}
     return parts
 
@@ -36,7 +38,7 @@ def test_imports_point_one_way() -> None:
     for path in sorted(PACKAGE.rglob("*.py")):
         part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         for imported in imported_parts(path):
-            if part == "__init__" or imported not in LAYER and imported != "results":
+            if part == "__init__" or (imported not in LAYER and imported != "results"):
                 continue
             if part == "results":
                 allowed = imported in RESULTS_MAY_IMPORT

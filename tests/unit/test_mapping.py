@@ -1,11 +1,11 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hwsim.chip.mapping import split
 from hwsim.chip.probe import Probe, probed_regions
 from hwsim.errors import UsageError
-import pytest
 
 
 @given(st.integers(1, 700), st.integers(1, 700), st.integers(20, 300), st.integers(20, 300))
@@ -26,10 +26,19 @@ def test_probes() -> None:
     shapes = {0: (4, 8), 1: (2, 2)}
     regions = probed_regions([Probe.parse("0:1-2:*"), Probe.parse("1")], shapes)
     assert regions == {0: (slice(1, 3), slice(0, 8)), 1: (slice(0, 2), slice(0, 2))}
-    for text, message in (("x", "cannot read the probe"), ("0:3-1", "ends before"), ("0:a", "cannot read 'a'"), ("0:1:2:3", "cannot read")):
+    for text, message in (
+        ("x", "cannot read the probe"),
+        ("0:3-1", "ends before"),
+        ("0:a", "cannot read 'a'"),
+        ("0:1:2:3", "cannot read"),
+    ):
         with pytest.raises(UsageError, match=message):
             Probe.parse(text)
-    for text, message in (("2", "tiles 0 to 1 are in use"), ("0:4", "it uses rows 0 to 3"), ("1:0:0-2", "it uses columns 0 to 1")):
+    for text, message in (
+        ("2", "tiles 0 to 1 are in use"),
+        ("0:4", "it uses rows 0 to 3"),
+        ("1:0:0-2", "it uses columns 0 to 1"),
+    ):
         with pytest.raises(UsageError, match=message):
             probed_regions([Probe.parse(text)], shapes)
     with pytest.raises(UsageError, match="probed twice"):

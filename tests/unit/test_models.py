@@ -30,7 +30,9 @@ def test_every_number_has_a_source(path: Path) -> None:
             return [found for key, item in value.items() for found in unsourced(item, has_source, f"{at}.{key}")]
         if isinstance(value, list):
             return [found for item in value for found in unsourced(item, has_source, at)]
-        is_number = isinstance(value, int | float) or (isinstance(value, str) and value[:1].isdigit() and not at.endswith((".node", ".description")))
+        is_number = isinstance(value, int | float) or (
+            isinstance(value, str) and value[:1].isdigit() and not at.endswith((".node", ".description"))
+        )
         return [at] if is_number and not has_source else []
 
     assert unsourced(yaml.safe_load(path.read_text(encoding="utf-8")), False, path.stem) == []

@@ -62,7 +62,10 @@ def test_who_waits_is_not_overtaken_by_who_comes_at_the_moment_of_release() -> N
 def test_a_station_agrees_with_a_simpy_resource_under_random_load() -> None:
     rng = np.random.default_rng(3)
     for capacity in (1, 2, 3):
-        jobs = [(int(arrives), int(needs)) for arrives, needs in zip(rng.integers(0, 300, 80), rng.integers(0, 30, 80), strict=True)]
+        jobs = [
+            (int(arrives), int(needs))
+            for arrives, needs in zip(rng.integers(0, 300, 80), rng.integers(0, 30, 80), strict=True)
+        ]
         assert served_by_station(jobs, capacity) == served_by_resource(jobs, capacity)
 
 

@@ -27,7 +27,16 @@ def test_reads_numbers_with_units(text: str, unit: str, value: float) -> None:
 
 @pytest.mark.parametrize(
     ("text", "unit"),
-    [("12.5", "s"), ("12 nJ", "s"), ("ns", "s"), ("1 xs", "s"), ("1 um", "m^2"), ("1 KB", "B"), ("1e999", "s"), ("1..2 s", "s")],
+    [
+        ("12.5", "s"),
+        ("12 nJ", "s"),
+        ("ns", "s"),
+        ("1 xs", "s"),
+        ("1 um", "m^2"),
+        ("1 KB", "B"),
+        ("1e999", "s"),
+        ("1..2 s", "s"),
+    ],
 )
 def test_refuses_anything_else(text: str, unit: str) -> None:
     with pytest.raises(ValueError, match="expected a number with the unit"):
@@ -52,7 +61,13 @@ def test_whole_picoseconds() -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(3.912e-6, "J", "3.912 uJ"), (0.0, "s", "0 s"), (999.96e-9, "s", "1 us"), (2e-6, "m^2", "2 mm^2"), (5.0, "W", "5 W")],
+    [
+        (3.912e-6, "J", "3.912 uJ"),
+        (0.0, "s", "0 s"),
+        (999.96e-9, "s", "1 us"),
+        (2e-6, "m^2", "2 mm^2"),
+        (5.0, "W", "5 W"),
+    ],
 )
 def test_formats_with_prefixes(value: float, unit: str, text: str) -> None:
     assert format_quantity(value, unit) == text
