@@ -10,7 +10,7 @@ import numpy as np
 
 from hwsim.chip.mapping import Block
 from hwsim.chip.tile import ReadWork, Tile
-from hwsim.devices import IOParameters, TrainPlan, UpdateParameters, UpdateResult, plan_trains
+from hwsim.devices import IOParameters, TrainPlan, UpdateParameters, UpdateResult, input_scale, plan_trains
 from hwsim.engine.ledger import Origin
 from hwsim.engine.station import Stream
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hwsim.chip.chip import Chip
 
 PROBABILITY_BITS = 8
-"""Bits of a pulse probability on the way to a pulse generator: the 8 b comparator of the generator (hardware.md 2.3)."""
+"""Bits of a pulse probability on its way to a pulse generator, whose comparator has 8 bits (an assumption)."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class AnalogMatrix:
         Every tile sees the input scale of the whole vector; partial sums of column blocks are added in float32.
         """
         io = self.backward_io if transposed else self.forward_io
-        scale = io.input_scale(x)
+        scale = input_scale(x, io)
         y = np.zeros((len(x), self.shape[1] if transposed else self.shape[0]), dtype=np.float32)
         works = []
         for piece in self.pieces:
@@ -103,7 +103,7 @@ class AnalogMatrix:
     def time_read(
         self, origin: Origin, n: int, works: list[ReadWork], *, transposed: bool = False
     ) -> Generator[Any, Any, None]:
-        """Let the hardware do a read of ``n`` vectors: buffer, input scale, bus, tiles, partial sums, output scale, buffer."""
+        """Let the hardware read ``n`` vectors: buffer, input scale, bus, tiles, partial sums, output scale, buffer."""
         chip = self._chip
         io = self.backward_io if transposed else self.forward_io
         n_in, n_out = self.shape if transposed else self.shape[::-1]
@@ -114,9 +114,7 @@ class AnalogMatrix:
             stream = yield from chip.digital.compute(origin, stream, {"compare": n_in, "div": 1, "mul": n_in})
         by_piece = dict(zip((id(piece) for piece in self.pieces), works, strict=True))
         lanes = list(self.grid) if transposed else list(zip(*self.grid, strict=True))
-        stream = yield from chip.together(
-            [self._lane(origin, stream, lane, by_piece, io, transposed) for lane in lanes]
-        )
+        stream = yield from chip.together([self._lane(origin, stream, lane, by_piece, io) for lane in lanes])
         finish = {"add": (len(lanes) - 1) * n_out, "mul": n_out if managed else 0}
         if any(finish.values()):
             stream = yield from chip.digital.compute(origin, stream, finish)
@@ -124,7 +122,7 @@ class AnalogMatrix:
         yield from chip.wait_until(stream.last)
 
     def _lane(
-        self, origin: Origin, stream: Stream, lane: Any, works: dict[int, ReadWork], io: IOParameters, transposed: bool
+        self, origin: Origin, stream: Stream, lane: Any, works: dict[int, ReadWork], io: IOParameters
     ) -> Generator[Any, Any, Stream]:
         """Send one slice of the input to every tile that needs it, read them, and send the results back."""
         chip = self._chip
@@ -196,7 +194,7 @@ class AnalogMatrix:
     def time_update(
         self, origin: Origin, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, pieces: list[Piece], lines: int
     ) -> Generator[Any, Any, list[UpdateResult]]:
-        """Let the hardware do a stream of pulsed updates that drives ``lines`` lines; the arrays change when it ends."""
+        """Let the hardware do a stream of updates that drives ``lines`` lines; the arrays change when it ends."""
         chip = self._chip
         n = len(x)
         bits = chip.spec.word_bits

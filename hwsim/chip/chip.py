@@ -21,7 +21,7 @@ from hwsim.components.controller import Controller
 from hwsim.components.digital_unit import DigitalUnit
 from hwsim.components.memory import Buffer
 from hwsim.cost import CostTables
-from hwsim.devices import DeviceArray, UpdateResult, io_parameters
+from hwsim.devices import DeviceArray, UpdateResult
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import FLUSH_ROWS, Ledger, Origin, Table
 from hwsim.engine.station import Stream
@@ -86,13 +86,7 @@ class Chip:
         self._leakage = 0.0
         self._wanted_probes = list(probes)
         self._pulses = pulses
-        self._reads = (
-            io_parameters(spec.tile.forward, "chip.tile.forward"),
-            io_parameters(spec.tile.backward, "chip.tile.backward"),
-            io_parameters(
-                {"noise_management": "none", "bound_management": "none"} | spec.tile.transfer, "chip.tile.transfer"
-            ),
-        )
+        self._reads = (spec.tile.forward, spec.tile.backward, spec.tile.transfer)
 
     # Building
 
@@ -106,7 +100,7 @@ class Chip:
         tile = self.spec.tile
         if arrays > tile.arrays:
             raise MappingError(
-                f"layer '{name}' needs {arrays} arrays in a tile, but the tiles of chip '{self.spec.name}' have {tile.arrays}; "
+                f"layer '{name}' needs {arrays} arrays in a tile, but chip '{self.spec.name}' has {tile.arrays}; "
                 f"use --set chip.tile.arrays={arrays} or another algorithm"
             )
         blocks = split(shape, (tile.rows, tile.cols), len(self.tiles))

@@ -38,7 +38,7 @@ class DigitalMatrix:
         return x @ (self._weights if transposed else self._weights.T), None
 
     def time_read(self, origin: Origin, n: int, work: None, *, transposed: bool = False) -> Generator[Any, Any, None]:  # noqa: ARG002
-        """Let the hardware do the products: weights and inputs from the buffer, multiply and add, results to the buffer."""
+        """Let the hardware multiply: weights and inputs come from the buffer, results go back there."""
         chip = self._chip
         n_in, n_out = self.shape if transposed else self.shape[::-1]
         word_bytes = chip.spec.word_bits / 8

@@ -1,7 +1,7 @@
 """The operations of a program: what the controller can be asked to do, each with its numbers and its time.
 
-``run`` does the numbers alone; ``time`` does the same numbers while it occupies the hardware. An operation reads an array as
-it stands when the operation starts, and changes it when it ends.
+``run`` does the numbers alone; ``time`` does the same numbers while it occupies the hardware. An operation reads an
+array as it stands when the operation starts, and changes it when it ends.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Update(Operation):
 
 @dataclass
 class TransferWrite(Operation):
-    """Pulses on one column (or row) of an array: a rank-1 update with a one-hot vector and ``values`` on the other side."""
+    """Pulses on one column (or row) of an array: an update with a one-hot vector and ``values`` on the other side."""
 
     matrix: AnalogMatrix
     array: int

@@ -113,7 +113,7 @@ class Tile:
         used = [(array, gain) for array, gain in zip(self.arrays, self.gains, strict=True) if gain]
         weights = None
         if len(used) > 1 or used[0][1] != 1.0:
-            weights = sum(np.float32(gain) * array.weights for array, gain in used)
+            weights = np.add.reduce([np.float32(gain) * array.weights for array, gain in used])
         result = used[0][0].read(
             x, io, transposed=transposed, input_scale=input_scale, purpose=purpose, weights=weights
         )
@@ -145,8 +145,8 @@ class Tile:
     ) -> Generator[Any, Any, Stream]:
         """Occupy the tile for a read of a stream; ``array`` is the one read alone, None for all that count.
 
-        One pass takes DAC, integration, sampling and conversion one after the other; the next pass follows as fast as the
-        slowest of them allows. Returns the stream of results when the first one is there.
+        One pass takes DAC, integration, sampling and conversion one after the other; the next pass follows as fast as
+        the slowest of them allows. Returns the stream of results when the first one is there.
         """
         yield from self.station.acquire()
         start = self.env.now
@@ -210,7 +210,7 @@ class Tile:
     def book_update(
         self, origin: Origin, start: int, array: int, result: UpdateResult, sums: tuple[np.ndarray, np.ndarray]
     ) -> None:
-        """Book the draws and the pulses of an update that started at ``start``; ``sums`` are the line sums before it."""
+        """Book the draws and pulses of an update that started at ``start``; ``sums`` are the line sums before it."""
         slots = int(result.bl.sum()) * self.phases
         duration = slots * self.slot
         rows, cols = self.shape

@@ -58,7 +58,10 @@ class Component:
         energy: float | None = None,
         array: int = -1,
     ) -> None:
-        """Book ``count`` actions from ``start`` for ``duration`` ps; ``energy`` (J) replaces the table's where it depends on data."""
+        """Book ``count`` actions from ``start`` for ``duration`` ps.
+
+        ``energy`` (J, of all of them) replaces the table's where it depends on the data.
+        """
         if action not in self._actions:
             per_action = self.costs.actions[action].energy if action in self.costs.actions else 0.0
             self._actions[action] = (self._ledger.intern(action), per_action)
@@ -93,9 +96,9 @@ class SharedComponent(Component):
     def serve(
         self, origin: Origin, stream: Stream, latency: int, interval: int, bookings: list[tuple[str, int]]
     ) -> Generator[Any, Any, Stream]:
-        """Pass a stream of vectors through: each needs ``interval`` ps of the component and leaves after ``latency`` ps.
+        """Pass a stream of vectors through: each needs ``interval`` ps of the component, and leaves after ``latency``.
 
-        ``bookings`` names the actions with their total counts. Returns the stream that leaves, when its first vector does.
+        ``bookings`` names the actions with their total counts. Returns the leaving stream when its first vector leaves.
         """
         yield from self.station.acquire()
         start = self.env.now

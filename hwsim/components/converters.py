@@ -42,7 +42,7 @@ class Adc(Component):
     """The shared analog-to-digital converters of a tile; line i goes to converter i modulo their number."""
 
     def conversion(self, lines: int) -> int:
-        """Return the time to convert ``lines`` lines, ps: the converters work side by side, their lines one after the other."""
+        """Return the time to convert ``lines`` lines, ps: side by side on all converters, one by one on each."""
         cost = self.cost("convert")
         rounds = -(-lines // self.instances)
         return cost.latency + (rounds - 1) * cost.interval

@@ -11,7 +11,7 @@ from hwsim.spec.device import CellSpec
 
 @dataclass(frozen=True)
 class Conductance:
-    """The linear map from weights to conductances: ``g = offset + scale w`` (S), ``w_min`` at ``g_min``, ``w_max`` at ``g_max``."""
+    """The linear map ``g = offset + scale w`` (S): ``w_min`` is at ``g_min``, ``w_max`` at ``g_max``."""
 
     offset: float
     scale: float
@@ -59,7 +59,8 @@ def update_energy(
 
     A cell where both lines fire sees V, a cell on one firing line V/2; every firing charges its line to V/2::
 
-        E = t [V^2 sum_pulses G + (V/2)^2 (sum_i r_i G_i. + sum_j c_j G_.j - 2 sum_pulses G)] + (V/2)^2 (C_row sum r + C_col sum c)
+        E = t [V^2 sum_pulses G + (V/2)^2 (sum_i r_i G_i. + sum_j c_j G_.j - 2 sum_pulses G)]
+            + (V/2)^2 (C_row sum r + C_col sum c)
 
     A ``gate`` cell dissipates no channel current: its gates take ``C V^2`` for a pulse and ``C (V/2)^2`` half-selected.
     Source: half-voltage scheme of stochastic updates (Gokmen & Vlasov, Front. Neurosci. 10:333, 2016), Joule heating.

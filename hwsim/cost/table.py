@@ -10,7 +10,7 @@ from hwsim import library
 from hwsim.engine.clock import Clock
 from hwsim.errors import Problem, SpecError, UsageError, unknown
 from hwsim.spec.chip import ChipSpec, PlacedComponent
-from hwsim.spec.component import ComponentSpec
+from hwsim.spec.component import AreaSpec, ComponentSpec, LeakageSpec, PropertySpec
 from hwsim.spec.load import load_component
 
 
@@ -59,7 +59,8 @@ class CostTables(dict[str, ComponentCosts]):
         """Look up every component model that the chip names.
 
         Raises:
-            SpecError: a model is unknown or of another type, lacks an action or property, or a latency does not fit the clock.
+            SpecError: a model is unknown or of another type, lacks an action or property, or a latency does not fit
+                the clock.
         """
         clocks: dict[str, Clock] = {}
         problems: list[Problem] = []
@@ -109,24 +110,18 @@ class CostTables(dict[str, ComponentCosts]):
                         "source": action.source,
                     }
                 )
-            for name, entry, unit in (("leakage", spec.leakage, "W"), ("area", spec.area, "m^2")):
+            fixed: list[tuple[str, LeakageSpec | AreaSpec | PropertySpec, str]] = [
+                ("leakage", spec.leakage, "W"),
+                ("area", spec.area, "m^2"),
+            ]
+            fixed += [(name, entry, entry.unit) for name, entry in spec.properties.items()]
+            for name, entry, unit in fixed:
                 rows.append(
                     shared
                     | {
                         "action": name,
                         "per": "instance",
                         "value": f"{entry.value!r} {unit}",
-                        "provenance": entry.provenance,
-                        "source": entry.source,
-                    }
-                )
-            for name, entry in spec.properties.items():
-                rows.append(
-                    shared
-                    | {
-                        "action": name,
-                        "per": "instance",
-                        "value": f"{entry.value!r} {entry.unit}",
                         "provenance": entry.provenance,
                         "source": entry.source,
                     }

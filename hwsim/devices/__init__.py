@@ -6,13 +6,13 @@ from hwsim.devices.load import (
     device_document,
     device_from_document,
     device_names,
-    io_parameters,
     law_names,
     load_device,
 )
-from hwsim.devices.parameters import IOParameters, UpdateParameters
+from hwsim.devices.mvm import input_scale
 from hwsim.devices.plan import TrainPlan, plan_trains
 from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
+from hwsim.spec.analog import IOParameters, UpdateParameters
 
 __all__ = [
     "DeviceArray",
@@ -25,7 +25,7 @@ __all__ = [
     "device_document",
     "device_from_document",
     "device_names",
-    "io_parameters",
+    "input_scale",
     "law_names",
     "load_device",
     "plan_trains",

@@ -12,11 +12,11 @@ from hwsim._kernels import converter
 from hwsim._kernels.pulse import PulsedCells
 from hwsim.devices.law import LAWS, Draws
 from hwsim.devices.mvm import ReadKeys, read_array
-from hwsim.devices.parameters import IOParameters, UpdateParameters
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
 from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
 from hwsim.engine.rng import GROUP, stream_key
 from hwsim.errors import DataError, UsageError
+from hwsim.spec.analog import IOParameters, UpdateParameters
 from hwsim.spec.device import DeviceSpec
 
 Region = tuple[slice, slice]

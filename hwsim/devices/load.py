@@ -9,7 +9,6 @@ from typing import Any
 from hwsim import library
 from hwsim.devices import laws  # noqa: F401 - registers the laws
 from hwsim.devices.law import LAWS
-from hwsim.devices.parameters import IOParameters
 from hwsim.errors import InputError, Problem, SpecError, UsageError, suggest, unknown
 from hwsim.spec.device import CellSpec, DeviceSpec
 from hwsim.spec.load import Document, build, load_cell, mutable, named_document
@@ -127,13 +126,3 @@ def _cell(document: Document) -> CellSpec:
     if given is None:
         raise UsageError("this parameter is missing: the name of a cell, or a mapping")
     return build(CellSpec, document, given, ("cell",))
-
-
-def io_parameters(values: Mapping[str, Any], where: str = "") -> IOParameters:
-    """Build converter parameters from a mapping; ``where`` is its path for messages.
-
-    Raises:
-        SpecError: with one problem for each mistake.
-    """
-    at = tuple(where.split(".")) if where else ()
-    return build(IOParameters, Document(dict(values)), dict(values), at)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from hwsim._kernels import converter
 from hwsim.devices.blas import single_thread_blas
-from hwsim.devices.parameters import IOParameters
 from hwsim.devices.results import ReadResult
 from hwsim.engine.rng import stream_key
+from hwsim.spec.analog import IOParameters
 
 F32 = NDArray[np.float32]
 SMALLEST_SCALE = 1e-37
@@ -52,7 +52,7 @@ def read_array(
             y = x @ matrix
         ones = np.ones(len(x), np.float32)
         return ReadResult(y * np.float32(io.out_scale), np.ones(len(x), np.int32), 0, x, ones)
-    divisor = io.input_scale(x) if scale is None else np.ascontiguousarray(scale, np.float32)
+    divisor = input_scale(x, io) if scale is None else np.ascontiguousarray(scale, np.float32)
     ordinals = np.uint64(first) + np.arange(len(x), dtype=np.uint64)
     y, beyond, applied = _pass(matrix, x, divisor, io, keys, ordinals, 0)
     passes = np.ones(len(x), np.int32)
@@ -62,12 +62,40 @@ def read_array(
             break
         wider = divisor[again]
         if io.bound_management == "iterative_worst_case":
-            wider = np.maximum(wider, io.worst_case_scale(x[again])) * np.float32(2.0 ** (retry - 1))
+            wider = np.maximum(wider, worst_case_scale(x[again], io)) * np.float32(2.0 ** (retry - 1))
         else:
             wider = wider * np.float32(2.0**retry)
         y[again], beyond[again], applied[again] = _pass(matrix, x[again], wider, io, keys, ordinals[again], retry)
         passes[again] += 1
     return ReadResult(y, passes, int(beyond.sum()), applied, divisor)
+
+
+def input_scale(x: F32, io: IOParameters) -> F32:
+    """Return what noise management divides each vector of ``x`` (n, lines) by; 1 where that would be 0."""
+    n = len(x)
+    if io.is_perfect or io.noise_management == "none":
+        return np.ones(n, np.float32)
+    if io.noise_management == "constant":
+        return np.full(n, io.nm_thres, np.float32)
+    if io.noise_management == "abs_max_np_sum":
+        scale = worst_case_scale(x, io)
+    else:
+        largest, magnitude, _ = converter.measure(np.ascontiguousarray(x, np.float32))
+        scale = magnitude if io.noise_management == "abs_max" else largest
+    if io.nm_thres > 0:
+        scale = np.minimum(scale, np.float32(io.nm_thres))
+    return np.where(scale > 0, scale, np.float32(1))
+
+
+def worst_case_scale(x: F32, io: IOParameters) -> F32:
+    """Return the divisor with which even one-sided sums over weights of 0.6 stay within the output bound."""
+    _, magnitude, one_sided = converter.measure(np.ascontiguousarray(x, np.float32))
+    if io.out_bound <= 0:
+        return magnitude
+    scale = one_sided * (0.6 / io.out_bound)
+    if io.inp_step > 0:
+        scale = np.minimum(scale, magnitude * (io.max_bm_res * 2 * io.inp_bound / io.inp_step))
+    return np.maximum(magnitude, scale).astype(np.float32)
 
 
 def _pass(

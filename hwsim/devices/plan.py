@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwsim._kernels import pulse
-from hwsim.devices.parameters import UpdateParameters
 from hwsim.errors import DataError
+from hwsim.spec.analog import UpdateParameters
 
 LONGEST_TRAIN = 1_000_000
 

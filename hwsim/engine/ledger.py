@@ -114,8 +114,8 @@ class Ledger:
         count = np.bincount(inverse, weights=table["count"], minlength=len(unique))
         busy = np.bincount(inverse, weights=table["dur_ps"], minlength=len(unique))
         for row, *values in zip(unique, energy, count, busy, strict=True):
-            key = tuple(int(column[row]) for column in keys)
-            total = self._totals.setdefault(key, [0.0, 0.0, 0.0])
+            component, action, operation, phase, layer = (int(column[row]) for column in keys)
+            total = self._totals.setdefault((component, action, operation, phase, layer), [0.0, 0.0, 0.0])
             for index, value in enumerate(values):
                 total[index] += float(value)
 

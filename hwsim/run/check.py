@@ -19,7 +19,7 @@ KINDS = ("device", "cell", "component", "chip", "trace")
 
 
 def check_file(path: Path | str) -> list[Problem]:
-    """Return every problem of a YAML description, an ``.npz`` data file or an IDX file; an empty list if it is right."""
+    """Return every problem of a YAML description, an ``.npz`` or an IDX file; an empty list if it is right."""
     path = Path(path)
     try:
         if not path.is_file():
@@ -52,8 +52,8 @@ def kind_of(document: Document) -> str:
     if named in KINDS:
         return str(named)
     for kind, keys in (
-        ("device", ("law",)), ("cell", ("g_min", "g_max")), ("component", ("actions", "leakage")), ("chip", ("tile", "tiles")),
-        ("trace", ("network", "loss")),
+        ("device", ("law",)), ("cell", ("g_min", "g_max")), ("component", ("actions", "leakage")),
+        ("chip", ("tile", "tiles")), ("trace", ("network", "loss")),
     ):  # fmt: skip
         if any(key in data for key in keys):
             return kind

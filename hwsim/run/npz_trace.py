@@ -14,7 +14,7 @@ HIDDEN = 32
 
 
 def trace_document_for(file: str) -> Document:
-    """Return a trace for an ``.npz`` with ``x`` and ``y``: one hidden layer for classes, one linear layer for real targets.
+    """Return a trace for an ``.npz``: one hidden layer for classes, one linear layer for real targets.
 
     Raises:
         DataError: the file is missing or wrong.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from hwsim.spec.analog import IOParameters
 from hwsim.spec.base import Hertz, Seconds, Spec
 
 
@@ -84,12 +85,12 @@ class TileSpec(Spec):
     adc: AdcPlacement
     accumulator: PlacedComponent
     control: PlacedComponent
-    forward: dict[str, Any] = {}
-    """Converter parameters of forward reads (``IOParameters``)."""
-    backward: dict[str, Any] = {}
-    """Converter parameters of backward reads."""
-    transfer: dict[str, Any] = {}
-    """Converter parameters of transfer reads; noise and bound management are off unless they are set."""
+    forward: IOParameters = IOParameters()
+    """Converters of forward reads."""
+    backward: IOParameters = IOParameters()
+    """Converters of backward reads."""
+    transfer: IOParameters = IOParameters(noise_management="none", bound_management="none")
+    """Converters of transfer reads; AIHWKit leaves noise and bound management off there."""
 
     @model_validator(mode="after")
     def _pulsers_agree(self) -> TileSpec:

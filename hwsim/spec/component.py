@@ -66,8 +66,8 @@ class ComponentSpec(Spec):
     """Technology node of the numbers, such as ``32 nm``."""
     area: AreaSpec
     leakage: LeakageSpec
-    actions: dict[str, ActionSpec] = {}
-    properties: dict[str, PropertySpec] = {}
+    actions: dict[str, ActionSpec] = Field(default_factory=dict)
+    properties: dict[str, PropertySpec] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _plausible(self) -> ComponentSpec:

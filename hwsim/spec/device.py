@@ -10,7 +10,7 @@ from hwsim.spec.base import Farads, Seconds, Siemens, Spec, Volts
 
 
 class CellSpec(Spec):
-    """What a cell is electrically. Weights map linearly on conductances: ``w_min`` is ``g_min``, ``w_max`` is ``g_max``."""
+    """What a cell is electrically. Weights map linearly on conductances: ``w_min`` is ``g_min``, ``w_max`` ``g_max``."""
 
     name: str
     description: str = ""
@@ -21,7 +21,7 @@ class CellSpec(Spec):
     g_max: Siemens
     """Conductance at the upper weight bound, S."""
     write: Literal["resistive", "gate"] = "resistive"
-    """``resistive``: a pulse dissipates V^2 G t in the cell. ``gate``: a three-terminal cell, C V^2 per pulse and no channel current."""
+    """``resistive``: a pulse dissipates V^2 G t in the cell. ``gate``: C V^2 a pulse, no channel current."""
     write_voltage: Volts
     """Voltage over a cell where both lines fire, V; a cell on one firing line sees half of it."""
     pulse_width: Seconds
@@ -62,7 +62,7 @@ class PulsedParameters(Spec):
     up_down: float = Field(0.0, ge=-1, le=1)
     """Systematic asymmetry of up and down steps."""
     up_down_rule: Literal["one_sided", "symmetric"] = "one_sided"
-    """``one_sided`` weakens one side by ``up_down`` (the published presets were fitted with it); ``symmetric`` is 1 +- ``up_down``."""
+    """``one_sided`` weakens one side by ``up_down``, as the published presets were fitted; ``symmetric`` is 1 +- it."""
     up_down_dtod: float = Field(0.01, ge=0)
     """Device-to-device spread of the asymmetry, in units of ``dw_min``."""
     w_max: float = Field(0.6, ge=0)

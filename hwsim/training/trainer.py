@@ -26,9 +26,9 @@ EVALUATION_CHUNK = 1000
 
 @dataclass
 class Layer:
-    """A layer in training: its matrix on the chip, its digital bias and output scale, and what the last mini-batch left.
+    """A layer in training: its matrix on the chip, its digital bias and output scale, and the last mini-batch.
 
-    ``x`` (n, inputs), ``z`` (n, outputs; the matrix's own output) and ``output`` (n, outputs) are of the last forward read.
+    ``x`` (n, inputs), ``z`` (n, outputs; the matrix's own output) and ``output`` (n, outputs) are of the last read.
     """
 
     spec: LayerSpec
@@ -158,7 +158,7 @@ class Trainer:
         )
         if not np.all(np.isfinite(layer.output)):
             raise RunError(
-                f"layer '{layer.spec.name}' gives values that are not finite at step {self.step}: the training has diverged"
+                f"layer '{layer.spec.name}' gives values that are not finite at step {self.step}: it has diverged"
             )
         return layer.output
 
@@ -208,7 +208,7 @@ class Trainer:
     def evaluate(self) -> tuple[float, float]:
         """Return loss and accuracy (NaN for real targets) on the held-out data.
 
-        It reads the arrays through the converters with random streams of their own, and takes no simulated time or energy.
+        It reads the arrays through the converters with own random streams; it takes no simulated time or energy.
         """
         x_test, y_test = self.data.x_test, self.data.y_test
         if not len(x_test):

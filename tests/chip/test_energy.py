@@ -16,7 +16,8 @@ CELL = CellSpec(
     pulse_width="50 ns",
     read_voltage="0.2 V",
 )
-GATE = CellSpec(name="g", source="test", g_min="1 uS", g_max="10 uS", write="gate", write_voltage="1 V", pulse_width="10 ns",
+GATE = CellSpec(name="g", source="test", g_min="1 uS", g_max="10 uS", write="gate", write_voltage="1 V",
+                pulse_width="10 ns",
                 read_voltage="0.2 V", gate_capacitance="1 fF")  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from hwsim.devices import (
     IOParameters,
     UpdateParameters,
     device_from_document,
-    io_parameters,
+    input_scale,
     load_device,
     plan_trains,
 )
@@ -278,9 +278,7 @@ def test_output_noise_has_its_spread() -> None:
 def test_read_noise_of_the_weights(kind: str, expected: float) -> None:
     cells = DeviceArray(quiet(w_max=1.0, w_min=-1.0), (200, 45), seed=1)
     cells.set_weights(0.25)
-    io = io_parameters(
-        {"w_noise": 0.02, "w_noise_type": kind, "out_noise": 0.0, "out_res": 0.0, "inp_res": 0.0, "out_bound": 0.0}
-    )
+    io = IOParameters(w_noise=0.02, w_noise_type=kind, out_noise=0.0, out_res=0.0, inp_res=0.0, out_bound=0.0)
     assert cells.forward(np.ones((50, 45)), io).std() == pytest.approx(expected, rel=0.03)
 
 
@@ -305,13 +303,13 @@ def test_bound_management_only_repeats_saturated_samples() -> None:
 
 def test_noise_management() -> None:
     x = np.array([[0.5, -2.0, 0.0], [0.0, 0.0, 0.0]], np.float32)
-    assert IOParameters().input_scale(x).tolist() == [2.0, 1.0]
-    assert IOParameters(nm_thres=1.5).input_scale(x).tolist() == [1.5, 1.0]
-    assert IOParameters(noise_management="max").input_scale(x).tolist() == [0.5, 1.0]
-    assert IOParameters(noise_management="none").input_scale(x).tolist() == [1.0, 1.0]
-    assert IOParameters(noise_management="constant", nm_thres=3.0).input_scale(x).tolist() == [3.0, 3.0]
+    assert input_scale(x, IOParameters()).tolist() == [2.0, 1.0]
+    assert input_scale(x, IOParameters(nm_thres=1.5)).tolist() == [1.5, 1.0]
+    assert input_scale(x, IOParameters(noise_management="max")).tolist() == [0.5, 1.0]
+    assert input_scale(x, IOParameters(noise_management="none")).tolist() == [1.0, 1.0]
+    assert input_scale(x, IOParameters(noise_management="constant", nm_thres=3.0)).tolist() == [3.0, 3.0]
     wide = np.ones((1, 100), np.float32)
-    assert IOParameters(noise_management="abs_max_np_sum").input_scale(wide).tolist() == [5.0]
+    assert input_scale(wide, IOParameters(noise_management="abs_max_np_sum")).tolist() == [5.0]
 
 
 def test_reads_of_one_purpose_do_not_disturb_another() -> None:
@@ -458,11 +456,3 @@ def test_overrides_reach_parameters_and_cell() -> None:
     assert device.cell.pulse_width == pytest.approx(50e-9)
     assert load_device("soft-bounds") == load_device("soft_bounds")
     assert device_from_document(load_device("reram-es").model_dump(mode="json")) == load_device("reram-es")
-
-
-def test_io_parameters_from_a_mapping() -> None:
-    assert io_parameters({"out_noise": 0.0}).out_noise == 0
-    with pytest.raises(SpecError, match=r"chip.tile.forward.out_nose: no such parameter; did you mean 'out_noise'"):
-        io_parameters({"out_nose": 0.1}, "chip.tile.forward")
-    with pytest.raises(SpecError, match="ir_drop"):
-        io_parameters({"ir_drop": 1.0})

@@ -137,6 +137,6 @@ def test_all_mistakes_of_a_file_with_their_lines(tmp_path: Path) -> None:
     assert f"{file}:{number}: tile.rowz: no such parameter; did you mean 'rows'?" in text
     assert "tile.forward.inp_bond" in text
     assert f"{file}:" in text.split("inp_bond")[0].splitlines()[-1]
-    checked, listing = command("check", str(file))
-    assert checked == 2
-    assert f"{file}:{number}: tile.rowz" in listing
+    checked = CliRunner().invoke(hwsim, ["check", str(file)])
+    assert checked.exit_code == 2
+    assert f"{file}:{number}: tile.rowz" in checked.output

@@ -14,7 +14,7 @@ def test_times_are_whole_cycles() -> None:
 
 
 def test_a_frequency_without_a_period_of_whole_picoseconds_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(ValueError, match="a clock of 333000000 Hz .* the nearest one that has is 333000333 Hz"):
+    with pytest.raises(ValueError, match=r"a clock of 333000000 Hz .* the nearest one that has is 333000333 Hz"):
         Clock.from_frequency(333e6)
     assert Clock.from_frequency(333000333).period == 3003
     assert Clock.from_frequency(250e6).period == 4000

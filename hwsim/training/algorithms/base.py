@@ -46,7 +46,7 @@ class Algorithm(ABC):
 
     @abstractmethod
     def update(self, matrix: Any, x: np.ndarray, d: np.ndarray, lr: float) -> Emits:
-        """Emit the update of one mini-batch: x is (n, cols), d (n, rows) with the mean's 1/n inside, ``lr`` the learning rate."""
+        """Emit the update of one mini-batch: x is (n, cols), d (n, rows) with the mean's 1/n inside."""
 
 
 ALGORITHMS: Registry[type[Algorithm]] = Registry("algorithms", "algorithm")

@@ -1,4 +1,4 @@
-"""Tiki-Taka v1: gradients go to a fast array, whose columns are transferred to the slow one by real reads and writes."""
+"""Tiki-Taka v1: gradients go to a fast array, whose columns are transferred to a slow one by reads and writes."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class TransferState:
 
 @ALGORITHMS.register("tiki-taka")
 class TikiTaka(Algorithm):
-    """Tiki-Taka v1 (Gokmen & Haensch, Front. Neurosci. 2020; exact convergence: Wu et al., NeurIPS 2024, arXiv 2406.12774).
+    """Tiki-Taka v1 (Gokmen & Haensch, Front. Neurosci. 2020; its exact convergence: Wu et al., NeurIPS 2024).
 
-    Per sample the fast array A takes ``A -= lr_A d x^T`` by pulses. After every ``transfer_every`` mini-batches one column of
-    A is read through the converters, ``v = A e_c``, and written to the slow array C by pulses of ``C += lr_C v e_c^T``.
-    (The paper writes A with the opposite sign.)
+    Per sample the fast array A takes ``A -= lr_A d x^T`` by pulses. After every ``transfer_every`` mini-batches one
+    column of A is read through the converters, ``v = A e_c``, and written to the slow array C by pulses of
+    ``C += lr_C v e_c^T``. (The paper, arXiv 2406.12774, writes A with the opposite sign.)
     """
 
     Parameters = TikiTakaParameters

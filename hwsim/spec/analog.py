@@ -5,11 +5,8 @@ from __future__ import annotations
 from math import ceil, log2
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from hwsim._kernels import converter
 from hwsim.spec.base import Spec
 
 
@@ -92,32 +89,6 @@ class IOParameters(Spec):
         if self.noise_management == "constant" and self.nm_thres <= 0:
             raise ValueError("noise_management 'constant' needs a positive nm_thres")
         return self
-
-    def input_scale(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what noise management divides each vector of ``x`` (n, lines) by; 1 where that would be 0."""
-        n = len(x)
-        if self.is_perfect or self.noise_management == "none":
-            return np.ones(n, np.float32)
-        if self.noise_management == "constant":
-            return np.full(n, self.nm_thres, np.float32)
-        if self.noise_management == "abs_max_np_sum":
-            scale = self.worst_case_scale(x)
-        else:
-            largest, magnitude, _ = converter.measure(np.ascontiguousarray(x, np.float32))
-            scale = magnitude if self.noise_management == "abs_max" else largest
-        if self.nm_thres > 0:
-            scale = np.minimum(scale, np.float32(self.nm_thres))
-        return np.where(scale > 0, scale, np.float32(1))
-
-    def worst_case_scale(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the divisor with which even one-sided sums over weights of 0.6 stay within the output bound."""
-        _, magnitude, one_sided = converter.measure(np.ascontiguousarray(x, np.float32))
-        if self.out_bound <= 0:
-            return magnitude
-        scale = one_sided * (0.6 / self.out_bound)
-        if self.inp_step > 0:
-            scale = np.minimum(scale, magnitude * (self.max_bm_res * 2 * self.inp_bound / self.inp_step))
-        return np.maximum(magnitude, scale).astype(np.float32)
 
     @property
     def inp_step(self) -> float:
