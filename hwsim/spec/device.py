@@ -10,7 +10,7 @@ from hwsim.spec.base import Farads, Seconds, Siemens, Spec, Volts
 
 
 class CellSpec(Spec):
-    """What a cell is electrically. Conductance is linear in the weight: ``w_min`` is ``g_min``, ``w_max`` is ``g_max``."""
+    """What a cell is electrically. Conductance is linear in the weight, from ``g_min`` at ``w_min`` to ``g_max``."""
 
     name: str
     description: str = ""
