@@ -88,6 +88,7 @@ setup(
     package_dir={"hwsim.models": "models", "hwsim.traces": "traces"},
     package_data={
         "hwsim": ["py.typed"],
+        "hwsim.results": ["templates/*.html"],
         "hwsim._kernels": ["*.pyi"],
         "hwsim.models": ["**/*.yaml"],
         "hwsim.traces": ["**/*.yaml", "**/*.parquet"],
