@@ -87,8 +87,8 @@ class DeviceArray:
 
     @property
     def weights(self) -> NDArray[np.float32]:
-        """The weights that a read sees, (rows, cols); a read-only view that follows every change."""
-        return self._weights
+        """A copy of the weights that a read sees, (rows, cols)."""
+        return self._weights.copy()
 
     @property
     def granularity(self) -> float:

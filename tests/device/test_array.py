@@ -346,14 +346,16 @@ def test_line_sums() -> None:
 # Weights and checkpoints
 
 
-def test_weights_are_a_read_only_view_that_follows() -> None:
-    cells = DeviceArray(load_device("ecram"), (5, 6), seed=1)
-    view = cells.weights
-    assert (view.shape, view.dtype) == ((5, 6), np.float32)
-    with pytest.raises(ValueError, match="read-only"):
-        view[0, 0] = 1
-    cells.set_weights(0.25)
-    assert view == pytest.approx(0.25)
+def test_weights_are_a_copy() -> None:
+    for cells in (DeviceArray(quiet(), (5, 6)), DeviceArray(quiet("soft_bounds", write_noise_std=5.0), (5, 6))):
+        before = cells.weights
+        assert (before.shape, before.dtype) == ((5, 6), np.float32)
+        kept = before.copy()
+        cells.pulse(+1)
+        np.testing.assert_array_equal(before, kept)
+        assert (cells.weights != kept).all()
+        cells.weights[:] = 9.0
+        assert (cells.weights < 9.0).all()
 
 
 def test_set_weights_clips_at_each_device() -> None:

@@ -95,7 +95,7 @@ def assemble(spec: DataSpec, train: Samples, test: Samples, *, full_scale: float
     how: Normalisation = spec.normalisation or ("none" if full_scale is None else "unit")
     if how != "none":
         offset, scale = _normalisation(x_train, how, full_scale)
-        x_train, x_test = (_flat_float32((x - offset) / scale, "x", name) for x in (x_train, x_test))
+        x_train, x_test = (_flat_float32(_scaled(x, offset, scale), "x", name) for x in (x_train, x_test))
     n_classes = int(max(y_train.max(), y_test.max())) + 1 if y_train.dtype.kind == "i" else None
     return DataSet(name, x_train, y_train, x_test, y_test, n_classes)
 
@@ -109,6 +109,13 @@ def _flat_float32(values: Array, array_name: str, name: str) -> NDArray[np.float
     if not np.isfinite(flat).all():
         raise DataError(f"{name}: array '{array_name}' has values too large for float32 (above 3.4e38)")
     return flat
+
+
+def _scaled(x: NDArray[np.float32], offset: Any, scale: Any) -> Array:
+    """Return ``(x - offset) / scale`` with one copy, not two: image sets are large."""
+    shifted = x - offset
+    shifted /= scale
+    return shifted
 
 
 def _normalisation(x: NDArray[np.float32], how: Normalisation, full_scale: float | None) -> tuple[Any, Any]:
