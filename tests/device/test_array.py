@@ -347,7 +347,7 @@ def test_line_sums() -> None:
 
 
 def test_weights_are_a_copy() -> None:
-    for cells in (DeviceArray(quiet(), (5, 6)), DeviceArray(quiet("soft_bounds", write_noise_std=5.0), (5, 6))):
+    for cells in (DeviceArray(quiet(), (5, 6)), DeviceArray(load_device("reram-sb"), (5, 6))):
         before = cells.weights
         assert (before.shape, before.dtype) == ((5, 6), np.float32)
         kept = before.copy()
