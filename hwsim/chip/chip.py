@@ -157,7 +157,7 @@ class Chip:
     def wait_until(self, time: int) -> Generator[Any, Any, None]:
         """Wait for a time (ps)."""
         if time > self.env.now:
-            yield self.env.timeout(time - self.env.now)
+            yield from self.env.sleep(time - self.env.now)
 
     def together(self, parts: Sequence[Generator[Any, Any, Stream]]) -> Generator[Any, Any, Stream]:
         """Run parts side by side; returns the stream that has a vector when every part has it."""
@@ -199,8 +199,7 @@ class Chip:
                 self.ledger.flush(until=self.env.now)
 
     def _origin(self, operation: Operation) -> Origin:
-        intern = self.ledger.intern
-        return Origin(intern(operation.kind), intern(operation.phase), intern(operation.layer), self.step, self.sample)
+        return self.ledger.origin(operation.kind, operation.phase, operation.layer, self.step, self.sample)
 
     def count(self, name: str, n: int) -> None:
         """Count events for the summary."""
@@ -263,7 +262,7 @@ class Chip:
         if not self.timing:
             return
         elapsed = self.env.now
-        origin = Origin(self.ledger.intern("static"), self.ledger.intern("static"), self.ledger.intern(""), -1, -1)
+        origin = self.ledger.origin("static", "static", "", -1, -1)
         for component in self.components:
             if component.leakage:
                 component.book_leakage(origin, elapsed)

@@ -175,7 +175,7 @@ class Tile:
         first = start + latency
         last = max(first + (passes - 1) * max(intervals), stream.last + latency)
         self.station.release_at(last)
-        yield self.env.timeout(latency)
+        yield from self.env.sleep(latency)
         return Stream(stream.n, first, last)
 
     def _book_array_read(self, origin: Origin, start: int, work: ReadWork, only: int | None) -> None:

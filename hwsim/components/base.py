@@ -29,8 +29,7 @@ class Component:
         self.tile = tile
         self.busy = 0
         self._ledger = ledger
-        self._id = ledger.intern(name)
-        self._actions: dict[str, tuple[int, float]] = {}
+        self._actions: dict[tuple[str, int], tuple[int, float]] = {}
 
     @property
     def leakage(self) -> float:
@@ -43,9 +42,8 @@ class Component:
 
     def book_leakage(self, origin: Origin, elapsed: int) -> None:
         """Book the energy that it leaked in ``elapsed`` ps, at the end of that time."""
-        leak = self._ledger.intern("leak")
         energy = self.leakage * elapsed * 1e-12
-        self._ledger.book(origin, self._id, leak, elapsed, 0, self.instances, energy, self.tile)
+        self._ledger.book(origin, self._ledger.action(self.name, "leak", self.tile), elapsed, 0, self.instances, energy)
 
     def book(
         self,
@@ -62,22 +60,13 @@ class Component:
 
         ``energy`` (J, of all of them) replaces the table's where it depends on the data.
         """
-        if action not in self._actions:
+        known = self._actions.get((action, array))
+        if known is None:
             per_action = self.costs.actions[action].energy if action in self.costs.actions else 0.0
-            self._actions[action] = (self._ledger.intern(action), per_action)
-        identifier, per_action = self._actions[action]
+            known = (self._ledger.action(self.name, action, self.tile, array), per_action)
+            self._actions[action, array] = known
         self.busy += duration
-        self._ledger.book(
-            origin,
-            self._id,
-            identifier,
-            start,
-            duration,
-            count,
-            count * per_action if energy is None else energy,
-            self.tile,
-            array,
-        )
+        self._ledger.book(origin, known[0], start, duration, count, count * known[1] if energy is None else energy)
 
 
 class SharedComponent(Component):
@@ -108,6 +97,5 @@ class SharedComponent(Component):
         first = start + latency
         last = max(first + busy - interval, stream.last + latency)
         self.station.release_at(max(start + busy, last - latency + interval))
-        if latency:
-            yield self.env.timeout(latency)
+        yield from self.env.sleep(latency)
         return Stream(stream.n, first, last)

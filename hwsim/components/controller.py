@@ -23,5 +23,4 @@ class Controller(SharedComponent):
         cost = self.cost("issue")
         self.book(origin, "issue", self.env.now, cost.interval, 1)
         self.station.release_at(self.env.now + cost.interval)
-        if cost.latency:
-            yield self.env.timeout(cost.latency)
+        yield from self.env.sleep(cost.latency)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import simpy
 
 
@@ -15,3 +17,13 @@ class Env(simpy.Environment):
     def now(self) -> int:
         """The simulated time, ps."""
         return self._now  # type: ignore[return-value]
+
+    def sleep(self, delay: int) -> Generator[simpy.Event, None, None]:
+        """Let ``delay`` ps pass for the calling process.
+
+        If nothing else is scheduled, the clock moves on without an event: no other process could tell the difference.
+        """
+        if not self._queue:
+            self._now += delay
+        elif delay:
+            yield self.timeout(delay)

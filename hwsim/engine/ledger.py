@@ -30,11 +30,9 @@ FLUSH_ROWS = 65536
 
 
 class Origin(NamedTuple):
-    """Why an action happens: names as ledger identifiers, step and first sample of the stream."""
+    """Why an action happens: the ledger's key of operation, phase and layer; step and first sample of the stream."""
 
-    operation: int
-    phase: int
-    layer: int
+    key: int
     step: int
     sample: int
 
@@ -47,44 +45,58 @@ class Table:
     names: list[str]
 
 
+class Total(NamedTuple):
+    """What all rows of one action, operation, phase and layer add up to."""
+
+    component: str
+    action: str
+    operation: str
+    phase: str
+    layer: str
+    energy_J: float
+    count: float
+    busy_ps: float
+
+
 class Ledger:
     """Collects rows, keeps the totals, and hands blocks of rows in time order to ``sink``.
 
-    Rows must not start before the time of the last :meth:`flush`.
+    What repeats from row to row is kept once, under a key: an action (component, action, tile, array) and an origin
+    (operation, phase, layer). Rows must not start before the time of the last :meth:`flush`.
     """
 
     def __init__(self, sink: Callable[[Table], None] | None = None) -> None:
         self._sink = sink
-        self._rows: list[tuple] = []
+        self._rows: list[tuple[int, int, int, int, int, int, int, float]] = []
         self.names: list[str] = []
         self._ids: dict[str, int] = {}
-        self._totals: dict[tuple[int, int, int, int, int], list[float]] = {}
+        self._actions: dict[tuple[int, int, int, int], int] = {}
+        self._origins: dict[tuple[int, int, int], int] = {}
+        self._totals: dict[tuple[int, int], list[float]] = {}
         self.rows_written = 0
         self.energy = 0.0
         """Energy of every row booked so far, J."""
 
-    def intern(self, name: str) -> int:
-        """Return the identifier of a name."""
+    def _name(self, name: str) -> int:
         if name not in self._ids:
             self._ids[name] = len(self.names)
             self.names.append(name)
         return self._ids[name]
 
-    def book(
-        self,
-        origin: Origin,
-        component: int,
-        action: int,
-        start: int,
-        duration: int,
-        count: int,
-        energy: float,
-        tile: int = -1,
-        array: int = -1,
-    ) -> None:
-        """Book ``count`` actions of a component: start and duration in ps, energy in J (of all of them)."""
+    def action(self, component: str, action: str, tile: int = -1, array: int = -1) -> int:
+        """Return the key of an action."""
+        found = (self._name(component), self._name(action), tile, array)
+        return self._actions.setdefault(found, len(self._actions))
+
+    def origin(self, operation: str, phase: str, layer: str, step: int, sample: int) -> Origin:
+        """Return the origin of the actions of one operation."""
+        found = (self._name(operation), self._name(phase), self._name(layer))
+        return Origin(self._origins.setdefault(found, len(self._origins)), step, sample)
+
+    def book(self, origin: Origin, action: int, start: int, duration: int, count: int, energy: float) -> None:
+        """Book ``count`` actions: their key, start and duration in ps, energy in J (of all of them)."""
         self.energy += energy
-        self._rows.append((start, duration, component, action, *origin, tile, array, count, energy))
+        self._rows.append((start, duration, action, *origin, count, energy))
 
     @property
     def pending(self) -> int:
@@ -95,51 +107,41 @@ class Ledger:
         """Sort and pass on every row that starts before ``until`` (ps; None: every row)."""
         if not self._rows:
             return
-        table = _columns(self._rows)
-        order = np.argsort(table["t_ps"], kind="stable")
-        cut = len(order) if until is None else int(np.searchsorted(table["t_ps"][order], until))
+        fields = [np.array(field) for field in zip(*self._rows, strict=True)]
+        order = np.argsort(fields[0], kind="stable")
+        cut = len(order) if until is None else int(np.searchsorted(fields[0][order], until))
         self._rows = [self._rows[index] for index in order[cut:]]
         if cut == 0:
             return
-        table = {name: column[order[:cut]] for name, column in table.items()}
-        self._add(table)
+        start, duration, action, origin, step, sample, count, energy = (field[order[:cut]] for field in fields)
+        self._add(action, origin, energy, count, duration)
         self.rows_written += cut
-        if self._sink is not None:
-            self._sink(Table(table, self.names))
+        if self._sink is None:
+            return
+        component, name, tile, array = np.array(list(self._actions)).T[:, action]
+        operation, phase, layer = np.array(list(self._origins)).T[:, origin]
+        values = (start, duration, component, name, operation, phase, layer, step, sample, tile, array, count, energy)
+        self._sink(Table(dict(zip(COLUMNS, map(_typed, COLUMNS.values(), values), strict=True)), self.names))
 
-    def _add(self, table: dict[str, np.ndarray]) -> None:
-        keys = [table[name].astype(np.int64) for name in ("component", "action", "operation", "phase", "layer")]
-        unique, inverse = _distinct(keys)
-        energy = np.bincount(inverse, weights=table["energy_J"], minlength=len(unique))
-        count = np.bincount(inverse, weights=table["count"], minlength=len(unique))
-        busy = np.bincount(inverse, weights=table["dur_ps"], minlength=len(unique))
-        for row, *values in zip(unique, energy, count, busy, strict=True):
-            component, action, operation, phase, layer = (int(column[row]) for column in keys)
-            total = self._totals.setdefault((component, action, operation, phase, layer), [0.0, 0.0, 0.0])
+    def _add(
+        self, action: np.ndarray, origin: np.ndarray, energy: np.ndarray, count: np.ndarray, busy: np.ndarray
+    ) -> None:
+        keys, inverse = np.unique(action * len(self._origins) + origin, return_inverse=True)
+        sums = [np.bincount(inverse, weights=values) for values in (energy, count, busy)]
+        for key, *values in zip(keys, *sums, strict=True):
+            total = self._totals.setdefault(divmod(int(key), len(self._origins)), [0.0, 0.0, 0.0])
             for index, value in enumerate(values):
                 total[index] += float(value)
 
-    def totals(self) -> list[dict[str, str | float]]:
+    def totals(self) -> list[Total]:
         """Return the totals of the flushed rows by component, action, operation, phase and layer."""
-        fields = ("component", "action", "operation", "phase", "layer")
+        actions, origins, names = list(self._actions), list(self._origins), self.names
         return [
-            {name: self.names[part] for name, part in zip(fields, key, strict=True)}
-            | {"energy_J": total[0], "count": total[1], "busy_ps": total[2]}
-            for key, total in self._totals.items()
+            Total(*(names[part] for part in (*actions[action][:2], *origins[origin])), *values)
+            for (action, origin), values in self._totals.items()
         ]
 
 
-def _columns(rows: list[tuple]) -> dict[str, np.ndarray]:
-    columns = zip(*rows, strict=True)
-    types = [np.int32 if dtype == "name" else np.dtype(dtype) for dtype, _, _ in COLUMNS.values()]
-    return {name: np.array(column, dtype=dtype) for name, column, dtype in zip(COLUMNS, columns, types, strict=True)}
-
-
-def _distinct(keys: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return one row index for each distinct combination of keys, and each row's combination."""
-    packed = keys[0]
-    for key in keys[1:]:
-        _, packed = np.unique(packed, return_inverse=True)
-        packed = packed * (int(key.max()) + 1) + key
-    _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
-    return first, inverse
+def _typed(column: tuple[str, str, str], values: np.ndarray) -> np.ndarray:
+    dtype = column[0]
+    return values.astype(np.int32 if dtype == "name" else dtype, copy=False)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 import simpy
 
 from hwsim.engine.env import Env
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """``n`` vectors that arrive evenly between ``first`` and ``last`` (ps)."""
 
     n: int

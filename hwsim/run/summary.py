@@ -59,12 +59,11 @@ def _timed(chip: Chip) -> dict[str, Any]:
     elapsed = chip.env.now
     energy: dict[str, dict[str, float]] = {name: defaultdict(float) for name in ("component", "phase", "layer", "tile")}
     for total in chip.ledger.totals():
-        joules = float(total["energy_J"])
-        component = str(total["component"])
-        energy["component"][component] += joules
-        energy["phase"][str(total["phase"])] += joules
-        energy["layer"][str(total["layer"])] += joules
-        energy["tile"][component.partition(".")[0] if component.startswith("tile") else ""] += joules
+        energy["component"][total.component] += total.energy_J
+        energy["phase"][total.phase] += total.energy_J
+        energy["layer"][total.layer] += total.energy_J
+        tile = total.component.partition(".")[0] if total.component.startswith("tile") else ""
+        energy["tile"][tile] += total.energy_J
     latency: dict[str, dict[str, int]] = {"phase": defaultdict(int), "layer": defaultdict(int)}
     for (phase, layer), time in chip.time_by.items():
         latency["phase"][phase] += time

@@ -79,11 +79,11 @@ def test_the_ledger_books_what_the_kernel_counts(make_chip, weights) -> None:
 
     chip.run(program())
     chip.finish()
-    totals = {(total["component"], total["action"]): total for total in chip.ledger.totals()}
-    assert totals["tile0.crossbar", "write"]["count"] == chip.counts["coincidences"] > 0
-    assert totals["tile0.crossbar", "write"]["energy_J"] > 0
+    totals = {(total.component, total.action): total for total in chip.ledger.totals()}
+    assert totals["tile0.crossbar", "write"].count == chip.counts["coincidences"] > 0
+    assert totals["tile0.crossbar", "write"].energy_J > 0
     draws = totals["tile0.row_pulser", "draw"]
-    assert draws["energy_J"] == pytest.approx(draws["count"] * 92.5e-15)
-    leaked = sum(total["energy_J"] for total in chip.ledger.totals() if total["action"] == "leak")
+    assert draws.energy_J == pytest.approx(draws.count * 92.5e-15)
+    leaked = sum(total.energy_J for total in chip.ledger.totals() if total.action == "leak")
     power = sum(component.leakage for component in chip.components)
     assert leaked == pytest.approx(power * chip.env.now * 1e-12)

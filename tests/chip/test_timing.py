@@ -93,9 +93,9 @@ def test_partial_sums_of_a_split_matrix_cost_time_and_energy(make_chip) -> None:
     assert chip.env.now == ISSUE + 2 * BUFFER + 3 * BUS + PASS + BUS + 4000 + BUFFER
     np.testing.assert_allclose(y, np.full((1, 8), 2.4), rtol=1e-5)
     chip.finish()
-    adds = [total for total in chip.ledger.totals() if total["component"] == "digital" and total["action"] == "add"]
-    assert sum(total["count"] for total in adds) == 16
-    assert sum(total["energy_J"] for total in adds) == pytest.approx(16 * 0.265e-12)
+    adds = [total for total in chip.ledger.totals() if total.component == "digital" and total.action == "add"]
+    assert sum(total.count for total in adds) == 16
+    assert sum(total.energy_J for total in adds) == pytest.approx(16 * 0.265e-12)
 
 
 def test_update_takes_its_slots_in_both_polarities(make_chip, weights) -> None:
