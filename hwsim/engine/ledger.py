@@ -45,7 +45,8 @@ class Table:
     names: list[str]
 
 
-class Total(NamedTuple):
+@dataclass(frozen=True)
+class Total:
     """What all rows of one action, operation, phase and layer add up to."""
 
     component: str
@@ -137,7 +138,14 @@ class Ledger:
         """Return the totals of the flushed rows by component, action, operation, phase and layer."""
         actions, origins, names = list(self._actions), list(self._origins), self.names
         return [
-            Total(*(names[part] for part in (*actions[action][:2], *origins[origin])), *values)
+            Total(
+                names[actions[action][0]],
+                names[actions[action][1]],
+                names[origins[origin][0]],
+                names[origins[origin][1]],
+                names[origins[origin][2]],
+                *values,
+            )
             for (action, origin), values in self._totals.items()
         ]
 

@@ -44,6 +44,7 @@ def test_totals_agree_with_a_plain_sum_over_rows() -> None:
         plain[key] = plain.get(key, 0.0) + row[index("energy_J")]
     totals: dict[tuple, float] = {}
     for total in ledger.totals():
-        totals[total[:5]] = totals.get(total[:5], 0.0) + total.energy_J
+        key = (total.component, total.action, total.operation, total.phase, total.layer)
+        totals[key] = totals.get(key, 0.0) + total.energy_J
     assert totals == pytest.approx(plain, rel=1e-12)
     assert ledger.energy == pytest.approx(sum(plain.values()), rel=1e-12)
