@@ -212,7 +212,7 @@ class AnalogMatrix:
         n = len(x)
         bits = chip.spec.word_bits
         stream = yield from chip.buffer.access(origin, "read", chip.stream(n), _bytes(lines, bits))
-        # A product a line; with management also the largest |x| and |d| (a comparison a line), bit length and both gains.
+        # A product a line; managed, also the largest |x| and |d| (a comparison a line), bit length and both gains.
         managed = plan.params.update_management or plan.params.update_bl_management
         prepare = {"compare": lines, "mul": lines + 4, "div": 2} if managed else {"mul": lines}
         stream = yield from chip.digital.compute(origin, stream, prepare)

@@ -48,8 +48,9 @@ def plan_trains(
         DataError: wrong shapes, NaN or infinity, or a train longer than a million slots.
     """
     params = params if params is not None else UpdateParameters()
-    if np.ndim(lr):
-        return _plan_each(x, d, np.asarray(lr, np.float64), granularity, params)
+    if isinstance(lr, np.ndarray) and lr.ndim:
+        return _plan_each(x, d, lr, granularity, params)
+    lr = float(lr)
     x32, d32 = vectors(x, None, "x"), vectors(d, None, "d")
     if len(x32) != len(d32):
         raise DataError(f"x has {len(x32)} samples, d has {len(d32)}")
@@ -94,7 +95,7 @@ def _plan_each(
         np.concatenate([plan.bl for plan in plans]),
         np.concatenate([plan.col_gain for plan in plans]),
         np.concatenate([plan.row_gain for plan in plans]),
-        bool(np.any(lr < 0)),
+        bool(np.any(lr < 0).item()),
         params,
     )
 

@@ -109,17 +109,20 @@ class Trainer:
         )
         for epoch in range(epochs):
             rate = learning_rate(self.trace, epoch)
+            losses = []
             for indices in batches(
                 len(self.data.x_train), self.trace.batch_size, epoch, self.seed, shuffle=self.trace.shuffle
             ):
                 if self.step == last_step:
                     return
                 loss = yield from self._train_step(indices, rate)
+                losses.append(loss)
                 self.step += 1
                 self.samples += len(indices)
                 evaluated = self.step % self.steps_per_epoch == 0 or self.step == last_step
                 test = self.evaluate() if evaluated else (float("nan"), float("nan"))
                 report(self._metrics(epoch, loss, rate, test))
+            self.algorithm.end_epoch(float(np.mean(losses)))
 
     def _metrics(self, epoch: int, loss: float, rate: float, test: tuple[float, float]) -> StepMetrics:
         now = self.chip.env.now

@@ -100,7 +100,7 @@ def test_partial_sums_of_a_split_matrix_cost_time_and_energy(make_chip) -> None:
 
 @pytest.mark.parametrize(
     ("managed", "prepare"),
-    # 16 lines on four lanes. Managed: 16 comparisons, 20 products, 2 divisions, one kind after the other; else 16 products.
+    # 16 lines on four lanes: 16 comparisons, 20 products and 2 divisions one after the other, or 16 products.
     [(True, 4000 + 5000 + 1000), (False, 4000)],
 )
 def test_update_takes_its_slots_in_both_polarities(make_chip, weights, managed, prepare) -> None:

@@ -19,8 +19,8 @@ SLOW = 1
 class ResidualV2Parameters(TransferParameters):
     """Parameters of residual learning v2.
 
-    ``transfer_lr`` is the paper's beta: the share of a read in the buffer, and the share that leaks. The defaults are the
-    paper's settings where it has them: gamma 0.4, beta 0.01 at every learning rate, alpha the learning rate.
+    ``transfer_lr`` is the paper's beta: the share of a read in the buffer, and the share that leaks. The defaults are
+    the paper's settings where it has them: gamma 0.4, beta 0.01 at every learning rate, alpha the learning rate.
     """
 
     gamma: float = Field(0.4, ge=0)
@@ -40,10 +40,9 @@ class ResidualV2(TransferAlgorithm):
     """Residual learning v2 (Wu, Xiao, Gokmen, Fagbohungbe, Chen, NeurIPS 2025, arXiv 2502.06309).
 
     The fast array P learns the residual at ``W + gamma P``. At a transfer one column of it is read, and
-    ``H' = (1 - beta) H + beta (P + e)``; where ``|H'| >= dw_min`` one pulse of its sign is fired on the slow array W and
-    ``H = H' - sign(H') dw_min``. Unlike Tiki-Taka v2's, this buffer leaks, and it keeps what is above the threshold. It
-    converges where the fast array's symmetric point is not zero. (The paper holds the whole of P in one step; reads by
-    columns are its hardware setting.)
+    ``H' = (1 - beta) H + beta (P + e)``; where ``|H'| >= dw_min`` one pulse of its sign is fired on the slow array W
+    and ``H = H' - sign(H') dw_min``. Unlike Tiki-Taka v2's, this buffer leaks, and it keeps what is above the
+    threshold. (The paper's equations take the whole of P in one step; reads by columns are its hardware setting.)
     """
 
     Parameters = ResidualV2Parameters

@@ -1,12 +1,11 @@
-"""What every algorithm with transfers shares: a fast array takes the gradients, its lines go to slower arrays in turn."""
+"""What every algorithm with transfers shares: a fast array takes gradients, its lines go to slower ones in turn."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
@@ -82,7 +81,6 @@ class LayerState:
     lines: list[int]
     transfers: list[int]
     batch: int = 0
-    own: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, levels: int) -> LayerState:
@@ -91,7 +89,7 @@ class LayerState:
 
 
 class TransferAlgorithm(Algorithm):
-    """Base of the algorithms with transfers: emits gradients onto the fast array and transfers wherever they fall due."""
+    """Base of the algorithms with transfers: gradients go to the fast array, transfers come wherever they fall due."""
 
     parameters: TransferParameters
 
