@@ -1,7 +1,8 @@
 """A chip on which every number is exact: steps and learning rates are powers of two, reads are perfect.
 
-Gradients are multiples of 1/8, in trains of 64 slots with rounded mean counts at ``lr = 64 dw_min``: a sample
-of ``x = a/8``, ``d = b/8`` moves a device by exactly ``a b`` steps, so an algorithm must agree with its transcription bit by bit.
+Gradients are multiples of 1/8, in trains of 64 slots with rounded mean counts at ``lr = 64 dw_min``: a sample of
+``x = a/8``, ``d = b/8`` moves a device by exactly ``a b`` steps, so an algorithm must agree with its transcription bit
+by bit.
 """
 
 from collections.abc import Callable
