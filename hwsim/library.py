@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hwsim.errors import UsageError, unknown
 
-KINDS = ("devices", "cells", "components", "chips", "traces")
+KINDS = ("devices", "cells", "components", "chips", "algorithms", "traces")
 
 
 def folders(kind: str) -> list[Path]:
