@@ -11,9 +11,8 @@ from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
 from hwsim.chip.digital_state import DigitalState
 from hwsim.chip.operations import TransferWrite
-from hwsim.devices import UpdateParameters
 from hwsim.training.algorithms.base import Emits
-from hwsim.training.algorithms.transfer import SINGLE_PULSES, TransferAlgorithm, TransferParameters
+from hwsim.training.algorithms.transfer import SinglePulses, TransferAlgorithm, TransferParameters
 from hwsim.training.operations import Operations, operations
 
 SLOW = 1
@@ -29,7 +28,7 @@ class HiddenBufferParameters(TransferParameters):
     forget_buffer: bool = True
     """True: where it was written the buffer is multiplied by ``momentum``; False: (1 - ``momentum``) times the written
     steps are subtracted."""
-    transfer_update: UpdateParameters = SINGLE_PULSES
+    transfer_update: SinglePulses = SinglePulses()
     """How the pulses of a transfer are made; at most ``desired_bl`` steps are written at a time."""
 
     def release_operations(self, n: int) -> Operations:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
@@ -40,6 +40,15 @@ class MixedPrecisionParameters(AlgorithmParameters):
     """Round errors stochastically."""
     update: UpdateParameters = UpdateParameters()
     """How the pulses of a transfer are made, with both managements on."""
+
+    @model_validator(mode="after")
+    def _check(self) -> MixedPrecisionParameters:
+        if self.n_rows_per_transfer == 0:
+            raise ValueError("n_rows_per_transfer must be -1 (all rows) or at least 1: with 0 nothing is ever written")
+        for name in ("n_x_bins", "n_d_bins"):
+            if getattr(self, name) == 1:
+                raise ValueError(f"{name} must be 0 (not quantised) or at least 2: one level holds no sign")
+        return self
 
 
 @ALGORITHMS.register("mixed-precision")
@@ -141,7 +150,7 @@ def quantise(values: np.ndarray, n_bins: int, stream: np.random.Generator | None
     if not n_bins:
         return values
     largest = np.abs(values).max(axis=1, keepdims=True)
-    step = np.where(largest > 0, largest, 1) / np.float32(max(n_bins // 2, 1))
+    step = np.where(largest > 0, largest, 1) / np.float32(n_bins // 2)
     scaled = values / step
     whole = np.rint(scaled) if stream is None else np.floor(scaled + stream.random(scaled.shape, dtype=np.float32))
     return (whole * step).astype(np.float32)

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
 from hwsim.chip.operations import TransferRead, TransferWrite
+from hwsim.devices import UpdateParameters
 from hwsim.training.algorithms.base import ALGORITHMS, Emits
 from hwsim.training.algorithms.transfer import TransferAlgorithm, TransferParameters
 
@@ -41,6 +42,8 @@ class MultiTileParameters(TransferParameters):
     """``transfer_lr`` of each array but the last, in place of the two above."""
     scale_transfer_lr: bool = False
     """True: they are multiplied by the learning rate."""
+    transfer_update: UpdateParameters = UpdateParameters()
+    """How the pulse trains of a transfer are made."""
     warm_start: bool = False
     """True: array 0 is first transferred to the most significant array alone, then, at each plateau of the training
     loss, to the next less significant one; when all have had their turn the arrays are transferred one to the next."""

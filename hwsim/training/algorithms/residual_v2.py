@@ -10,7 +10,7 @@ from hwsim.chip.chip import Chip
 from hwsim.chip.digital_state import DigitalState
 from hwsim.chip.operations import TransferRead, TransferWrite
 from hwsim.training.algorithms.base import ALGORITHMS, Emits
-from hwsim.training.algorithms.transfer import FAST, SINGLE_PULSES, TransferAlgorithm, TransferParameters
+from hwsim.training.algorithms.transfer import FAST, SinglePulses, TransferAlgorithm, TransferParameters
 from hwsim.training.operations import operations
 
 SLOW = 1
@@ -81,4 +81,4 @@ class ResidualV2(TransferAlgorithm):
             values_in=length, values_out=length, operations=operations(mul=2 * length, add=2 * length, compare=length),
         )  # fmt: skip
         if np.any(pulses):
-            yield TransferWrite(matrix, SLOW, index, self.axis, -pulses, float(step), SINGLE_PULSES)
+            yield TransferWrite(matrix, SLOW, index, self.axis, -pulses, float(step), SinglePulses())

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.operations import TransferRead, TransferWrite
+from hwsim.devices import UpdateParameters
 from hwsim.training.algorithms.base import ALGORITHMS, Emits
 from hwsim.training.algorithms.transfer import TransferAlgorithm, TransferParameters
 from hwsim.training.streams import generator
@@ -31,6 +32,8 @@ class TikiTakaParameters(TransferParameters):
     """True: each transfer starts at a random column; False: they take turns."""
     transfer_lr_vec: tuple[float, ...] = ()
     """``transfer_lr`` of each array but the last."""
+    transfer_update: UpdateParameters = UpdateParameters()
+    """How the pulse trains of a transfer are made."""
 
     @model_validator(mode="after")
     def _lengths(self) -> TikiTakaParameters:

@@ -17,8 +17,17 @@ from hwsim.devices import UpdateParameters
 from hwsim.training.algorithms.base import Algorithm, AlgorithmParameters, Emits
 
 FAST = 0
-SINGLE_PULSES = UpdateParameters(desired_bl=1, update_management=False, update_bl_management=False)
-"""How a transfer writes at most one pulse on each device, in a train of one slot."""
+
+
+class SinglePulses(UpdateParameters):
+    """How a transfer writes whole steps: by default one pulse a device at most, in a train of one slot, unmanaged."""
+
+    desired_bl: int = Field(1, ge=1, le=1_000_000)
+    """Slots of a pulse train, and the most steps that are written at a time."""
+    update_management: bool = False
+    """Balance the pulse probabilities of rows and columns."""
+    update_bl_management: bool = False
+    """Make each train as short as it can be; switches ``update_management`` on."""
 
 
 class TransferParameters(AlgorithmParameters):
@@ -43,8 +52,6 @@ class TransferParameters(AlgorithmParameters):
     """True: ``transfer_lr`` is multiplied by the learning rate."""
     update: UpdateParameters = UpdateParameters()
     """How the pulse trains of the gradient are made."""
-    transfer_update: UpdateParameters = UpdateParameters()
-    """How the pulse trains of a transfer are made."""
 
 
 @dataclass
