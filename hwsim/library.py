@@ -1,17 +1,21 @@
 """Finds bundled and own descriptions by bare name.
 
-Search order: a path that exists, ``./models`` or ``./traces``, each folder of ``$HWSIM_PATH``, the installed package.
+Search order: a path that exists, ``./models`` or ``./traces``, each folder of ``$HWSIM_PATH``, the installed package,
+then packages that add descriptions by an entry point in the group ``hwsim.models`` (laid out as ``models``).
 """
 
 from __future__ import annotations
 
 import os
+from functools import cache
+from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 
 from hwsim.errors import UsageError, unknown
+from hwsim.registry import load_plugin
 
-KINDS = ("devices", "cells", "components", "chips", "traces")
+KINDS = ("devices", "cells", "components", "chips", "algorithms", "traces")
 
 
 def folders(kind: str) -> list[Path]:
@@ -20,7 +24,14 @@ def folders(kind: str) -> list[Path]:
     own = [Path(part) / inner for part in os.environ.get("HWSIM_PATH", "").split(os.pathsep) if part]
     package = "hwsim.traces" if kind == "traces" else "hwsim.models"
     installed = Path(str(files(package)))
-    return [Path.cwd() / inner, *own, installed if kind == "traces" else installed / kind]
+    added = [folder / kind for folder in _added_folders()]
+    return [Path.cwd() / inner, *own, installed if kind == "traces" else installed / kind, *added]
+
+
+@cache
+def _added_folders() -> tuple[Path, ...]:
+    """The folders of other packages, each that of a module."""
+    return tuple(Path(str(files(load_plugin(point)))) for point in entry_points(group="hwsim.models"))
 
 
 def names(kind: str) -> list[str]:

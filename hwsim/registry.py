@@ -7,12 +7,28 @@ A third-party package adds to a registry with an entry point in the group ``hwsi
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from hwsim.errors import UsageError, unknown
 
 T = TypeVar("T")
+
+
+def load_plugin(point: EntryPoint) -> Any:
+    """Return the object of an entry point.
+
+    Raises:
+        UsageError: it cannot be imported; the message names its package.
+    """
+    try:
+        return point.load()
+    except Exception as error:
+        package = point.dist.name if point.dist is not None else "an unknown package"
+        raise UsageError(
+            f"the plug-in '{point.name}' of {package} cannot be loaded ({point.value}): {error}; "
+            "mend or uninstall that package"
+        ) from error
 
 
 class Registry(Generic[T]):
@@ -67,6 +83,6 @@ class Registry(Generic[T]):
             return
         self._loaded_plugins = True
         for point in entry_points(group=f"hwsim.{self.kind}"):
-            thing = point.load()
+            thing = load_plugin(point)
             if point.name not in self._objects:
                 self._objects[point.name] = thing

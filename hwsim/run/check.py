@@ -14,8 +14,9 @@ from hwsim.spec.load import Document, build, load_document
 from hwsim.spec.training import DataSpec, TraceSpec
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import load_data, read_idx
+from hwsim.training.presets import find_algorithm, table_from_document
 
-KINDS = ("device", "cell", "component", "chip", "trace")
+KINDS = ("device", "cell", "component", "chip", "algorithms", "trace")
 
 
 def check_file(path: Path | str) -> list[Problem]:
@@ -53,7 +54,7 @@ def kind_of(document: Document) -> str:
         return str(named)
     for kind, keys in (
         ("device", ("law",)), ("cell", ("g_min", "g_max")), ("component", ("actions", "leakage")),
-        ("chip", ("tile", "tiles")), ("trace", ("network", "loss")),
+        ("chip", ("tile", "tiles")), ("algorithms", ("presets",)), ("trace", ("network", "loss")),
     ):  # fmt: skip
         if any(key in data for key in keys):
             return kind
@@ -83,6 +84,8 @@ def _check_description(document: Document) -> None:
                     for problem in error.problems
                 ]
             ) from None
+    elif kind == "algorithms":
+        table_from_document(document)
     else:
         _check_trace(document)
 
@@ -91,7 +94,8 @@ def _check_trace(document: Document) -> None:
     trace = build(TraceSpec, document)
     algorithm = {"name": trace.algorithm} if isinstance(trace.algorithm, str) else dict(trace.algorithm)
     try:
-        parameters = ALGORITHMS.get(str(algorithm.pop("name"))).Parameters
+        name, preset = find_algorithm(str(algorithm.pop("name")))
     except InputError as error:
         raise SpecError([Problem(str(error), "algorithm", document.file, document.line(["algorithm"]))]) from None
-    build(parameters, Document(algorithm, document.file, document.lines), algorithm, ("algorithm",))
+    given = {**(preset.parameters if preset else {}), **algorithm}
+    build(ALGORITHMS.get(name).Parameters, Document(given, document.file, document.lines), given, ("algorithm",))

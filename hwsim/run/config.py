@@ -20,6 +20,7 @@ from hwsim.spec.device import DeviceSpec
 from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value
 from hwsim.spec.training import TraceSpec
 from hwsim.training.algorithms import ALGORITHMS, AlgorithmParameters
+from hwsim.training.presets import AlgorithmPreset, find_algorithm
 
 Log = Literal["none", "events", "pulses"]
 LOGS: tuple[Log, ...] = ("none", "events", "pulses")
@@ -32,7 +33,14 @@ class AlgorithmSpec(Spec):
     """An algorithm with all its parameters."""
 
     name: str
+    preset: str | None = None
+    """The preset that the parameters come from."""
     parameters: SerializeAsAny[AlgorithmParameters]
+
+    @property
+    def title(self) -> str:
+        """What reports call it: its preset, or its name."""
+        return self.preset or self.name
 
 
 class RunSpec(Spec):
@@ -149,17 +157,16 @@ def resolve(
     draft = _Draft({"trace": trace_document})
     draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
     own_algorithm, own_device = trace_document.data.get("algorithm"), trace_document.data.get("device")
-    draft.documents["algorithm"] = _algorithm_document(algorithm, own_algorithm, trace_document)
-    wanted_device = (
-        device
-        if device is not None
-        else own_device
-        if own_device is not None
-        else draft.documents["chip"].data.get("device")
-    )
-    draft.documents["device"] = _device_document(wanted_device)
+    draft.documents["algorithm"], preset = _algorithm_document(algorithm, own_algorithm, trace_document)
+    # A preset that the user names brings its device; one that the trace names gives way to the trace's own device.
+    of_preset = preset.device if preset is not None else None
+    wished = (device, of_preset if algorithm is not None else None, own_device, of_preset)
+    chips_own = draft.documents["chip"].data.get("device")
+    draft.documents["device"] = _device_document(next((each for each in wished if each is not None), chips_own))
     for path, value in (trace_document.data.get("settings") or {}).items():
         draft.put(path, mutable(value), said=f"{trace_document.file or trace}: settings.{path}")
+    for path, value in (preset.settings if preset is not None else {}).items():
+        draft.put(path, value, said=f"preset {preset.name if preset is not None else ''}: settings.{path}")
     for path, value in _assignments(set):
         draft.put(path, value, said=f"--set {path}")
     return _build(
@@ -184,13 +191,21 @@ def _copy(document: Document) -> Document:
     return Document(mutable(document.data), document.file, document.lines)
 
 
-def _algorithm_document(wanted: Any, own: Any, trace: Document) -> Document:
-    """The chosen algorithm's name and parameters; parameters of the trace's own that it also has are kept."""
+def _algorithm_document(wanted: Any, own: Any, trace: Document) -> tuple[Document, AlgorithmPreset | None]:
+    """The chosen algorithm's name and parameters; parameters of the trace's own that it also has are kept.
+
+    A preset is complete: it takes nothing over from a trace that names another algorithm.
+    """
     own = {"name": own} if isinstance(own, str) else dict(own or {})
     chosen: dict[str, Any] = {"name": wanted} if isinstance(wanted, str) else mutable(wanted or {})
-    name = str(chosen.get("name", own.get("name", "analog-sgd")))
+    named = str(chosen.get("name", own.get("name", "analog-sgd")))
+    name, preset = find_algorithm(named)
+    same = own.get("name") == named
+    if preset is not None:
+        inherited = {key: value for key, value in own.items() if key != "name"} if same else {}
+        data = {**preset.parameters, **mutable(inherited), **chosen, "name": name, "preset": named}
+        return Document(data), preset
     fields = ALGORITHMS.get(name).Parameters.model_fields
-    same = own.get("name") == name
     inherited = {key: value for key, value in own.items() if key != "name" and (same or key in fields)}
     data = {**mutable(inherited), **chosen, "name": name}
     lines = (
@@ -198,7 +213,7 @@ def _algorithm_document(wanted: Any, own: Any, trace: Document) -> Document:
         if same and not wanted
         else {}
     )
-    return Document(data, trace.file if lines else None, lines)
+    return Document(data, trace.file if lines else None, lines), None
 
 
 def _device_document(wanted: Any) -> Document:
@@ -269,6 +284,8 @@ def _build(
 
 def _build_algorithm(document: Document) -> AlgorithmSpec:
     name = document.data["name"]
-    parameters = {key: value for key, value in document.data.items() if key != "name"}
+    parameters = {key: value for key, value in document.data.items() if key not in ("name", "preset")}
     inner = Document(parameters, document.file, document.lines)
-    return AlgorithmSpec(name=name, parameters=build(ALGORITHMS.get(name).Parameters, inner))
+    return AlgorithmSpec(
+        name=name, preset=document.data.get("preset"), parameters=build(ALGORITHMS.get(name).Parameters, inner)
+    )

@@ -108,7 +108,7 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
         )
         trainer = _trainer(spec, samples, chip)
         chip.finish_placement()
-        path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.name}")
+        path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
         folder = RunFolder(path, spec.model_dump(mode="json"), seed=spec.seed, config_hash=spec.hash)
         folder.write_yaml("tables.yaml", chip.tables.rows())
         if spec.log != "none":

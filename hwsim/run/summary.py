@@ -22,7 +22,7 @@ def summarize(
         "trace": run.trace.name,
         "chip": run.chip.name,
         "device": run.device.name,
-        "algorithm": run.algorithm.name,
+        "algorithm": run.algorithm.title,
         "seed": run.seed,
         "timing": run.timing,
         **timed,

@@ -1,0 +1,1 @@
+"""Descriptions of devices and presets, laid out as the models of hwsim."""
