@@ -13,12 +13,12 @@ from hwsim.training.presets import find_preset, load_table, preset_names
 
 PER_SAMPLE = {"transfer_every": 1.0, "units_in_mbatch": False, "n_reads_per_transfer": 1}
 TRAINS = {
-    "ttv2": (PER_SAMPLE | {"transfer_lr": 0.2}, 0.8),
-    "residual-v2": ({"transfer_every": 1.0, "units_in_mbatch": False, "fast_lr": 0.5, "transfer_lr": 0.05}, 0.92),
-    "c-ttv2": ({"fast_lr": 0.1, "transfer_lr": 0.4, "in_chop_prob": 0.05}, 0.75),
-    "agad": ({"fast_lr": 0.2, "transfer_lr": 0.2, "in_chop_prob": 0.05}, 0.8),
+    "ttv2": (PER_SAMPLE | {"transfer_lr": 0.2}, 0.6),
+    "residual-v2": ({"transfer_every": 1.0, "units_in_mbatch": False, "fast_lr": 0.5, "transfer_lr": 0.05}, 0.85),
+    "c-ttv2": ({"fast_lr": 0.1, "transfer_lr": 0.4, "in_chop_prob": 0.05}, 0.5),
+    "agad": ({"fast_lr": 0.2, "transfer_lr": 0.2, "in_chop_prob": 0.05}, 0.65),
     "mixed-precision": ({}, 0.9),
-    "multi-tile": ({"transfer_every": 2.0, "units_in_mbatch": False, "fast_lr": 0.5}, 0.92),
+    "multi-tile": ({"transfer_every": 2.0, "units_in_mbatch": False, "fast_lr": 0.5}, 0.85),
 }
 
 
@@ -38,7 +38,7 @@ def test_digits_are_learnt(run, name) -> None:
     """On 600 states with 30 % spread; chance is 10 %."""
     options, accuracy = TRAINS[name]
     settings = {"tile.arrays": 3} if name == "multi-tile" else {}
-    result = run(algorithm={"name": name, **options}, set=settings, epochs=5, timing=False)
+    result = run(algorithm={"name": name, **options}, set=settings, epochs=3, timing=False)
     assert result.summary["metrics"]["accuracy"] > accuracy
 
 
@@ -48,10 +48,10 @@ def test_timing_threads_and_logs_change_no_weight_and_energy_adds_up(run, name) 
         "algorithm": {"name": name, **TRAINS[name][0]},
         "set": {"tile.arrays": 3},
         "chip": "small-tiles",
-        "steps": 6,
+        "steps": 4,
     }
     base = run(**options)
-    for other in ({"timing": False}, {"threads": 2}, {"log": "pulses", "probe": ["0:1-3:*"]}):
+    for other in ({"timing": False}, {"threads": 2, "log": "pulses", "probe": ["0:1-3:*"]}):
         again = run(**options, **other)
         for key, value in base.weights().items():
             np.testing.assert_array_equal(value, again.weights()[key])
