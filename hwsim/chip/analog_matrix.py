@@ -204,7 +204,7 @@ class AnalogMatrix:
         stream = yield from chip.digital.compute(origin, stream, prepare)
         stream = yield from chip.bus.transfer(origin, stream, _bytes(lines, PROBABILITY_BITS))
         yield from chip.together([self._pulse_tile(stream, piece.tile, plan) for piece in pieces])
-        starts = [chip.env.now - piece.tile.train_time(int(plan.bl.sum())) for piece in pieces]
+        starts = [chip.env.now - piece.tile.train_time(int(plan.slots.sum())) for piece in pieces]
         sums = [piece.tile.arrays[array].line_sums() for piece in pieces]
         results = self.apply(array, x, d, plan, pieces)
         for piece, result, start, before in zip(pieces, results, starts, sums, strict=True):
@@ -218,8 +218,8 @@ class AnalogMatrix:
         chip = self._chip
         yield from tile.station.acquire()
         # The trains end no earlier than the last sample's own train after its arrival.
-        total = tile.train_time(int(plan.bl.sum()))
-        last_train = tile.train_time(int(plan.bl[-1]))
+        total = tile.train_time(int(plan.slots.sum()))
+        last_train = tile.train_time(int(plan.slots[-1]))
         yield from chip.wait_until(max(chip.env.now + total, stream.last + last_train))
         return Stream(stream.n, chip.env.now, chip.env.now)
 

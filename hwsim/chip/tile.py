@@ -211,7 +211,7 @@ class Tile:
         self, origin: Origin, start: int, array: int, result: UpdateResult, sums: tuple[np.ndarray, np.ndarray]
     ) -> None:
         """Book the draws and pulses of an update that started at ``start``; ``sums`` are the line sums before it."""
-        slots = int(result.bl.sum()) * self.phases
+        slots = int(result.slots.sum()) * self.phases
         duration = slots * self.slot
         rows, cols = self.shape
         self.row_pulser.book_trains(origin, start, duration, slots, rows)
@@ -231,9 +231,10 @@ class Tile:
         self.crossbar.book(origin, "write", start, duration, pulses, energy=energy, array=array)
 
     def pulse_times(
-        self, start: int, bl: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
+        self, start: int, slots: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
     ) -> np.ndarray:
-        """Return the time of each pulse, ps: trains follow each other; with two phases up pulses come first."""
-        train_starts = start + np.concatenate(([0], np.cumsum(bl.astype(np.int64))))[:-1] * self.phases * self.slot
+        """Return the time of each pulse, ps: samples of ``slots`` slots follow each other, up pulses before down pulses
+        where the generators take two phases."""
+        train_starts = start + np.concatenate(([0], np.cumsum(slots.astype(np.int64))))[:-1] * self.phases * self.slot
         phase = (polarity < 0).astype(np.int64) if self.phases == 2 else np.zeros(len(slot), dtype=np.int64)
-        return train_starts[sample] + (phase * bl[sample].astype(np.int64) + slot) * self.slot
+        return train_starts[sample] + (phase * slots[sample] + slot) * self.slot

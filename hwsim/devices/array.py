@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hwsim._kernels import converter
 from hwsim._kernels.pulse import PulsedCells
+from hwsim.devices.float_update import float_update
 from hwsim.devices.law import LAWS, Draws
 from hwsim.devices.mvm import ReadKeys, read_array
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
@@ -152,6 +153,7 @@ class DeviceArray:
         self._samples += 1
         return UpdateResult(
             np.ones(1, np.int32),
+            np.ones(1, np.int64),
             np.array([up]),
             np.array([down]),
             np.array([weight]),
@@ -188,22 +190,36 @@ class DeviceArray:
     def _apply(
         self, x: NDArray[np.float32], d: NDArray[np.float32], plan: TrainPlan, probe: Region | None
     ) -> UpdateResult:
+        params, region = plan.params, self._region(probe)
+        if params.pulse_type == "none_with_device":
+            float_update(self._cells, x, d, plan.lr, self._low, self._high)
+            return self._without_pulses(plan, region is not None)
+        implicit = params.pulse_type == "deterministic_implicit"
         up, down, weight, row_fires, col_fires, log = self._cells.update(
             x,
             d,
             plan.bl,
             plan.col_gain,
             plan.row_gain,
-            plan.negative_rate,
-            plan.params.pulse_type == "mean_count",
-            plan.params.res,
-            plan.params.sto_round,
+            plan.lr < 0,
+            params.pulse_type,
+            (params.x_res_implicit, params.d_res_implicit) if implicit else (params.res, params.res),
+            params.sto_round,
             self._samples,
-            self._region(probe),
+            region,
             self._threads,
         )
         self._samples += len(x)
-        return UpdateResult(plan.bl, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log))
+        return UpdateResult(
+            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log)
+        )
+
+    def _without_pulses(self, plan: TrainPlan, logged: bool) -> UpdateResult:
+        n = len(plan.bl)
+        none = np.zeros(n, np.int64)
+        fires = [np.zeros((n, lines), np.uint32) for lines in self.shape]
+        log = PulseLog.empty() if logged else None
+        return UpdateResult(plan.bl, plan.slots, none, none, np.zeros(n), *fires, log)
 
     def _region(self, probe: Region | None) -> tuple[int, int, int, int] | None:
         if probe is None:

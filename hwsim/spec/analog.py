@@ -9,6 +9,16 @@ from pydantic import Field, model_validator
 
 from hwsim.spec.base import Spec
 
+PulseType = Literal["stochastic_compressed", "stochastic", "mean_count", "deterministic_implicit", "none_with_device"]
+PASSES: dict[PulseType, int] = {
+    "stochastic_compressed": 1,
+    "stochastic": 2,
+    "mean_count": 1,
+    "deterministic_implicit": 1,
+    "none_with_device": 0,
+}
+"""Trains that a sample takes."""
+
 
 class UpdateParameters(Spec):
     """How a rank-1 update becomes pulse trains.
@@ -20,8 +30,12 @@ class UpdateParameters(Spec):
     """Slots of a pulse train; the largest number of them with ``update_bl_management``."""
     fixed_bl: bool = True
     """False: the train grows where the learning rate exceeds ``desired_bl`` steps."""
-    pulse_type: Literal["stochastic_compressed", "mean_count"] = "stochastic_compressed"
-    """``stochastic_compressed``: one Bernoulli train per line. ``mean_count``: rounded mean counts, no randomness."""
+    pulse_type: PulseType = "stochastic_compressed"
+    """``stochastic_compressed``: one Bernoulli train per line. ``stochastic``: one train for the columns with positive
+    x, then one for those with negative x: twice the slots. ``mean_count``: the product of the lines' rounded mean
+    counts, no randomness. ``deterministic_implicit``: the rounded mean number of coincidences. ``none_with_device``: no
+    pulses, the float product cut at the bounds of each device; an idealisation that takes the array no time and no
+    energy."""
     update_management: bool = True
     """Balance the pulse probabilities of rows and columns."""
     update_bl_management: bool = True
@@ -31,7 +45,16 @@ class UpdateParameters(Spec):
     res: float = Field(0.0, ge=0, le=1)
     """Resolution of the pulse probability; 0 is continuous."""
     sto_round: bool = False
-    """Round the probability to ``res`` stochastically."""
+    """Round the probability to ``res``, ``x_res_implicit`` or ``d_res_implicit`` stochastically."""
+    x_res_implicit: float = Field(0.0, ge=0, le=1)
+    """Resolution of a column's probability with ``deterministic_implicit``, which ignores ``res``; 0 is continuous."""
+    d_res_implicit: float = Field(0.0, ge=0, le=1)
+    """The same of a row."""
+
+    @property
+    def passes(self) -> int:
+        """Trains that each sample takes."""
+        return PASSES[self.pulse_type]
 
 
 class IOParameters(Spec):

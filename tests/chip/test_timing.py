@@ -110,6 +110,34 @@ def test_update_takes_its_slots_in_both_polarities(make_chip, weights) -> None:
     assert chip.env.now == ISSUE + BUFFER + prepare + BUS + 3 * 10 * 2 * slot
 
 
+@pytest.mark.parametrize(("scheme", "passes"), [("mean_count", 1), ("stochastic", 2), ("none_with_device", 0)])
+def test_update_takes_the_passes_of_its_pulse_scheme(make_chip, weights, scheme, passes) -> None:
+    """Time, draws and array energy follow the slots; a float update takes digital work and movement alone."""
+    chip = make_chip()
+    matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+    params = UpdateParameters(desired_bl=10, pulse_type=scheme, update_management=False, update_bl_management=False)
+    x = d = np.full((3, 8), 0.5, np.float32)
+    run(chip, Update(matrix, 0, x, d, 0.01, params))
+    slots = 3 * 10 * passes * 2
+    # Without pulses the update ends when the last of the three vectors is there.
+    last = 0 if passes else 2 * 10_000
+    assert chip.env.now == ISSUE + BUFFER + 10_000 + BUS + slots * chip.tiles[0].slot + last
+    chip.finish()
+    totals = {(total["component"], total["action"]): total for total in chip.ledger.totals()}
+    assert totals["tile0.row_pulser", "draw"]["count"] == 8 * slots
+    if passes == 0:
+        assert totals["tile0.crossbar", "write"]["energy_J"] == 0
+        assert totals["tile0.crossbar", "write"]["count"] == 0
+
+
+def test_logged_pulses_of_two_passes_lie_within_their_sample(make_chip, weights) -> None:
+    """Each sample takes two passes of ten slots in either polarity; the second pass follows the first."""
+    tile = make_chip().place_analog("fc", weights, arrays=1, gains=(1.0,)).pieces[0].tile
+    slots, sample = np.array([20, 20]), np.array([0, 0, 1, 1])
+    times = tile.pulse_times(500, slots, sample, np.array([0, 19, 0, 19]), np.array([1, 1, -1, -1]))
+    assert times.tolist() == [500, 500 + 19_000, 500 + 60_000, 500 + 79_000]
+
+
 def test_transfer_reads_one_line_and_writes_it_back(make_chip, weights) -> None:
     chip = make_chip()
     matrix = chip.place_analog("fc", weights, arrays=2, gains=(0.0, 1.0))

@@ -73,6 +73,12 @@ def train(values: np.ndarray, gain: float, bl: int, key: int, side: int, sample:
     return fires
 
 
+def quantised_probability(values: np.ndarray, gain: float, resolution: float) -> np.ndarray:
+    """min(1, gain |value|), rounded to multiples of ``resolution`` if that is positive."""
+    p = gain * np.abs(values.astype(float))
+    return np.minimum(np.rint(p / resolution) * resolution if resolution > 0 else p, 1.0)
+
+
 def step(law: str, scalars: np.ndarray, planes: np.ndarray, w: float, up: bool, z: float) -> float:
     """The weight after one pulse."""
     if law == "constant":
