@@ -217,9 +217,9 @@ class DeviceArray:
     def _without_pulses(self, plan: TrainPlan, logged: bool) -> UpdateResult:
         n = len(plan.bl)
         none = np.zeros(n, np.int64)
-        fires = [np.zeros((n, lines), np.uint32) for lines in self.shape]
+        row_fires, col_fires = (np.zeros((n, lines), np.uint32) for lines in self.shape)
         log = PulseLog.empty() if logged else None
-        return UpdateResult(plan.bl, plan.slots, none, none, np.zeros(n), *fires, log)
+        return UpdateResult(plan.bl, plan.slots, none, none, np.zeros(n), row_fires, col_fires, log)
 
     def _region(self, probe: Region | None) -> tuple[int, int, int, int] | None:
         if probe is None:

@@ -19,8 +19,8 @@ LONGEST_TRAIN = 1_000_000
 class TrainPlan:
     """Trains of n samples. A line fires in a slot with probability min(1, gain |value|).
 
-    ``bl`` (n,) int32 slots of one train, ``col_gain`` and ``row_gain`` (n,) float64 gains of x and d, ``lr`` the learning
-    rate, ``params`` the rest (pulse type, resolution).
+    ``bl`` (n,) int32 slots of one train, ``col_gain`` and ``row_gain`` (n,) float64 gains of x and d, ``lr`` the
+    learning rate, ``params`` the rest (pulse type, resolution).
     """
 
     bl: NDArray[np.int32]

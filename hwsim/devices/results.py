@@ -30,17 +30,18 @@ class PulseLog:
     @classmethod
     def empty(cls) -> PulseLog:
         """Return a log of no pulses."""
-        kinds = (np.int64, np.int32, np.int32, np.int32, np.int8, np.float32, np.float32)
-        return cls(*(np.zeros(0, kind) for kind in kinds))
+        whole, real = np.zeros(0, np.int32), np.zeros(0, np.float32)
+        return cls(np.zeros(0, np.int64), whole, whole, whole, np.zeros(0, np.int8), real, real)
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateResult:
     """What an update of n samples did: everything the cost of its pulses depends on.
 
-    ``bl`` (n,) slots of one train; ``slots`` (n,) slots that the sample took, all passes; ``pulses_up``, ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the
-    device's persistent weight before the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line;
-    ``log`` the pulses of the probed region, if there was one.
+    ``bl`` (n,) slots of one train; ``slots`` (n,) slots that the sample took, all passes; ``pulses_up``,
+    ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the device's persistent weight before
+    the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line; ``log`` the pulses of the probed
+    region, if there was one.
     """
 
     bl: NDArray[np.int32]
