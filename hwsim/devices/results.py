@@ -58,13 +58,16 @@ class UpdateResult:
 class ReadResult:
     """What a read of n vectors gave.
 
-    ``y`` (n, outputs); ``passes`` (n,) reads of the array, 1 + retries of bound management; ``saturated`` outputs that
-    stayed at the bound; ``x_quantised`` (n, inputs) values applied in the last pass, without input noise;
-    ``input_scale`` (n,) what the inputs were divided by, before bound management.
+    ``y`` (n, outputs); ``passes`` (n,) reads of the array and ``conversions`` (n,) of each output, retries included;
+    ``retries`` (n,) of bound management; ``saturated`` conversions that stayed at the bound; ``x_quantised`` (n,
+    inputs) values applied in the last attempt, without input noise; ``input_scale`` (n,) what the inputs were divided
+    by, before bound management.
     """
 
     y: NDArray[np.float32]
     passes: NDArray[np.int32]
+    conversions: NDArray[np.int32]
+    retries: NDArray[np.int32]
     saturated: int
     x_quantised: NDArray[np.float32]
     input_scale: NDArray[np.float32]

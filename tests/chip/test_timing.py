@@ -179,6 +179,65 @@ def test_bound_management_retries_cost_passes(make_chip) -> None:
     assert chip.env.now == ISSUE + BUFFER + BUS + PASS + 2 * (SAMPLE + CONVERSION) + BUS + BUFFER
 
 
+@pytest.mark.parametrize("n", [1, 3])
+def test_two_passes_before_one_conversion_collect_twice(make_chip, weights, n) -> None:
+    """A pass for either sign of the inputs: DAC and integration twice, sampling and conversion once."""
+    chip = make_chip({"tile.forward.mv_type": "pos_neg_separate"})
+    matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+    x = np.random.default_rng(0).uniform(-1, 1, (n, 8)).astype(np.float32)
+    (y,) = run(chip, Forward(matrix, x))
+    np.testing.assert_allclose(y, x @ weights.T, rtol=1e-4, atol=1e-6)
+    pace = 2 * (DAC + INTEGRATION)
+    assert chip.env.now == ISSUE + BUFFER + BUS + DAC + INTEGRATION + PASS + BUS + BUFFER + (n - 1) * pace
+    assert chip.counts["adc_conversions"] == 8 * n
+    assert chip.counts["bound_management_retries"] == 0
+    chip.finish()
+    counts = {(total["component"], total["action"]): total["count"] for total in chip.ledger.totals()}
+    assert counts["tile0.crossbar", "read"] == 2 * n
+    assert counts["tile0.col_dac", "convert"] == counts["tile0.integrator", "integrate"] == 16 * n
+    assert counts["tile0.adc", "convert"] == counts["tile0.sample_hold", "sample"] == 8 * n
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_two_passes_with_a_conversion_each_are_two_reads(make_chip, weights, n) -> None:
+    chip = make_chip({"tile.forward.mv_type": "pos_neg_separate_digital_sum"})
+    matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+    x = np.random.default_rng(0).uniform(-1, 1, (n, 8)).astype(np.float32)
+    run(chip, Forward(matrix, x))
+    pace = SAMPLE + CONVERSION
+    assert chip.env.now == ISSUE + BUFFER + BUS + PASS + BUS + BUFFER + (2 * n - 1) * pace
+    assert chip.counts["adc_conversions"] == 16 * n
+    chip.finish()
+    counts = {(total["component"], total["action"]): total["count"] for total in chip.ledger.totals()}
+    assert counts["tile0.crossbar", "read"] == 2 * n
+    assert counts["tile0.adc", "convert"] == counts["tile0.accumulator", "add"] == 16 * n
+
+
+def test_both_passes_together_heat_the_array_as_one(make_chip, weights) -> None:
+    """Each line is driven in one of the two passes: the energy of the array is that of one pass."""
+    energies = []
+    for mode in ("one_pass", "pos_neg_separate", "pos_neg_separate_digital_sum"):
+        chip = make_chip({"tile.forward.mv_type": mode})
+        matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+        run(chip, Forward(matrix, np.linspace(-1, 1, 8, dtype=np.float32)[None]))
+        chip.finish()
+        totals = {(total["component"], total["action"]): total for total in chip.ledger.totals()}
+        energies.append(totals["tile0.crossbar", "read"]["energy_J"])
+    assert energies[1:] == pytest.approx(energies[:1] * 2)
+
+
+def test_the_running_mean_of_the_inputs_is_shared_by_the_tiles_of_a_matrix(make_chip) -> None:
+    chip = make_chip({"tile.forward.noise_management": "average_abs_max", "tile.forward.inp_bound": 1.0})
+    matrix = chip.place_analog("fc", np.full((8, 24), 0.1, np.float32), arrays=1, gains=(1.0,))
+    x = np.zeros((1, 24), np.float32)
+    x[0, 20] = 2.0
+    first, _ = run(chip, Forward(matrix, x), Forward(matrix, 3 * x))
+    np.testing.assert_allclose(first, 0.2, rtol=1e-5)
+    # The second vector is cut at the mean, 2 + 1e-3 (6 - 2).
+    (third,) = run(chip, Forward(matrix, 3 * x))
+    np.testing.assert_allclose(third, 0.1 * (2.004 + 1e-3 * (6 - 2.004)), rtol=1e-5)
+
+
 def test_move_and_digital_work(make_chip) -> None:
     chip = make_chip()
     result = run(
