@@ -31,6 +31,17 @@ struct MeanGate {
     int32_t slot(int64_t, int nth) const { return nth; }
 };
 
+// Coincidences from probabilities: round(BL p_x p_d), ties to even.
+struct ImplicitGate {
+    const uint32_t *cols;
+    const uint32_t *negative;
+    float scaled; // BL p_d
+    uint32_t flip;
+    HWSIM_INLINE VI counts(const ImplicitGate &g, int64_t col) { return to_int(round_even(load<V>(g.cols + col) * g.scaled)); }
+    HWSIM_INLINE uint32_t up(const ImplicitGate &g, int64_t col) { return g.negative[col / BLOCK] ^ g.flip; }
+    int32_t slot(int64_t, int nth) const { return nth; }
+};
+
 // Given polarities -1, 0, +1 of one row.
 struct PolarityGate {
     const int32_t *polarity;
@@ -242,7 +253,12 @@ static void train_rows(const Cells &cells, const Trains &trains, int64_t begin, 
             const uint32_t flip = row_negative != negative_rate ? 0xFFFFFFFFu : 0u;
             work.sample = first_sample + sample;
             RowTotals *to = totals + row * trains.samples + sample;
-            if (trains.mean_count) {
+            if (trains.kind == TrainKind::implicit) {
+                float share;
+                std::memcpy(&share, masks + segment, sizeof share);
+                const ImplicitGate gate{cols, negative, share * (float)trains.segment_bl[segment], flip};
+                pulse_row(law, gate, work, blocks, n_blocks, to);
+            } else if (trains.kind == TrainKind::mean_count) {
                 const MeanGate gate{cols, negative, (float)masks[segment], (float)trains.segment_bl[segment], flip};
                 pulse_row(law, gate, work, blocks, n_blocks, to);
             } else {

@@ -13,6 +13,7 @@ LogColumns = tuple[
 
 LAWS: dict[str, int]
 PLANES: dict[str, int]
+SCHEMES: dict[str, tuple[int, bool]]
 
 def plan(
     x: NDArray[np.float32],
@@ -51,8 +52,8 @@ class PulsedCells:
         col_gain: NDArray[np.float64],
         row_gain: NDArray[np.float64],
         negative_rate: bool,
-        mean_count: bool,
-        resolution: float,
+        scheme: str,
+        resolution: tuple[float, float],
         stochastic_rounding: bool,
         first_ordinal: int,
         probe: tuple[int, int, int, int] | None,

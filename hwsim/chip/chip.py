@@ -219,7 +219,7 @@ class Chip:
             n = len(log.row)
             parts.append(
                 {
-                    "t_ps": tile.pulse_times(start, result.bl, log.sample, log.slot, log.polarity),
+                    "t_ps": tile.pulse_times(start, result.slots, log.sample, log.slot, log.polarity),
                     "step": np.full(n, origin.step, dtype=np.int32),
                     "sample": origin.sample + log.sample.astype(np.int64),
                     "tile": np.full(n, tile.index, dtype=np.int16),

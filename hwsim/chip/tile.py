@@ -26,10 +26,15 @@ from hwsim.units import to_picoseconds
 class ReadWork:
     """What a read asked of a tile: everything its time and energy depend on.
 
-    ``drive`` is (lines,): the sum over all passes of the squared input of each driven line, full scale = 1.
+    ``passes`` are reads of the array, ``conversions`` those of each output, ``retries`` attempts that bound management
+    repeated, ``per_result`` the conversions that one result takes. ``drive`` is (lines,): the sum over all passes of
+    the squared input of each driven line, full scale = 1.
     """
 
     passes: int
+    conversions: int
+    retries: int
+    per_result: int
     drive: np.ndarray
     lines_in: int
     lines_out: int
@@ -125,28 +130,33 @@ class Tile:
         transposed = axis == "row"
         lines = self.shape[0] if transposed else self.shape[1]
         drive = np.zeros(lines)
-        drive[index] = float(np.sum(np.square(result.x_quantised))) / io.inp_bound**2
-        work = ReadWork(int(result.passes.sum()), drive, 1, self.shape[1] if transposed else self.shape[0], transposed)
-        return np.ravel(result.y), work
+        drive[index] = self._drive(result, io)[0]
+        outputs = self.shape[1] if transposed else self.shape[0]
+        return np.ravel(result.y), _work(result, io, drive, 1, outputs, transposed)
 
     def _read_work(self, result: ReadResult, io: IOParameters, transposed: bool) -> ReadWork:
+        lines_in, lines_out = self.shape if transposed else self.shape[::-1]
+        return _work(result, io, self._drive(result, io), lines_in, lines_out, transposed)
+
+    @staticmethod
+    def _drive(result: ReadResult, io: IOParameters) -> np.ndarray:
+        """Squared inputs of each line, summed over all attempts; two passes of one attempt drive each line once."""
         inputs = np.asarray(result.x_quantised, dtype=np.float64) / io.inp_bound
         drive = np.einsum("nj,nj->j", inputs, inputs)
-        passes = np.asarray(result.passes)
-        for index in np.flatnonzero(passes > 1):
-            # A retry halves the input scale, so each earlier pass drove the lines twice as high, up to full scale.
-            for earlier in range(1, int(passes[index])):
+        for index in np.flatnonzero(result.retries):
+            # A retry halves the input scale, so each earlier attempt drove the lines twice as high, up to full scale.
+            for earlier in range(1, int(result.retries[index]) + 1):
                 drive += np.minimum(np.abs(inputs[index]) * 2.0**earlier, 1.0) ** 2
-        lines_in, lines_out = self.shape if transposed else self.shape[::-1]
-        return ReadWork(int(passes.sum()), drive, lines_in, lines_out, transposed)
+        return drive
 
     def pass_through(
         self, origin: Origin, stream: Stream, work: ReadWork, array: int | None = None
     ) -> Generator[Any, Any, Stream]:
         """Occupy the tile for a read of a stream; ``array`` is the one read alone, None for all that count.
 
-        One pass takes DAC, integration, sampling and conversion one after the other; the next pass follows as fast as
-        the slowest of them allows. Returns the stream of results when the first one is there.
+        One conversion takes DAC and integration of its pass (or of both passes that it collects), sampling and
+        conversion one after the other; the next one follows as fast as the slowest of them allows. Returns the stream
+        of results when the first one is there.
         """
         yield from self.station.acquire()
         start = self.env.now
@@ -155,25 +165,26 @@ class Tile:
         sampling = self.sample_hold.cost("sample").latency
         conversion = self.adc.conversion(work.lines_out)
         adding = self.accumulator.cost("add").latency
+        passes, conversions = work.passes, work.conversions
+        collecting = (converting + self.integration) * (passes // max(conversions, 1))
         intervals = (
-            converting + self.integration,
-            self.integration + sampling,
+            collecting,
+            collecting - converting + sampling,
             self.sample_hold.interval(conversion),
             conversion,
         )
-        latency = converting + self.integration + sampling + conversion + adding
-        passes = work.passes
-        dac.book_read(origin, start, intervals[0] * passes, passes, work.lines_in)
+        latency = collecting + sampling + conversion + adding + (work.per_result - 1) * max(intervals)
+        dac.book_read(origin, start, intervals[0] * conversions, passes, work.lines_in)
         at = start + converting
         self._book_array_read(origin, at, work, array)
         self.integrator.book_read(origin, at, self.integration, passes, work.lines_out)
-        at += self.integration
-        self.sample_hold.book_read(origin, at, intervals[2] * passes, passes, work.lines_out)
+        at = start + collecting
+        self.sample_hold.book_read(origin, at, intervals[2] * conversions, conversions, work.lines_out)
         at += sampling
-        self.adc.book_read(origin, at, conversion * passes, passes, work.lines_out)
-        self.accumulator.book_read(origin, at + conversion, passes, work.lines_out)
+        self.adc.book_read(origin, at, conversion * conversions, conversions, work.lines_out)
+        self.accumulator.book_read(origin, at + conversion, conversions, work.lines_out)
         first = start + latency
-        last = max(first + (passes - 1) * max(intervals), stream.last + latency)
+        last = max(first + (conversions - work.per_result) * max(intervals), stream.last + latency)
         self.station.release_at(last)
         yield from self.env.sleep(latency)
         return Stream(stream.n, first, last)
@@ -211,7 +222,7 @@ class Tile:
         self, origin: Origin, start: int, array: int, result: UpdateResult, sums: tuple[np.ndarray, np.ndarray]
     ) -> None:
         """Book the draws and pulses of an update that started at ``start``; ``sums`` are the line sums before it."""
-        slots = int(result.bl.sum()) * self.phases
+        slots = int(result.slots.sum()) * self.phases
         duration = slots * self.slot
         rows, cols = self.shape
         self.row_pulser.book_trains(origin, start, duration, slots, rows)
@@ -231,9 +242,17 @@ class Tile:
         self.crossbar.book(origin, "write", start, duration, pulses, energy=energy, array=array)
 
     def pulse_times(
-        self, start: int, bl: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
+        self, start: int, slots: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
     ) -> np.ndarray:
-        """Return the time of each pulse, ps: trains follow each other; with two phases up pulses come first."""
-        train_starts = start + np.concatenate(([0], np.cumsum(bl.astype(np.int64))))[:-1] * self.phases * self.slot
+        """Return the time of each pulse, ps: samples of ``slots`` slots follow each other, up pulses before down pulses
+        where the generators take two phases."""
+        train_starts = start + np.concatenate(([0], np.cumsum(slots.astype(np.int64))))[:-1] * self.phases * self.slot
         phase = (polarity < 0).astype(np.int64) if self.phases == 2 else np.zeros(len(slot), dtype=np.int64)
-        return train_starts[sample] + (phase * bl[sample].astype(np.int64) + slot) * self.slot
+        return train_starts[sample] + (phase * slots[sample] + slot) * self.slot
+
+
+def _work(
+    result: ReadResult, io: IOParameters, drive: np.ndarray, lines_in: int, lines_out: int, transposed: bool
+) -> ReadWork:
+    passes, conversions, retries = (int(part.sum()) for part in (result.passes, result.conversions, result.retries))
+    return ReadWork(passes, conversions, retries, io.conversions, drive, lines_in, lines_out, transposed)

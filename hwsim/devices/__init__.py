@@ -9,9 +9,9 @@ from hwsim.devices.load import (
     law_names,
     load_device,
 )
-from hwsim.devices.mvm import input_scale
 from hwsim.devices.plan import TrainPlan, plan_trains
 from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
+from hwsim.devices.scale import RunningScale, input_scale
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "IOParameters",
     "PulseLog",
     "ReadResult",
+    "RunningScale",
     "TrainPlan",
     "UpdateParameters",
     "UpdateResult",

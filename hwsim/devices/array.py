@@ -10,10 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from hwsim._kernels import converter
 from hwsim._kernels.pulse import PulsedCells
+from hwsim.devices.float_update import float_update
 from hwsim.devices.law import LAWS, Draws
 from hwsim.devices.mvm import ReadKeys, read_array
+from hwsim.devices.periphery import Periphery
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
 from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
+from hwsim.devices.scale import RunningScale
+from hwsim.devices.scale import input_scale as divisor_of
 from hwsim.engine.rng import GROUP, stream_key
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.analog import IOParameters, UpdateParameters
@@ -22,7 +26,8 @@ from hwsim.spec.device import DeviceSpec
 Region = tuple[slice, slice]
 """Rows and columns whose pulses are logged."""
 
-READ = "forward"
+READ, READ_TRANSPOSED = "forward", "backward"
+DEFAULT_IO = IOParameters()
 
 
 class DeviceArray:
@@ -50,6 +55,8 @@ class DeviceArray:
         self._law = LAWS.get(device.law)
         self._read_keys: dict[str, ReadKeys] = {}
         self._reads: dict[str, int] = {}
+        self._peripheries: dict[tuple[str, bool], Periphery] = {}
+        self._scales = (RunningScale(), RunningScale())
         self._samples = 0
         self._build()
 
@@ -152,6 +159,7 @@ class DeviceArray:
         self._samples += 1
         return UpdateResult(
             np.ones(1, np.int32),
+            np.ones(1, np.int64),
             np.array([up]),
             np.array([down]),
             np.array([weight]),
@@ -188,22 +196,36 @@ class DeviceArray:
     def _apply(
         self, x: NDArray[np.float32], d: NDArray[np.float32], plan: TrainPlan, probe: Region | None
     ) -> UpdateResult:
+        params, region = plan.params, self._region(probe)
+        if params.pulse_type == "none_with_device":
+            float_update(self._cells, x, d, plan.lr, self._low, self._high)
+            return self._without_pulses(plan, region is not None)
+        implicit = params.pulse_type == "deterministic_implicit"
         up, down, weight, row_fires, col_fires, log = self._cells.update(
             x,
             d,
             plan.bl,
             plan.col_gain,
             plan.row_gain,
-            plan.negative_rate,
-            plan.params.pulse_type == "mean_count",
-            plan.params.res,
-            plan.params.sto_round,
+            plan.lr < 0,
+            params.pulse_type,
+            (params.x_res_implicit, params.d_res_implicit) if implicit else (params.res, params.res),
+            params.sto_round,
             self._samples,
-            self._region(probe),
+            region,
             self._threads,
         )
         self._samples += len(x)
-        return UpdateResult(plan.bl, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log))
+        return UpdateResult(
+            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log)
+        )
+
+    def _without_pulses(self, plan: TrainPlan, logged: bool) -> UpdateResult:
+        n = len(plan.bl)
+        none = np.zeros(n, np.int64)
+        row_fires, col_fires = (np.zeros((n, lines), np.uint32) for lines in self.shape)
+        log = PulseLog.empty() if logged else None
+        return UpdateResult(plan.bl, plan.slots, none, none, np.zeros(n), row_fires, col_fires, log)
 
     def _region(self, probe: Region | None) -> tuple[int, int, int, int] | None:
         if probe is None:
@@ -223,7 +245,7 @@ class DeviceArray:
 
     def backward(self, d: ArrayLike, io: IOParameters | None = None) -> NDArray[np.float32]:
         """Return W^T d of each vector of ``d`` (n, rows) through the converters, (n, cols)."""
-        return self.read(d, io, transposed=True, purpose="backward").y
+        return self.read(d, io, transposed=True, purpose=READ_TRANSPOSED).y
 
     def read(
         self,
@@ -237,7 +259,8 @@ class DeviceArray:
     ) -> ReadResult:
         """Read the array with the vectors ``x`` (n, inputs); inputs are the columns, or the rows if ``transposed``.
 
-        ``input_scale`` (n,) replaces the divisor of noise management (parts of one vector on several arrays share it).
+        ``input_scale`` (n,) replaces the divisor of noise management (parts of one vector on several arrays share it);
+        the running mean of ``average_abs_max`` follows reads of the purposes "forward" and "backward" only.
         ``purpose`` names the random streams: reads of one purpose do not disturb another. ``weights`` (rows, cols)
         replaces the array's own, where arrays share the converters.
 
@@ -249,7 +272,12 @@ class DeviceArray:
         if matrix.shape != self.shape:
             raise DataError(f"weights must have shape {self.shape}, got {matrix.shape}")
         keys, first = self._next_reads(purpose, len(vectors_in))
-        return read_array(matrix, vectors_in, io or IOParameters(), keys, first, transposed, input_scale)
+        io = io or DEFAULT_IO
+        if input_scale is None:
+            learn = purpose in (READ, READ_TRANSPOSED)
+            input_scale = divisor_of(vectors_in, io, self._scales[transposed], learn=learn)
+        periphery = self._periphery(io, purpose, transposed)
+        return read_array(matrix if transposed else matrix.T, vectors_in, periphery, keys, first, input_scale)
 
     def read_line(
         self,
@@ -272,9 +300,21 @@ class DeviceArray:
         length = self.shape[1] if axis == "column" else self.shape[0]
         if not 0 <= index < length:
             raise UsageError(f"{axis} {index} does not exist; the array has {length}")
-        line = self._weights[:, index : index + 1] if axis == "column" else self._weights[index : index + 1].T
+        transposed = axis == "row"
+        line = self._weights[index : index + 1] if transposed else self._weights[:, index : index + 1].T
         keys, first = self._next_reads(purpose, 1)
-        return read_array(line, np.full((1, 1), value, np.float32), io or IOParameters(), keys, first, transposed=False)
+        x = np.full((1, 1), value, np.float32)
+        io = io or DEFAULT_IO
+        scale = divisor_of(x, io, self._scales[transposed], learn=False)
+        return read_array(line, x, self._periphery(io, purpose, transposed), keys, first, scale, index)
+
+    def _periphery(self, io: IOParameters, purpose: str, transposed: bool) -> Periphery:
+        """The converters of one purpose and direction; spreads are drawn again only for other parameters."""
+        kept = self._peripheries.get((purpose, transposed))
+        if kept is None or kept.io is not io:
+            kept = Periphery(io, self.seed, self.path, self.shape, transposed)
+            self._peripheries[purpose, transposed] = kept
+        return kept
 
     def _next_reads(self, purpose: str, n: int) -> tuple[ReadKeys, int]:
         if purpose not in self._read_keys:
@@ -298,6 +338,7 @@ class DeviceArray:
             "positions": self._cells.positions.copy(),
             "samples": self._samples,
             "reads": dict(self._reads),
+            "scales": [scale.mean for scale in self._scales],
         }
         if self._cells.apparent is not None:
             state["apparent"] = self._cells.apparent[:, : self.shape[1]].copy()
@@ -309,7 +350,14 @@ class DeviceArray:
         Raises:
             DataError: the state is of an array of another shape or device.
         """
-        names = ["weight", "positions", "samples", "reads", *(["apparent"] if self._cells.apparent is not None else [])]
+        names = [
+            "weight",
+            "positions",
+            "samples",
+            "reads",
+            "scales",
+            *(["apparent"] if self._cells.apparent is not None else []),
+        ]
         if set(state) != set(names) or np.shape(state["weight"]) != self.shape:
             raise DataError(f"this is no state of an array of shape {self.shape} with the device '{self.spec.name}'")
         self._cells.weight[:, : self.shape[1]] = state["weight"]
@@ -317,4 +365,6 @@ class DeviceArray:
             self._cells.apparent[:, : self.shape[1]] = state["apparent"]
         self._cells.positions[:] = state["positions"]
         self._samples = int(state["samples"])
+        for scale, mean in zip(self._scales, state["scales"], strict=True):
+            scale.mean = float(mean)
         self._reads = {str(purpose): int(count) for purpose, count in state["reads"].items()}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 class PulseLog:
     """Every pulse on the devices of a probed region, ordered by sample, slot, row and column.
 
-    ``sample`` within the call, ``slot`` within the sample's train, ``row``, ``col``, ``polarity`` (+1 up, -1 down),
+    ``sample`` within the call, ``slot`` within the sample's trains, ``row``, ``col``, ``polarity`` (+1 up, -1 down),
     ``dw`` the change of the weight that a read sees, ``w`` that weight after the pulse.
     """
 
@@ -27,17 +27,25 @@ class PulseLog:
     def __len__(self) -> int:
         return len(self.sample)
 
+    @classmethod
+    def empty(cls) -> PulseLog:
+        """Return a log of no pulses."""
+        whole, real = np.zeros(0, np.int32), np.zeros(0, np.float32)
+        return cls(np.zeros(0, np.int64), whole, whole, whole, np.zeros(0, np.int8), real, real)
+
 
 @dataclass(frozen=True, slots=True)
 class UpdateResult:
     """What an update of n samples did: everything the cost of its pulses depends on.
 
-    ``bl`` (n,) slots; ``pulses_up``, ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the
-    device's persistent weight before the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line;
-    ``log`` the pulses of the probed region, if there was one.
+    ``bl`` (n,) slots of one train; ``slots`` (n,) slots that the sample took, all passes; ``pulses_up``,
+    ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the device's persistent weight before
+    the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line; ``log`` the pulses of the probed
+    region, if there was one.
     """
 
     bl: NDArray[np.int32]
+    slots: NDArray[np.int64]
     pulses_up: NDArray[np.int64]
     pulses_down: NDArray[np.int64]
     sum_w: NDArray[np.float64]
@@ -50,13 +58,16 @@ class UpdateResult:
 class ReadResult:
     """What a read of n vectors gave.
 
-    ``y`` (n, outputs); ``passes`` (n,) reads of the array, 1 + retries of bound management; ``saturated`` outputs that
-    stayed at the bound; ``x_quantised`` (n, inputs) values applied in the last pass, without input noise;
-    ``input_scale`` (n,) what the inputs were divided by, before bound management.
+    ``y`` (n, outputs); ``passes`` (n,) reads of the array and ``conversions`` (n,) of each output, retries included;
+    ``retries`` (n,) of bound management; ``saturated`` conversions that stayed at the bound; ``x_quantised`` (n,
+    inputs) values applied in the last attempt, without input noise; ``input_scale`` (n,) what the inputs were divided
+    by, before bound management.
     """
 
     y: NDArray[np.float32]
     passes: NDArray[np.int32]
+    conversions: NDArray[np.int32]
+    retries: NDArray[np.int32]
     saturated: int
     x_quantised: NDArray[np.float32]
     input_scale: NDArray[np.float32]
