@@ -73,12 +73,7 @@ class AnalogMatrix:
         result = np.empty(self.shape, dtype=np.float32)
         for piece in self.pieces:
             tile = piece.tile
-            if array is None:
-                value = sum(
-                    np.float32(gain) * part.weights for part, gain in zip(tile.arrays, tile.gains, strict=True) if gain
-                )
-            else:
-                value = tile.arrays[array].weights
+            value = tile.seen_weights() if array is None else tile.arrays[array].weights
             result[piece.block.rows, piece.block.cols] = value
         return result
 
@@ -86,6 +81,19 @@ class AnalogMatrix:
         """Write weights into one array; each device keeps within its own bounds."""
         for piece in self.pieces:
             piece.tile.arrays[array].set_weights(weights[piece.block.rows, piece.block.cols])
+
+    def granularity(self, array: int) -> float:
+        """Return the mean weight change of one pulse on an array."""
+        return self.grid[0][0].tile.arrays[array].granularity
+
+    def n_states(self, array: int) -> float:
+        """Return the mean number of steps between the weight bounds of an array."""
+        return self.grid[0][0].tile.arrays[array].n_states
+
+    def set_polarity(self, array: int, rows: np.ndarray, cols: np.ndarray) -> None:
+        """Set the signs (+1 or -1) of the (rows,) and (cols,) lines with which an array counts in reads."""
+        for piece in self.pieces:
+            piece.tile.polarity[array] = (rows[piece.block.rows], cols[piece.block.cols])
 
     # Reads of the whole matrix
 
@@ -188,9 +196,14 @@ class AnalogMatrix:
 
     # Pulsed updates
 
-    def plan(self, array: int, x: np.ndarray, d: np.ndarray, lr: float, params: UpdateParameters) -> TrainPlan:
-        """Choose the pulse trains of a stream of rank-1 updates from the whole vectors."""
-        return plan_trains(x, d, lr, self.grid[0][0].tile.arrays[array].granularity, params)
+    def plan(
+        self, array: int, x: np.ndarray, d: np.ndarray, lr: float | np.ndarray, params: UpdateParameters
+    ) -> TrainPlan:
+        """Choose the pulse trains of a stream of rank-1 updates from the whole vectors.
+
+        ``lr`` is one number, or (n,) with one for each vector.
+        """
+        return plan_trains(x, d, lr, self.granularity(array), params)
 
     def apply(
         self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, pieces: list[Piece]
@@ -210,8 +223,9 @@ class AnalogMatrix:
         n = len(x)
         bits = chip.spec.word_bits
         stream = yield from chip.buffer.access(origin, "read", chip.stream(n), _bytes(lines, bits))
-        # The largest |x| and |d| (a comparison a line), the bit length and both gains, and a product a line.
-        prepare = {"compare": lines, "mul": lines + 4, "div": 2}
+        # A product a line; managed, also the largest |x| and |d| (a comparison a line), bit length and both gains.
+        managed = plan.params.update_management or plan.params.update_bl_management
+        prepare = {"compare": lines, "mul": lines + 4, "div": 2} if managed else {"mul": lines}
         stream = yield from chip.digital.compute(origin, stream, prepare)
         stream = yield from chip.bus.transfer(origin, stream, _bytes(lines, PROBABILITY_BITS))
         yield from chip.together([self._pulse_tile(stream, piece.tile, plan) for piece in pieces])

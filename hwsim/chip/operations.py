@@ -85,13 +85,16 @@ class Backward(Forward):
 
 @dataclass
 class Update(Operation):
-    """A stream of pulsed rank-1 updates ``w -= lr d x^T`` of one array, in order: x is (n, cols), d is (n, rows)."""
+    """A stream of pulsed rank-1 updates ``w -= lr d x^T`` of one array, in order: x is (n, cols), d is (n, rows).
+
+    ``lr`` is one number, or (n,) with one for each vector.
+    """
 
     matrix: AnalogMatrix
     array: int
     x: np.ndarray
     d: np.ndarray
-    lr: float
+    lr: float | np.ndarray
     parameters: UpdateParameters
 
     kind: ClassVar[str] = "update"
@@ -233,7 +236,7 @@ class Digital(Operation):
     """Work of the digital unit on a stream of ``n`` vectors.
 
     ``operations`` counts its operations for one vector; ``words_in`` and ``words_out`` are read from and written to the
-    buffer for each.
+    buffer for each; ``state_read`` and ``state_written`` are the bits of further accesses, to state that stays there.
     """
 
     name: str
@@ -243,13 +246,18 @@ class Digital(Operation):
     compute: Callable[[], Any]
     words_in: int = 0
     words_out: int = 0
+    state_read: tuple[int, ...] = ()
+    state_written: tuple[int, ...] = ()
+    phase: str = "digital"
 
     kind: ClassVar[str] = "digital"
-    phase: str = "digital"
 
     def run(self, chip: Chip) -> Any:
         """Return what ``compute`` does."""
         chip.count("digital_operations", self.n * sum(self.operations.values()))
+        if self.state_read or self.state_written:
+            chip.count("state_bits_read", self.n * sum(self.state_read))
+            chip.count("state_bits_written", self.n * sum(self.state_written))
         return self.compute()
 
     def time(self, chip: Chip, origin: Origin) -> Steps:
@@ -258,8 +266,12 @@ class Digital(Operation):
         bits = chip.spec.word_bits
         if self.words_in:
             stream = yield from chip.buffer.access(origin, "read", stream, -(-self.words_in * bits // 8))
+        for n_bits in self.state_read:
+            stream = yield from chip.buffer.access(origin, "read", stream, -(-n_bits // 8))
         if any(self.operations.values()):
             stream = yield from chip.digital.compute(origin, stream, self.operations)
+        for n_bits in self.state_written:
+            stream = yield from chip.buffer.access(origin, "write", stream, -(-n_bits // 8))
         if self.words_out:
             stream = yield from chip.buffer.access(origin, "write", stream, -(-self.words_out * bits // 8))
         yield from chip.wait_until(stream.last)

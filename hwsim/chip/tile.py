@@ -72,6 +72,7 @@ class Tile:
         self.arrays = list(arrays)
         self.gains = tuple(gains)
         self.shape = self.arrays[0].shape
+        self.polarity: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self.station = Station(env)
         self._device = device
         self._conductance = Conductance.of(device.cell, device.parameters.w_min, device.parameters.w_max)
@@ -115,14 +116,30 @@ class Tile:
         self, x: np.ndarray, io: IOParameters, *, transposed: bool, input_scale: np.ndarray | None, purpose: str
     ) -> tuple[np.ndarray, ReadWork]:
         """Read the weighted sum of the arrays with (n, lines) inputs; returns (n, outputs) and the work it was."""
-        used = [(array, gain) for array, gain in zip(self.arrays, self.gains, strict=True) if gain]
-        weights = None
-        if len(used) > 1 or used[0][1] != 1.0:
-            weights = np.add.reduce([np.float32(gain) * array.weights for array, gain in used])
-        result = used[0][0].read(
-            x, io, transposed=transposed, input_scale=input_scale, purpose=purpose, weights=weights
-        )
+        first = next(array for array, gain in zip(self.arrays, self.gains, strict=True) if gain)
+        weights = self.seen_weights()
+        result = first.read(
+            x, io, transposed=transposed, input_scale=input_scale, purpose=purpose,
+            weights=None if weights is first.weights else weights,
+        )  # fmt: skip
         return result.y, self._read_work(result, io, transposed)
+
+    def seen_weights(self) -> np.ndarray:
+        """Return the (rows, cols) weights that a read sees: the sum of gain times array.
+
+        An array with a polarity counts with the signs of its lines: its drivers and integrators are reversed there.
+        """
+        used = [index for index, gain in enumerate(self.gains) if gain]
+        if len(used) == 1 and self.gains[used[0]] == 1.0 and used[0] not in self.polarity:
+            return self.arrays[used[0]].weights
+        return np.add.reduce([np.float32(self.gains[index]) * self._signed(index) for index in used])
+
+    def _signed(self, index: int) -> np.ndarray:
+        weights = self.arrays[index].weights
+        if index not in self.polarity:
+            return weights
+        rows, cols = self.polarity[index]
+        return rows[:, None] * weights * cols
 
     def read_line(self, array: int, index: int, io: IOParameters, *, axis: str) -> tuple[np.ndarray, ReadWork]:
         """Read one column or row of one array with a one-hot input; returns (outputs,) and the work it was."""

@@ -36,10 +36,15 @@ class TrainPlan:
 
 
 def plan_trains(
-    x: ArrayLike, d: ArrayLike, lr: float, granularity: float, params: UpdateParameters | None = None
+    x: ArrayLike,
+    d: ArrayLike,
+    lr: float | NDArray[np.float64],
+    granularity: float,
+    params: UpdateParameters | None = None,
 ) -> TrainPlan:
     """Plan the update w -= lr d x^T of every sample of ``x`` (n, columns) and ``d`` (n, rows).
 
+    ``lr`` is one number, or (n,) with one for each sample, all of one sign.
     ``x`` and ``d`` are the whole vectors, so that the parts of a matrix that is split over arrays share one plan;
     ``granularity`` is the mean step of the devices. Expected pulses on a device are lr |x d| / granularity unless a
     probability reaches 1.
@@ -48,6 +53,9 @@ def plan_trains(
         DataError: wrong shapes, NaN or infinity, or a train longer than a million slots.
     """
     params = params if params is not None else UpdateParameters()
+    if isinstance(lr, np.ndarray) and lr.ndim:
+        return _plan_each(x, d, lr, granularity, params)
+    lr = float(lr)
     x32, d32 = vectors(x, None, "x"), vectors(d, None, "d")
     if len(x32) != len(d32):
         raise DataError(f"x has {len(x32)} samples, d has {len(d32)}")
@@ -76,6 +84,29 @@ def plan_trains(
             f"a train would be longer than {LONGEST_TRAIN} slots: lr {lr!r} is too large for steps of {granularity!r}"
         )
     return TrainPlan(bl, col_gain, row_gain, float(lr), params)
+
+
+def _plan_each(
+    x: ArrayLike, d: ArrayLike, lr: NDArray[np.float64], granularity: float, params: UpdateParameters
+) -> TrainPlan:
+    """Plan every sample with its own learning rate."""
+    x32, d32 = vectors(x, None, "x"), vectors(d, None, "d")
+    if lr.shape != (len(x32),):
+        raise DataError(f"x has {len(x32)} samples, but there are learning rates of shape {lr.shape}")
+    if len(x32) != len(d32):
+        raise DataError(f"x has {len(x32)} samples, d has {len(d32)}")
+    if np.any(lr < 0) and np.any(lr > 0):
+        raise DataError("the learning rates of a stream must have one sign")
+    plans = [plan_trains(x32[i : i + 1], d32[i : i + 1], float(rate), granularity, params) for i, rate in enumerate(lr)]
+    if not plans:
+        return plan_trains(x32, d32, 0.0, granularity, params)
+    return TrainPlan(
+        np.concatenate([plan.bl for plan in plans]),
+        np.concatenate([plan.col_gain for plan in plans]),
+        np.concatenate([plan.row_gain for plan in plans]),
+        bool(np.any(lr < 0).item()),
+        params,
+    )
 
 
 def vectors(values: ArrayLike, lines: int | None, name: str) -> NDArray[np.float32]:

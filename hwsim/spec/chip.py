@@ -119,7 +119,7 @@ class ChipSpec(Spec):
     word_bits: int = Field(16, ge=1, le=64)
     """Bits of a digital activation or partial sum."""
     weight_bits: int = Field(32, ge=1, le=64)
-    """Bits of a weight held in the buffer (digital training)."""
+    """Bits of a number that accumulates in the buffer: a weight of digital training, Tiki-Taka v2's hidden buffer."""
 
     @field_validator("clocks")
     @classmethod

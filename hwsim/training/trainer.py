@@ -18,7 +18,7 @@ from hwsim.training.algorithms.base import Algorithm
 from hwsim.training.data import DataSet
 from hwsim.training.losses import LOSSES, accuracy
 from hwsim.training.network import initial_parameters
-from hwsim.training.operations import Operations
+from hwsim.training.operations import Operations, plus
 from hwsim.training.schedule import batches, learning_rate
 
 EVALUATION_CHUNK = 1000
@@ -109,17 +109,20 @@ class Trainer:
         )
         for epoch in range(epochs):
             rate = learning_rate(self.trace, epoch)
+            losses = []
             for indices in batches(
                 len(self.data.x_train), self.trace.batch_size, epoch, self.seed, shuffle=self.trace.shuffle
             ):
                 if self.step == last_step:
                     return
                 loss = yield from self._train_step(indices, rate)
+                losses.append(loss)
                 self.step += 1
                 self.samples += len(indices)
                 evaluated = self.step % self.steps_per_epoch == 0 or self.step == last_step
                 test = self.evaluate() if evaluated else (float("nan"), float("nan"))
                 report(self._metrics(epoch, loss, rate, test))
+            self.algorithm.end_epoch(float(np.mean(losses)))
 
     def _metrics(self, epoch: int, loss: float, rate: float, test: tuple[float, float]) -> StepMetrics:
         now = self.chip.env.now
@@ -146,7 +149,7 @@ class Trainer:
         activation = ACTIVATIONS[layer.spec.activation]
         width = layer.spec.outputs
         work = activation.forward_operations(width)
-        work = _plus(
+        work = plus(
             work, {"mul": width} if layer.scale is not None else {}, {"add": width} if layer.bias is not None else {}
         )
 
@@ -179,7 +182,7 @@ class Trainer:
     def _through_activation(self, layer: Layer, error: np.ndarray) -> Generator[Operation, Any, np.ndarray]:
         activation = ACTIVATIONS[layer.spec.activation]
         width = layer.spec.outputs
-        work = _plus(activation.backward_operations(width), {"mul": width} if layer.scale is not None else {})
+        work = plus(activation.backward_operations(width), {"mul": width} if layer.scale is not None else {})
         d: np.ndarray = yield Digital(
             "activation-backward", layer.spec.name, len(error), work, lambda: activation.backward(error, layer.output),
             words_in=2 * width if work else 0, words_out=width if work else 0,
@@ -242,11 +245,3 @@ class Trainer:
 def _initial_scale(spec: LayerSpec) -> np.ndarray | None:
     n_scales = {"none": 0, "layer": 1, "output": spec.outputs}[spec.output_scale]
     return np.ones(n_scales, np.float32) if n_scales else None
-
-
-def _plus(*counts: Operations) -> Operations:
-    total: Operations = {}
-    for count in counts:
-        for kind, n in count.items():
-            total[kind] = total.get(kind, 0) + n
-    return total

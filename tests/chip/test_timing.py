@@ -98,13 +98,17 @@ def test_partial_sums_of_a_split_matrix_cost_time_and_energy(make_chip) -> None:
     assert sum(total.energy_J for total in adds) == pytest.approx(16 * 0.265e-12)
 
 
-def test_update_takes_its_slots_in_both_polarities(make_chip, weights) -> None:
+@pytest.mark.parametrize(
+    ("managed", "prepare"),
+    # 16 lines on four lanes: 16 comparisons, 20 products and 2 divisions one after the other, or 16 products.
+    [(True, 4000 + 5000 + 1000), (False, 4000)],
+)
+def test_update_takes_its_slots_in_both_polarities(make_chip, weights, managed, prepare) -> None:
     chip = make_chip()
     matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
-    params = UpdateParameters(desired_bl=10, update_management=False, update_bl_management=False)
+    params = UpdateParameters(desired_bl=10, update_management=managed, update_bl_management=False)
     x = d = np.full((3, 8), 0.5, np.float32)
     run(chip, Update(matrix, 0, x, d, 0.01, params))
-    prepare = 4000 + 5000 + 1000  # 16 comparisons, 20 products, 2 divisions one after the other on four lanes
     slot = chip.tiles[0].slot
     assert slot == 1000  # the generic cell's pulse fits a cycle
     assert chip.env.now == ISSUE + BUFFER + prepare + BUS + 3 * 10 * 2 * slot

@@ -48,6 +48,9 @@ class Algorithm(ABC):
     def update(self, matrix: Any, x: np.ndarray, d: np.ndarray, lr: float) -> Emits:
         """Emit the update of one mini-batch: x is (n, cols), d (n, rows) with the mean's 1/n inside."""
 
+    def end_epoch(self, loss: float) -> None:  # noqa: B027 (most algorithms have no use for it)
+        """Take note of the mean training ``loss`` of an epoch that has ended."""
+
 
 ALGORITHMS: Registry[type[Algorithm]] = Registry("algorithms", "algorithm")
 """Every algorithm by name; other packages add theirs by an entry point in the group ``hwsim.algorithms``."""

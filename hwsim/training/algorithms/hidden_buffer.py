@@ -1,0 +1,82 @@
+"""The digital buffer H of Tiki-Taka v2: it collects what is read, and lets go of whole steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from hwsim.chip.analog_matrix import AnalogMatrix
+from hwsim.chip.chip import Chip
+from hwsim.chip.digital_state import DigitalState
+from hwsim.chip.operations import TransferWrite
+from hwsim.devices import UpdateParameters
+from hwsim.training.algorithms.base import Emits
+from hwsim.training.algorithms.transfer import SINGLE_PULSES, TransferAlgorithm, TransferParameters
+from hwsim.training.operations import Operations, operations
+
+SLOW = 1
+
+
+class HiddenBufferParameters(TransferParameters):
+    """Parameters of the buffer H and of the pulses that it lets go."""
+
+    step: float = Field(1.0, gt=0)
+    """Size of a written step in units of the slow array's step; below 1 a pulse comes with that probability."""
+    momentum: float = Field(0.1, ge=0, le=1)
+    """Share of the buffer that stays where it was written."""
+    forget_buffer: bool = True
+    """True: where it was written the buffer is multiplied by ``momentum``; False: (1 - ``momentum``) times the written
+    steps are subtracted."""
+    transfer_update: UpdateParameters = SINGLE_PULSES
+    """How the pulses of a transfer are made; at most ``desired_bl`` steps are written at a time."""
+
+    def release_operations(self, n: int) -> Operations:
+        """Return the work of letting go of the steps of ``n`` elements; clearing them (``momentum`` 0) is free."""
+        if not self.forget_buffer:
+            return operations(add=n)
+        return operations(mul=n if self.momentum else 0)
+
+
+def take_steps(buffer: np.ndarray, threshold: float, options: HiddenBufferParameters, cap: float = 0.0) -> np.ndarray:
+    """Return the whole steps in ``buffer`` and take them out of it, in place.
+
+    ``n = clip(trunc(H / threshold), +-desired_bl)``; where n is not 0, ``H *= momentum`` (``forget_buffer``) or
+    ``H -= (1 - momentum) n threshold``, which stays within +- ``cap`` thresholds if ``cap`` is positive. (AIHWKit's
+    Python class ``TorchTransferTile`` sets H to the momentum where its kernels multiply; this is the kernels' rule.)
+    """
+    limit = options.transfer_update.desired_bl
+    steps = np.clip(np.trunc(buffer / np.float32(threshold)), -limit, limit)
+    written = steps != 0
+    if options.forget_buffer:
+        buffer[written] *= np.float32(options.momentum)
+    else:
+        buffer -= np.float32((1 - options.momentum) * threshold) * steps
+        if cap > 0:
+            buffer[written] = np.clip(buffer[written], -cap * threshold, cap * threshold)
+    return steps
+
+
+class HiddenBufferAlgorithm(TransferAlgorithm):
+    """Base of the algorithms that keep a buffer H, of the layer's shape, between fast and slow array."""
+
+    parameters: HiddenBufferParameters
+
+    def __init__(self, parameters: Any, chip: Chip, seed: int) -> None:
+        super().__init__(parameters, chip, seed)
+        self.digital: dict[str, DigitalState] = {}
+        self.hidden: dict[str, np.ndarray] = {}
+
+    def place_buffered(self, layer: str, weights: np.ndarray, gamma: float) -> AnalogMatrix:
+        """Place a fast array at zero, a slow one with the weights, and H at zero."""
+        matrix = self.place_arrays(layer, weights, (gamma, 1.0))
+        self.digital[layer] = DigitalState(self.chip, layer)
+        self.hidden[layer] = self.digital[layer].numbers("H", matrix.shape)
+        return matrix
+
+    def write_steps(self, matrix: AnalogMatrix, line: int, steps: np.ndarray) -> Emits:
+        """Emit the pulses of ``steps`` on one line of the slow array; none, and no cycle, if all are 0."""
+        if np.any(steps):
+            rate = self.parameters.step * matrix.granularity(SLOW)
+            yield TransferWrite(matrix, SLOW, line, self.axis, -steps, rate, self.parameters.transfer_update)

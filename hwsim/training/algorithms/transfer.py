@@ -1,0 +1,160 @@
+"""What every algorithm with transfers shares: a fast array takes gradients, its lines go to slower ones in turn."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from hwsim.chip.analog_matrix import AnalogMatrix, Axis
+from hwsim.chip.chip import Chip
+from hwsim.chip.operations import Update
+from hwsim.devices import UpdateParameters
+from hwsim.training.algorithms.base import Algorithm, AlgorithmParameters, Emits
+
+FAST = 0
+SINGLE_PULSES = UpdateParameters(desired_bl=1, update_management=False, update_bl_management=False)
+"""How a transfer writes at most one pulse on each device, in a train of one slot."""
+
+
+class TransferParameters(AlgorithmParameters):
+    """Parameters of every algorithm with transfers, with the names of AIHWKit's ``TransferCompound``.
+
+    The converters of the transfer read belong to the chip: ``chip.tile.transfer``.
+    """
+
+    transfer_every: float = Field(1.0, gt=0)
+    """Mini-batches (or samples) between two transfers."""
+    units_in_mbatch: bool = True
+    """True: ``transfer_every`` counts mini-batches (rounded up to samples); False: samples."""
+    transfer_columns: bool = True
+    """True: columns are transferred, by forward reads; False: rows, by backward reads."""
+    fast_lr: float = Field(1.0, gt=0)
+    """Learning rate of the fast array; absolute, as in AIHWKit 1.1.0, unless ``scale_fast_lr``."""
+    scale_fast_lr: bool = False
+    """True: ``fast_lr`` is multiplied by the learning rate."""
+    transfer_lr: float = Field(1.0, gt=0)
+    """Learning rate of the transfer onto the slow array."""
+    scale_transfer_lr: bool = True
+    """True: ``transfer_lr`` is multiplied by the learning rate."""
+    update: UpdateParameters = UpdateParameters()
+    """How the pulse trains of the gradient are made."""
+    transfer_update: UpdateParameters = UpdateParameters()
+    """How the pulse trains of a transfer are made."""
+
+
+@dataclass
+class Cadence:
+    """When transfers fall due: the samples since the last transfer of each level, level 0 being the fast array's."""
+
+    since: list[int]
+
+    def split(self, n: int, periods: Sequence[int]) -> Iterator[tuple[slice, list[int]]]:
+        """Split ``n`` samples where transfers fall due; ``periods`` are the samples between those of each level.
+
+        Yields each part with the levels that are due after it, fastest first.
+        """
+        start = 0
+        while start < n:
+            missing = min(period - since for period, since in zip(periods, self.since, strict=True))
+            stop = min(n, start + max(missing, 1))
+            self.since = [since + stop - start for since in self.since]
+            due = [level for level, period in enumerate(periods) if self.since[level] >= period]
+            for level in due:
+                self.since[level] = 0
+            yield slice(start, stop), due
+            start = stop
+
+
+@dataclass
+class LayerState:
+    """Where a layer stands: its cadence, the next line of each level, how many transfers each has had.
+
+    ``batch`` is the size of the mini-batch at work.
+    """
+
+    cadence: Cadence
+    lines: list[int]
+    transfers: list[int]
+    batch: int = 0
+
+    @classmethod
+    def of(cls, levels: int) -> LayerState:
+        """Return the state before the first sample."""
+        return cls(Cadence([0] * levels), [0] * levels, [0] * levels)
+
+
+class TransferAlgorithm(Algorithm):
+    """Base of the algorithms with transfers: gradients go to the fast array, transfers come wherever they fall due."""
+
+    parameters: TransferParameters
+
+    def __init__(self, parameters: TransferParameters, chip: Chip, seed: int) -> None:
+        super().__init__(parameters, chip, seed)
+        self.states: dict[str, LayerState] = {}
+
+    def place_arrays(self, layer: str, weights: np.ndarray, gains: Sequence[float]) -> AnalogMatrix:
+        """Place arrays that count with ``gains`` in reads: the last one holds the weights, the others start at zero."""
+        self.states[layer] = LayerState.of(len(gains) - 1)
+        matrix = self.chip.place_analog(layer, weights, arrays=len(gains), gains=gains)
+        if gains[-1] not in (0.0, 1.0):
+            matrix.set_weights(len(gains) - 1, weights / np.float32(gains[-1]))
+        return matrix
+
+    def update(self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray, lr: float) -> Emits:
+        """Emit the pulsed updates of the fast array, with transfers wherever they fall due."""
+        state = self.states[matrix.name]
+        state.batch = len(x)
+        for part, due in state.cadence.split(len(x), self.periods(matrix, len(x))):
+            yield from self.gradient(matrix, x[part], d[part], lr)
+            for level in due:
+                yield from self.transfer(matrix, level, lr)
+
+    def periods(self, matrix: AnalogMatrix, batch: int) -> list[int]:  # noqa: ARG002 (levels above need the matrix)
+        """Return the samples between two transfers of each level, in mini-batches of ``batch`` samples."""
+        return [self.samples(self.parameters.transfer_every, batch)]
+
+    def samples(self, every: float, batch: int) -> int:
+        """Return ``every`` mini-batches or samples as a whole number of samples."""
+        return max(1, math.ceil(every * (batch if self.parameters.units_in_mbatch else 1)))
+
+    def gradient(self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray, lr: float) -> Emits:
+        """Emit the pulsed updates of the fast array by a part of the mini-batch."""
+        yield Update(matrix, FAST, x, d, self.fast_rate(lr), self.parameters.update)
+
+    @abstractmethod
+    def transfer(self, matrix: AnalogMatrix, level: int, lr: float) -> Emits:
+        """Emit one transfer from array ``level`` to the next."""
+
+    def fast_rate(self, lr: float) -> float:
+        """Return the learning rate of the fast array."""
+        return self.parameters.fast_lr * (lr if self.parameters.scale_fast_lr else 1.0)
+
+    def transfer_rate(self, lr: float) -> float:
+        """Return the learning rate of a transfer."""
+        return self.parameters.transfer_lr * (lr if self.parameters.scale_transfer_lr else 1.0)
+
+    @property
+    def axis(self) -> Axis:
+        """Which lines are transferred."""
+        return "column" if self.parameters.transfer_columns else "row"
+
+    def extent(self, matrix: AnalogMatrix) -> tuple[int, int]:
+        """Return how many lines are transferred in turn, and how many devices a line has."""
+        rows, cols = matrix.shape
+        return (cols, rows) if self.parameters.transfer_columns else (rows, cols)
+
+    def line(self, numbers: np.ndarray, index: int) -> np.ndarray:
+        """Return the view of one transferred line of (rows, cols) numbers."""
+        return numbers[:, index] if self.parameters.transfer_columns else numbers[index]
+
+    def advance(self, matrix: AnalogMatrix, level: int = 0) -> int:
+        """Return the next line of a level, and step to the one after it."""
+        lines = self.states[matrix.name].lines
+        current = lines[level]
+        lines[level] = (current + 1) % self.extent(matrix)[0]
+        return current
