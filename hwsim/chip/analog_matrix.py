@@ -230,7 +230,7 @@ class AnalogMatrix:
         stream = yield from chip.bus.transfer(origin, stream, _bytes(lines, PROBABILITY_BITS))
         yield from chip.together([self._pulse_tile(stream, piece.tile, plan) for piece in pieces])
         starts = [chip.env.now - piece.tile.train_time(int(plan.slots.sum())) for piece in pieces]
-        sums = [piece.tile.arrays[array].line_sums() for piece in pieces]
+        sums = [[device.line_sums() for device in piece.tile.arrays[array].devices] for piece in pieces]
         results = self.apply(array, x, d, plan, pieces)
         for piece, result, start, before in zip(pieces, results, starts, sums, strict=True):
             piece.tile.book_update(origin, start, array, result, before)

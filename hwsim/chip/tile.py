@@ -13,7 +13,7 @@ from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, Sampl
 from hwsim.components.crossbar import Conductance, read_energy, update_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
-from hwsim.devices import DeviceArray, IOParameters, ReadResult, TrainPlan, UpdateResult
+from hwsim.devices import Cells, IOParameters, ReadResult, TrainPlan, UpdateResult
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Station, Stream
@@ -63,7 +63,7 @@ class Tile:
         tables: CostTables,
         ledger: Ledger,
         device: DeviceSpec,
-        arrays: Sequence[DeviceArray],
+        arrays: Sequence[Cells],
         gains: Sequence[float],
     ) -> None:
         self.env = env
@@ -82,7 +82,9 @@ class Tile:
         def part(kind: type[Component], component: str, instances: int) -> Any:
             return kind(f"{name}.{component}", tables[f"tile.{component}"], ledger, instances=instances, tile=index)
 
-        self.crossbar: Component = part(Component, "crossbar", len(self.arrays) * spec.rows * spec.cols)
+        self.crossbar: Component = part(
+            Component, "crossbar", sum(len(cells.devices) for cells in self.arrays) * spec.rows * spec.cols
+        )
         self.row_dac: Dac = part(Dac, "row_dac", spec.rows)
         self.col_dac: Dac = part(Dac, "col_dac", spec.cols)
         self.row_pulser: PulseGenerator = part(PulseGenerator, "row_pulser", spec.rows)
@@ -212,14 +214,17 @@ class Tile:
             share = 1.0 if only == index else 0.0 if only is not None else gain**2
             if not share:
                 continue
-            rows, cols = array.line_sums()
-            energy = read_energy(
-                self._device.cell,
-                self._conductance,
-                work.drive * share,
-                rows if work.transposed else cols,
-                work.lines_out,
-                self.integration * 1e-12,
+            energy = sum(
+                read_energy(
+                    self._device.cell,
+                    self._conductance,
+                    work.drive * share,
+                    device.line_sums()[0 if work.transposed else 1],
+                    work.lines_out,
+                    self.integration * 1e-12,
+                    references=array.references,
+                )
+                for device in array.devices
             )
             self.crossbar.book(origin, "read", start, busy, work.passes, energy=energy, array=index)
 
@@ -236,25 +241,36 @@ class Tile:
         return self.arrays[array].apply_trains(x, d, plan, probe=probe)
 
     def book_update(
-        self, origin: Origin, start: int, array: int, result: UpdateResult, sums: tuple[np.ndarray, np.ndarray]
+        self,
+        origin: Origin,
+        start: int,
+        array: int,
+        result: UpdateResult,
+        sums: Sequence[tuple[np.ndarray, np.ndarray]],
     ) -> None:
-        """Book the draws and pulses of an update that started at ``start``; ``sums`` are the line sums before it."""
+        """Book the draws and pulses of an update that started at ``start``.
+
+        ``sums`` are the line sums of each device of the unit cell before it; each has lines of its own.
+        """
         slots = int(result.slots.sum()) * self.phases
         duration = slots * self.slot
         rows, cols = self.shape
         self.row_pulser.book_trains(origin, start, duration, slots, rows)
         self.col_pulser.book_trains(origin, start, duration, slots, cols)
         pulses = int(result.pulses_up.sum() + result.pulses_down.sum())
-        energy = update_energy(
-            self._device.cell,
-            self._conductance,
-            pulses=pulses,
-            weight_before=float(result.sum_w.sum()),
-            row_fires=result.row_fires.sum(axis=0),
-            col_fires=result.col_fires.sum(axis=0),
-            row_sums=sums[0],
-            col_sums=sums[1],
-            line_capacitance=self._line_capacitance,
+        energy = sum(
+            update_energy(
+                self._device.cell,
+                self._conductance,
+                pulses=int(part.pulses_up.sum() + part.pulses_down.sum()),
+                weight_before=float(part.sum_w.sum()),
+                row_fires=part.row_fires.sum(axis=0),
+                col_fires=part.col_fires.sum(axis=0),
+                row_sums=row_sums,
+                col_sums=col_sums,
+                line_capacitance=self._line_capacitance,
+            )
+            for part, (row_sums, col_sums) in zip(result.by_device, sums, strict=True)
         )
         self.crossbar.book(origin, "write", start, duration, pulses, energy=energy, array=array)
 

@@ -2,6 +2,7 @@
 
 from hwsim.devices.array import DeviceArray
 from hwsim.devices.blas import single_thread_blas
+from hwsim.devices.cells import Cells, make_cells
 from hwsim.devices.load import (
     device_document,
     device_from_document,
@@ -15,6 +16,7 @@ from hwsim.devices.scale import RunningScale, input_scale
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
 __all__ = [
+    "Cells",
     "DeviceArray",
     "IOParameters",
     "PulseLog",
@@ -29,6 +31,7 @@ __all__ = [
     "input_scale",
     "law_names",
     "load_device",
+    "make_cells",
     "plan_trains",
     "single_thread_blas",
 ]

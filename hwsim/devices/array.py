@@ -35,15 +35,28 @@ class DeviceArray:
 
     Devices differ by the spreads of their parameters, drawn once from ``seed`` and ``path``. All later random
     numbers come from streams of the same seed and path, one for each purpose, so equal calls give equal bits for any
-    ``threads``, with and without a probe.
+    ``threads``, with and without a probe. Arrays with the same ``trains`` (default: ``path``) see the same pulses on
+    their lines when they get the same updates.
 
     Raises:
-        UsageError: a shape or thread count that is not positive.
+        UsageError: a shape or thread count that is not positive, or a unit cell of several devices.
     """
 
+    gains = (1.0,)
+    references = True
+
     def __init__(
-        self, device: DeviceSpec, shape: tuple[int, int], *, seed: int = 0, threads: int = 1, path: str = "array"
+        self,
+        device: DeviceSpec,
+        shape: tuple[int, int],
+        *,
+        seed: int = 0,
+        threads: int = 1,
+        path: str = "array",
+        trains: str | None = None,
     ) -> None:
+        if device.unit_cell.kind != "single":
+            raise UsageError(f"'{device.name}' has {device.unit_cell.n_devices} devices a weight; use make_cells")
         rows, cols = (int(length) for length in shape)
         if rows < 1 or cols < 1 or threads < 1:
             raise UsageError(f"rows, columns and threads must be positive, got {shape} and {threads}")
@@ -52,6 +65,7 @@ class DeviceArray:
         self.seed = seed
         self.path = path
         self._threads = min(threads, rows)
+        self._trains = path if trains is None else trains
         self._law = LAWS.get(device.law)
         self._read_keys: dict[str, ReadKeys] = {}
         self._reads: dict[str, int] = {}
@@ -82,7 +96,7 @@ class DeviceArray:
             self._write_noise,
             np.zeros((2, rows), np.uint64),
             {
-                name: stream_key(self.seed, self.path, f"update.{name}")
+                name: stream_key(self.seed, self._trains if name in ("train", "rounding") else self.path, f"update.{name}")
                 for name in ("pulse", "write", "log", "train", "rounding")
             },
         )
@@ -91,6 +105,11 @@ class DeviceArray:
         self._weights.flags.writeable = False
 
     # Description
+
+    @property
+    def devices(self) -> tuple[DeviceArray, ...]:
+        """The devices of the unit cells: this array alone."""
+        return (self,)
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -199,7 +218,7 @@ class DeviceArray:
         params, region = plan.params, self._region(probe)
         if params.pulse_type == "none_with_device":
             float_update(self._cells, x, d, plan.lr, self._low, self._high)
-            return self._without_pulses(plan, region is not None)
+            return self.without_pulses(plan, logged=region is not None)
         implicit = params.pulse_type == "deterministic_implicit"
         up, down, weight, row_fires, col_fires, log = self._cells.update(
             x,
@@ -220,7 +239,8 @@ class DeviceArray:
             plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log)
         )
 
-    def _without_pulses(self, plan: TrainPlan, logged: bool) -> UpdateResult:
+    def without_pulses(self, plan: TrainPlan, *, logged: bool) -> UpdateResult:
+        """Return the result of an update in which no line fired."""
         n = len(plan.bl)
         none = np.zeros(n, np.int64)
         row_fires, col_fires = (np.zeros((n, lines), np.uint32) for lines in self.shape)
@@ -287,10 +307,12 @@ class DeviceArray:
         value: float = 1.0,
         *,
         purpose: str = "transfer",
+        weights: NDArray[np.float32] | None = None,
     ) -> ReadResult:
         """Read one column (or row) by a one-hot input of height ``value``: y is (1, rows) (or (1, cols)).
 
-        Costs one line, not a whole product. ``x_quantised`` is (1, 1), the value on the driven line.
+        Costs one line, not a whole product. ``x_quantised`` is (1, 1), the value on the driven line. ``weights``
+        (rows, cols) replaces the array's own, where arrays share the converters.
 
         Raises:
             UsageError: no such line or axis.
@@ -301,7 +323,8 @@ class DeviceArray:
         if not 0 <= index < length:
             raise UsageError(f"{axis} {index} does not exist; the array has {length}")
         transposed = axis == "row"
-        line = self._weights[index : index + 1] if transposed else self._weights[:, index : index + 1].T
+        matrix = self._weights if weights is None else weights
+        line = matrix[index : index + 1] if transposed else matrix[:, index : index + 1].T
         keys, first = self._next_reads(purpose, 1)
         x = np.full((1, 1), value, np.float32)
         io = io or DEFAULT_IO

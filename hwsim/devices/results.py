@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,8 @@ class UpdateResult:
     ``bl`` (n,) slots of one train; ``slots`` (n,) slots that the sample took, all passes; ``pulses_up``,
     ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the device's persistent weight before
     the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line; ``log`` the pulses of the probed
-    region, if there was one.
+    region, if there was one. Where a unit cell has several devices, ``pulses_up``, ``pulses_down`` and ``sum_w`` are
+    sums over its devices, ``parts`` holds the result of each device with its log, and ``log`` is None.
     """
 
     bl: NDArray[np.int32]
@@ -52,6 +54,27 @@ class UpdateResult:
     row_fires: NDArray[np.uint32]
     col_fires: NDArray[np.uint32]
     log: PulseLog | None
+    parts: tuple[UpdateResult, ...] = ()
+
+    @property
+    def by_device(self) -> tuple[UpdateResult, ...]:
+        """The result of each device of the unit cell."""
+        return self.parts or (self,)
+
+    @classmethod
+    def together(cls, bl: NDArray[np.int32], slots: NDArray[np.int64], parts: Sequence[UpdateResult]) -> UpdateResult:
+        """Join the results of the devices of a cell; their lines fired with the same trains of ``bl`` slots."""
+        return cls(
+            bl,
+            slots,
+            np.sum([part.pulses_up for part in parts], axis=0),
+            np.sum([part.pulses_down for part in parts], axis=0),
+            np.sum([part.sum_w for part in parts], axis=0),
+            np.maximum.reduce([part.row_fires for part in parts]),
+            np.maximum.reduce([part.col_fires for part in parts]),
+            None,
+            tuple(parts),
+        )
 
 
 @dataclass(frozen=True, slots=True)
