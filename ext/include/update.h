@@ -17,6 +17,7 @@ struct UpdateInput {
     const int32_t *bl = nullptr;                              // [n]
     const double *col_gain = nullptr, *row_gain = nullptr;    // [n]
     bool negative_rate = false;
+    Side side = Side::both;
     bool two_passes = false; // a train of its own for the columns with positive x, then one for those with negative x
     TrainSide x_side, d_side;
     uint64_t first_ordinal = 0; // number of samples the array has seen before
@@ -132,7 +133,7 @@ private:
         totals_.assign((size_t)(cells.rows * samples), RowTotals{});
         logs_.resize((size_t)in.threads);
         share_rows(cells.rows, in.threads, [&](int thread, int64_t begin, int64_t end) {
-            HWSIM_DISPATCH(update_rows, cells, trains_, begin, end, first, in.negative_rate, in.probe, totals_.data(),
+            HWSIM_DISPATCH(update_rows, cells, trains_, begin, end, first, in.negative_rate, in.side, in.probe, totals_.data(),
                            &logs_[(size_t)thread]);
         });
         gather_logs(out);

@@ -38,6 +38,10 @@ struct Cells {
 // What a train holds: random slots, the rounded mean number of pulses, or the (quantised) pulse probability itself.
 enum class TrainKind : int { random = 0, mean_count = 1, implicit = 2 };
 
+// Which coincidences pulse a device: all of them in their own direction, or those of one direction only, each as an up pulse
+// (the halves of a pair whose devices are only pulsed up).
+enum class Side : int { both = 0, up = 1, down = 2 };
+
 // How the lines of one side (x: index 0, d: index 1) draw their trains.
 struct TrainSide {
     uint64_t key = 0, key_rounding = 0;

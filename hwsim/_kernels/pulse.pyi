@@ -14,6 +14,7 @@ LogColumns = tuple[
 LAWS: dict[str, int]
 PLANES: dict[str, int]
 SCHEMES: dict[str, tuple[int, bool]]
+SIDES: dict[str, int]
 
 def plan(
     x: NDArray[np.float32],
@@ -58,6 +59,7 @@ class PulsedCells:
         first_ordinal: int,
         probe: tuple[int, int, int, int] | None,
         threads: int,
+        side: str = "both",
     ) -> tuple[
         NDArray[np.int64],
         NDArray[np.int64],

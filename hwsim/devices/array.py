@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hwsim._kernels import converter
 from hwsim._kernels.pulse import PulsedCells
-from hwsim.devices.float_update import float_update
+from hwsim.devices.float_update import Side, float_update
 from hwsim.devices.law import LAWS, Draws
 from hwsim.devices.mvm import ReadKeys, read_array
 from hwsim.devices.periphery import Periphery
@@ -18,13 +18,16 @@ from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
 from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
 from hwsim.devices.scale import RunningScale
 from hwsim.devices.scale import input_scale as divisor_of
-from hwsim.engine.rng import GROUP, stream_key
+from hwsim.engine.rng import GROUP, normals, stream_key
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.analog import IOParameters, UpdateParameters
 from hwsim.spec.device import DeviceSpec
 
 Region = tuple[slice, slice]
 """Rows and columns whose pulses are logged."""
+
+Lines = slice | NDArray[np.int64] | list[int]
+"""Rows or columns: a slice or their numbers."""
 
 READ, READ_TRANSPOSED = "forward", "backward"
 DEFAULT_IO = IOParameters()
@@ -72,6 +75,7 @@ class DeviceArray:
         self._peripheries: dict[tuple[str, bool], Periphery] = {}
         self._scales = (RunningScale(), RunningScale())
         self._samples = 0
+        self._resets = 0
         self._build()
 
     def _build(self) -> None:
@@ -96,7 +100,9 @@ class DeviceArray:
             self._write_noise,
             np.zeros((2, rows), np.uint64),
             {
-                name: stream_key(self.seed, self._trains if name in ("train", "rounding") else self.path, f"update.{name}")
+                name: stream_key(
+                    self.seed, self._trains if name in ("train", "rounding") else self.path, f"update.{name}"
+                )
                 for name in ("pulse", "write", "log", "train", "rounding")
             },
         )
@@ -160,6 +166,22 @@ class DeviceArray:
             else:
                 self._cells.apparent[:] = self._cells.weight
 
+    def reset(self, rows: Lines = slice(None), cols: Lines = slice(None)) -> NDArray[np.bool_]:
+        """Reset the devices of some rows and columns to weight 0, within their bounds; returns which, (rows, cols).
+
+        A reset device gets fresh write noise.
+        """
+        chosen = np.zeros(self.shape, bool)
+        chosen[np.ix_(np.arange(self.shape[0])[rows], np.arange(self.shape[1])[cols])] = True
+        weight = self._cells.weight[:, : self.shape[1]]
+        weight[chosen] = np.clip(np.float32(0), self._low, self._high)[chosen]
+        if self._cells.apparent is not None:
+            noise = normals(stream_key(self.seed, self.path, "reset.write"), self._resets * chosen.size, chosen.size)
+            seen = weight + np.float32(self._write_noise) * noise.reshape(self.shape)
+            self._cells.apparent[:, : self.shape[1]][chosen] = seen[chosen]
+        self._resets += 1
+        return chosen
+
     def pulse(self, polarity: int | ArrayLike, probe: Region | None = None) -> UpdateResult:
         """Give every device one pulse: +1 up, -1 down, 0 none; one number or an array (rows, cols).
 
@@ -200,9 +222,11 @@ class DeviceArray:
         x32, d32 = vectors(x, self.shape[1], "x"), vectors(d, self.shape[0], "d")
         return self._apply(x32, d32, plan_trains(x32, d32, lr, self.granularity, params), probe)
 
-    def apply_trains(self, x: ArrayLike, d: ArrayLike, plan: TrainPlan, probe: Region | None = None) -> UpdateResult:
+    def apply_trains(
+        self, x: ArrayLike, d: ArrayLike, plan: TrainPlan, probe: Region | None = None, side: Side = "both"
+    ) -> UpdateResult:
         """Pulse n updates as planned; ``x`` (n, cols) and ``d`` (n, rows) are this array's parts of the planned
-        vectors.
+        vectors. ``side`` "up" or "down" takes the coincidences of that direction only, each as an up pulse.
 
         Raises:
             DataError: wrong shapes, NaN or infinity.
@@ -210,14 +234,19 @@ class DeviceArray:
         x32, d32 = finite_vectors(x, self.shape[1], "x"), finite_vectors(d, self.shape[0], "d")
         if not len(x32) == len(d32) == len(plan.bl):
             raise DataError(f"x has {len(x32)} samples, d {len(d32)} and the plan {len(plan.bl)}")
-        return self._apply(x32, d32, plan, probe)
+        return self._apply(x32, d32, plan, probe, side)
 
     def _apply(
-        self, x: NDArray[np.float32], d: NDArray[np.float32], plan: TrainPlan, probe: Region | None
+        self,
+        x: NDArray[np.float32],
+        d: NDArray[np.float32],
+        plan: TrainPlan,
+        probe: Region | None,
+        side: Side = "both",
     ) -> UpdateResult:
         params, region = plan.params, self._region(probe)
         if params.pulse_type == "none_with_device":
-            float_update(self._cells, x, d, plan.lr, self._low, self._high)
+            float_update(self._cells, x, d, plan.lr, self._low, self._high, side)
             return self.without_pulses(plan, logged=region is not None)
         implicit = params.pulse_type == "deterministic_implicit"
         up, down, weight, row_fires, col_fires, log = self._cells.update(
@@ -233,6 +262,7 @@ class DeviceArray:
             self._samples,
             region,
             self._threads,
+            side,
         )
         self._samples += len(x)
         return UpdateResult(
@@ -360,6 +390,7 @@ class DeviceArray:
             "weight": self._cells.weight[:, : self.shape[1]].copy(),
             "positions": self._cells.positions.copy(),
             "samples": self._samples,
+            "resets": self._resets,
             "reads": dict(self._reads),
             "scales": [scale.mean for scale in self._scales],
         }
@@ -377,6 +408,7 @@ class DeviceArray:
             "weight",
             "positions",
             "samples",
+            "resets",
             "reads",
             "scales",
             *(["apparent"] if self._cells.apparent is not None else []),
@@ -388,6 +420,7 @@ class DeviceArray:
             self._cells.apparent[:, : self.shape[1]] = state["apparent"]
         self._cells.positions[:] = state["positions"]
         self._samples = int(state["samples"])
+        self._resets = int(state["resets"])
         for scale, mean in zip(self._scales, state["scales"], strict=True):
             scale.mean = float(mean)
         self._reads = {str(purpose): int(count) for purpose, count in state["reads"].items()}

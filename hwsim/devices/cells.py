@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from hwsim.devices.array import DeviceArray, Region
 from hwsim.devices.plan import TrainPlan
 from hwsim.devices.results import ReadResult, UpdateResult
+from hwsim.devices.unit_cell_pair import OneSidedCells, ReferenceCells
 from hwsim.devices.unit_cell_vector import VectorCells
 from hwsim.spec.analog import IOParameters, UpdateParameters
 from hwsim.spec.device import DeviceSpec
@@ -75,7 +76,12 @@ class Cells(Protocol):
     def restore(self, state: Mapping[str, Any]) -> None: ...  # noqa: D102
 
 
-KINDS: dict[str, Callable[..., Cells]] = {"single": DeviceArray, "vector": VectorCells}
+KINDS: dict[str, Callable[..., Cells]] = {
+    "single": DeviceArray,
+    "vector": VectorCells,
+    "reference": ReferenceCells,
+    "one_sided": OneSidedCells,
+}
 """Makers of cells by the kind of their unit cell."""
 
 

@@ -1,4 +1,4 @@
-"""What unit cells of several devices share: their devices, reads of the weighted sum, updates that reach each device."""
+"""What unit cells of several devices share: their devices, reads of the weighted sum, updates of each device."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ F32 = NDArray[np.float32]
 
 
 class UnitCells:
-    """A (rows, cols) array of unit cells of several devices, ``w = sum_k gain_k w_k``, with the face of ``DeviceArray``.
+    """A (rows, cols) array of cells of several devices, ``w = sum_k gain_k w_k``, with the face of ``DeviceArray``.
 
     The devices number k of all cells are a plane: a ``DeviceArray`` with devices, noise and lines of its own. All
     planes share the pulse generators, so their lines fire with the same trains, and the converters of plane 0.

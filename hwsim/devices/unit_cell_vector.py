@@ -86,7 +86,9 @@ class VectorCells(UnitCells):
         parts = []
         for device, chosen in zip(self.devices, self._choose(len(x)), strict=True):
             if plan.params.pulse_type == "none_with_device":
-                subset = replace(plan, bl=plan.bl[chosen], col_gain=plan.col_gain[chosen], row_gain=plan.row_gain[chosen])
+                subset = replace(
+                    plan, bl=plan.bl[chosen], col_gain=plan.col_gain[chosen], row_gain=plan.row_gain[chosen]
+                )
                 device.apply_trains(x[chosen], d[chosen], subset)
                 parts.append(device.without_pulses(plan, logged=probe is not None))
             else:

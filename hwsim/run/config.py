@@ -72,7 +72,15 @@ class _Draft:
         """Set ``path``; ``said`` is what messages call it."""
         root, inner = self._locate(path, said)
         parts = inner.split(".")
-        if root == "device" and parts[0] not in ("name", "description", "source", "law", "cell", "unit_cell", "parameters"):
+        if root == "device" and parts[0] not in (
+            "name",
+            "description",
+            "source",
+            "law",
+            "cell",
+            "unit_cell",
+            "parameters",
+        ):
             parts = ["parameters", *parts]
         assign(self.documents[root].data, ".".join(parts), value)
         self.overrides[(root, *parts)] = said
