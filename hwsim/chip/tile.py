@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,8 @@ class ReadWork:
 
     ``passes`` are reads of the array, ``conversions`` those of each output, ``retries`` attempts that bound management
     repeated, ``per_result`` the conversions that one result takes. ``drive`` is (lines,): the sum over all passes of
-    the squared input of each driven line, full scale = 1.
+    the squared input of each driven line, full scale = 1. ``device`` is the one device of the unit cells that was read,
+    None for all of them.
     """
 
     passes: int
@@ -39,6 +40,7 @@ class ReadWork:
     lines_in: int
     lines_out: int
     transposed: bool
+    device: int | None = None
 
 
 class Tile:
@@ -143,15 +145,24 @@ class Tile:
         rows, cols = self.polarity[index]
         return rows[:, None] * weights * cols
 
-    def read_line(self, array: int, index: int, io: IOParameters, *, axis: str) -> tuple[np.ndarray, ReadWork]:
-        """Read one column or row of one array with a one-hot input; returns (outputs,) and the work it was."""
-        result = self.arrays[array].read_line(index, axis=axis, io=io)
+    def read_line(
+        self, array: int, index: int, io: IOParameters, *, axis: str, device: int | None = None
+    ) -> tuple[np.ndarray, ReadWork]:
+        """Read one column or row of one array with a one-hot input; returns (outputs,) and the work it was.
+
+        ``device`` picks one device of the unit cells, as a refresh reads them.
+        """
+        cells = self.arrays[array]
+        if device is None:
+            result = cells.read_line(index, axis=axis, io=io)
+        else:
+            result = cells.devices[device].read_line(index, axis=axis, io=io, purpose="refresh")
         transposed = axis == "row"
         lines = self.shape[0] if transposed else self.shape[1]
         drive = np.zeros(lines)
         drive[index] = self._drive(result, io)[0]
         outputs = self.shape[1] if transposed else self.shape[0]
-        return np.ravel(result.y), _work(result, io, drive, 1, outputs, transposed)
+        return np.ravel(result.y), replace(_work(result, io, drive, 1, outputs, transposed), device=device)
 
     def _read_work(self, result: ReadResult, io: IOParameters, transposed: bool) -> ReadWork:
         lines_in, lines_out = self.shape if transposed else self.shape[::-1]
@@ -224,7 +235,7 @@ class Tile:
                     self.integration * 1e-12,
                     references=array.references,
                 )
-                for device in array.devices
+                for device in (array.devices if work.device is None else [array.devices[work.device]])
             )
             self.crossbar.book(origin, "read", start, busy, work.passes, energy=energy, array=index)
 
@@ -273,6 +284,34 @@ class Tile:
             for part, (row_sums, col_sums) in zip(result.by_device, sums, strict=True)
         )
         self.crossbar.book(origin, "write", start, duration, pulses, energy=energy, array=array)
+
+    def reset_pairs(self, origin: Origin | None, start: int, array: int, rows: np.ndarray, col: int) -> None:
+        """Reset every device of the cells in the chosen ``rows`` (a mask) of column ``col``; books it from ``start``.
+
+        One slot at the write voltage over each device, half of it over the other cells of the firing lines (an
+        assumption: the RESET pulse costs what a write pulse does). ``origin`` None: only the numbers.
+        """
+        energy = 0.0
+        fires = np.zeros(self.shape[1])
+        fires[col] = 1
+        for device in self.arrays[array].devices:
+            if origin is not None:
+                row_sums, col_sums = device.line_sums()
+                energy += update_energy(
+                    self._device.cell,
+                    self._conductance,
+                    pulses=int(rows.sum()),
+                    weight_before=float(device.weights[rows, col].sum()),
+                    row_fires=rows.astype(float),
+                    col_fires=fires,
+                    row_sums=row_sums,
+                    col_sums=col_sums,
+                    line_capacitance=self._line_capacitance,
+                )
+            device.reset(np.flatnonzero(rows), [col])
+        if origin is not None:
+            count = int(rows.sum()) * len(self.arrays[array].devices)
+            self.crossbar.book(origin, "reset", start, self.slot, count, energy=energy, array=array)
 
     def pulse_times(
         self, start: int, slots: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray

@@ -174,7 +174,7 @@ class DeviceArray:
         chosen = np.zeros(self.shape, bool)
         chosen[np.ix_(np.arange(self.shape[0])[rows], np.arange(self.shape[1])[cols])] = True
         weight = self._cells.weight[:, : self.shape[1]]
-        weight[chosen] = np.clip(np.float32(0), self._low, self._high)[chosen]
+        weight[chosen] = np.clip(np.zeros_like(self._low), self._low, self._high)[chosen]
         if self._cells.apparent is not None:
             noise = normals(stream_key(self.seed, self.path, "reset.write"), self._resets * chosen.size, chosen.size)
             seen = weight + np.float32(self._write_noise) * noise.reshape(self.shape)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from hwsim.devices.array import DeviceArray, Region
+from hwsim.devices.array import Region
 from hwsim.devices.float_update import Side
 from hwsim.devices.plan import TrainPlan
 from hwsim.devices.results import UpdateResult
