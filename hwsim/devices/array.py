@@ -12,6 +12,7 @@ from hwsim._kernels import converter
 from hwsim._kernels.pulse import PulsedCells
 from hwsim.devices.float_update import Side, float_update
 from hwsim.devices.law import LAWS, Draws
+from hwsim.devices.mirror import mirrored
 from hwsim.devices.mvm import ReadKeys, read_array
 from hwsim.devices.periphery import Periphery
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
@@ -39,7 +40,8 @@ class DeviceArray:
     Devices differ by the spreads of their parameters, drawn once from ``seed`` and ``path``. All later random
     numbers come from streams of the same seed and path, one for each purpose, so equal calls give equal bits for any
     ``threads``, with and without a probe. Arrays with the same ``trains`` (default: ``path``) see the same pulses on
-    their lines when they get the same updates.
+    their lines when they get the same updates. The devices of an array with ``mirror_of`` are the mirror images, -w for
+    w, of those at that path.
 
     Raises:
         UsageError: a shape or thread count that is not positive, or a unit cell of several devices.
@@ -57,6 +59,7 @@ class DeviceArray:
         threads: int = 1,
         path: str = "array",
         trains: str | None = None,
+        mirror_of: str | None = None,
     ) -> None:
         if device.unit_cell.kind != "single":
             raise UsageError(f"'{device.name}' has {device.unit_cell.n_devices} devices a weight; use make_cells")
@@ -69,6 +72,7 @@ class DeviceArray:
         self.path = path
         self._threads = min(threads, rows)
         self._trains = path if trains is None else trains
+        self._mirror_of = mirror_of
         self._law = LAWS.get(device.law)
         self._read_keys: dict[str, ReadKeys] = {}
         self._reads: dict[str, int] = {}
@@ -81,6 +85,8 @@ class DeviceArray:
     def _build(self) -> None:
         p, (rows, cols) = self.spec.parameters, self.shape
         form = self._law.kernel_form(p, self.parameters())
+        if self._mirror_of is not None:
+            form = mirrored(form)
         stride = -(-cols // GROUP) * GROUP
         self._low = form.low.astype(np.float32)
         self._high = form.high.astype(np.float32)
@@ -137,11 +143,16 @@ class DeviceArray:
     def symmetric_point(self) -> NDArray[np.float64]:
         """Weight of each device, (rows, cols), at which its mean up and down steps are equal; NaN where there is
         none."""
-        return self._law.symmetric_point(self.spec.parameters, self.parameters())
+        point = self._law.symmetric_point(self.spec.parameters, self.parameters())
+        return point if self._mirror_of is None else -point
 
     def parameters(self) -> dict[str, NDArray[np.float64]]:
-        """Return the parameters of each device, (rows, cols), by AIHWKit's names: ``max_bound``, ``dwmin_up``, ..."""
-        return self._law.sample(self.spec.parameters, Draws(self.seed, self.path, self.shape))
+        """Return the parameters of each device, (rows, cols), by AIHWKit's names: ``max_bound``, ``dwmin_up``, ...
+
+        Those of mirror images are the parameters of the devices that they mirror.
+        """
+        path = self.path if self._mirror_of is None else self._mirror_of
+        return self._law.sample(self.spec.parameters, Draws(self.seed, path, self.shape))
 
     # Writing
 

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hwsim.devices.array import Region
+from hwsim.devices.array import DeviceArray, Region
 from hwsim.devices.float_update import Side
 from hwsim.devices.plan import TrainPlan
 from hwsim.devices.results import UpdateResult
 from hwsim.devices.unit_cell import F32, UnitCells
 from hwsim.errors import DataError
 from hwsim.spec.device import DeviceSpec
+from hwsim.spec.unit_cell import OneSidedCell
 
 DIFFERENCE = (1.0, -1.0)
 SIDES: tuple[Side, Side] = ("up", "down")
@@ -68,7 +69,13 @@ class OneSidedCells(UnitCells):
     """
 
     def __init__(self, device: DeviceSpec, shape: tuple[int, int], **options: Any) -> None:
+        assert isinstance(device.unit_cell, OneSidedCell)
+        self._copy_inverted = device.unit_cell.copy_inverted
         super().__init__(device, shape, gains=DIFFERENCE, references=False, **options)
+
+    def _plane(self, k: int, one: DeviceSpec, shape: tuple[int, int], **options: Any) -> DeviceArray:
+        mirror_of = f"{self.path}.device0" if k == 1 and self._copy_inverted else None
+        return DeviceArray(one, shape, mirror_of=mirror_of, **options)
 
     def set_weights(self, w: ArrayLike) -> None:
         """Write weights (rows, cols) or one number: positive ones into device 0, negative ones into device 1.

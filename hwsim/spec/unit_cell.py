@@ -96,7 +96,7 @@ class OneSidedCell(UnitCellSpec):
 
     kind: Literal["one_sided"] = "one_sided"
     copy_inverted: bool = False
-    """True: device 1 is the mirror image of device 0 (its bounds and steps with the opposite sign), pulsed down."""
+    """True: device 1 is the mirror image of device 0, so its up pulses act as down pulses of device 0 do."""
     refresh_every: int = Field(0, ge=0)
     """Mini-batches (or rank-1 updates) between two refreshes; 0: never."""
     units_in_mbatch: bool = True
