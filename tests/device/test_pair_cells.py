@@ -134,16 +134,22 @@ def test_reset_writes_zero_with_write_noise_into_the_chosen_devices() -> None:
     assert array.weights[chosen].mean() == pytest.approx(0, abs=5 * spread / 1200**0.5)
 
 
-@pytest.mark.parametrize(
-    ("law", "options"),
-    [("constant_step", {}), ("linear_step", {"gamma_up": 0.3, "gamma_down": 0.6}),
-     ("linear_step", {"mult_noise": False}), ("soft_bounds", {}), ("soft_bounds_reference", {"reference_std": 0.1}), ("exp_step", {"A_up": 0.2, "b": 0.1}),
-     ("reram-es", {"dw_min_std": 0.0, "write_noise_std": 0.0})],
-)  # fmt: skip
+INVERTIBLE: list[tuple[str, dict[str, Any]]] = [
+    ("constant_step", {}),
+    ("linear_step", {"gamma_up": 0.3, "gamma_down": 0.6}),
+    ("linear_step", {"mult_noise": False}),
+    ("soft_bounds", {}),
+    ("soft_bounds_reference", {"reference_std": 0.1}),
+    ("exp_step", {"A_up": 0.2, "b": 0.1}),
+    ("reram-es", {"write_noise_std": 0.0}),
+]
+
+
+@pytest.mark.parametrize(("law", "options"), INVERTIBLE)
 def test_inverted_copy_moves_as_device_0_pulsed_down(law: str, options: dict[str, Any]) -> None:
     """Device 1 at v is device 0 at -v: its ups are the downs of device 0, its downs the ups."""
-    device = load_device(law, dw_min_std=0, **{key: value for key, value in options.items() if key != "dw_min_std"},
-                         unit_cell__kind="one_sided", unit_cell__copy_inverted=True)  # fmt: skip
+    cell = {"unit_cell__kind": "one_sided", "unit_cell__copy_inverted": True}
+    device = load_device(law, dw_min_std=0, **options, **cell)
     first, second = make_cells(device, (20, 30), seed=5).devices
     start = np.random.default_rng(1).uniform(-0.2, 0.2, (20, 30))
     first.set_weights(start)
