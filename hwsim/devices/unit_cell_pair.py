@@ -65,7 +65,8 @@ class ReferenceCells(UnitCells):
 class OneSidedCells(UnitCells):
     """Cells of two devices that are only pulsed up, ``w = w_0 - w_1``; source: AIHWKit ``OneSidedUnitCell``.
 
-    Up coincidences pulse device 0, down coincidences device 1; the lines of both fire with the same trains.
+    Up coincidences pulse device 0, down coincidences device 1; the lines of both fire with the same trains. The
+    planning of trains counts a pulse as the law does, the mean of its up and down step, although only up steps occur.
     """
 
     def __init__(self, device: DeviceSpec, shape: tuple[int, int], **options: Any) -> None:

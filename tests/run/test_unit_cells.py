@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import hwsim
+from hwsim.errors import HwsimError
 
 
 def weights(run: hwsim.Run) -> dict[str, bytes]:
@@ -37,3 +38,16 @@ def test_training_learns_and_its_energy_is_complete(tmp_path, device: str, algor
     refreshes = events[(events["operation"] == "refresh") & (events["component"] == "controller")]
     assert ("refresh" in run.summary["energy_by_phase"]) == (device == "pcm-pair")
     assert (len(refreshes) > 0) == (device == "pcm-pair")
+
+
+def test_settings_reach_the_unit_cell(tmp_path) -> None:
+    run = hwsim.simulate(
+        "digits-mlp", device="capacitor", algorithm="analog-sgd", steps=2, out=tmp_path / "run",
+        set={"unit_cell.kind": "vector", "device.unit_cell.devices": 3, "unit_cell.update_policy": "all"},
+    )  # fmt: skip
+    config = run.config["device"]["unit_cell"]
+    assert (config["kind"], config["devices"], config["update_policy"]) == ("vector", 3, "all")
+    assert run.summary["counts"]["coincidences"] % 3 == 0
+    with pytest.raises(HwsimError, match="update_policy"):
+        hwsim.simulate("digits-mlp", device="ecram-2", set=["unit_cell.update_policy=some"], out=tmp_path / "no")
+    assert not (tmp_path / "no").exists()
