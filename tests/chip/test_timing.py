@@ -127,11 +127,11 @@ def test_update_takes_the_passes_of_its_pulse_scheme(make_chip, weights, scheme,
     last = 0 if passes else 2 * 10_000
     assert chip.env.now == ISSUE + BUFFER + 10_000 + BUS + slots * chip.tiles[0].slot + last
     chip.finish()
-    totals = {(total["component"], total["action"]): total for total in chip.ledger.totals()}
-    assert totals["tile0.row_pulser", "draw"]["count"] == 8 * slots
+    totals = {(total.component, total.action): total for total in chip.ledger.totals()}
+    assert totals["tile0.row_pulser", "draw"].count == 8 * slots
     if passes == 0:
-        assert totals["tile0.crossbar", "write"]["energy_J"] == 0
-        assert totals["tile0.crossbar", "write"]["count"] == 0
+        assert totals["tile0.crossbar", "write"].energy_J == 0
+        assert totals["tile0.crossbar", "write"].count == 0
 
 
 def test_logged_pulses_of_two_passes_lie_within_their_sample(make_chip, weights) -> None:
@@ -196,7 +196,7 @@ def test_two_passes_before_one_conversion_collect_twice(make_chip, weights, n) -
     assert chip.counts["adc_conversions"] == 8 * n
     assert chip.counts["bound_management_retries"] == 0
     chip.finish()
-    counts = {(total["component"], total["action"]): total["count"] for total in chip.ledger.totals()}
+    counts = {(total.component, total.action): total.count for total in chip.ledger.totals()}
     assert counts["tile0.crossbar", "read"] == 2 * n
     assert counts["tile0.col_dac", "convert"] == counts["tile0.integrator", "integrate"] == 16 * n
     assert counts["tile0.adc", "convert"] == counts["tile0.sample_hold", "sample"] == 8 * n
@@ -212,7 +212,7 @@ def test_two_passes_with_a_conversion_each_are_two_reads(make_chip, weights, n) 
     assert chip.env.now == ISSUE + BUFFER + BUS + PASS + BUS + BUFFER + (2 * n - 1) * pace
     assert chip.counts["adc_conversions"] == 16 * n
     chip.finish()
-    counts = {(total["component"], total["action"]): total["count"] for total in chip.ledger.totals()}
+    counts = {(total.component, total.action): total.count for total in chip.ledger.totals()}
     assert counts["tile0.crossbar", "read"] == 2 * n
     assert counts["tile0.adc", "convert"] == counts["tile0.accumulator", "add"] == 16 * n
 
@@ -225,8 +225,8 @@ def test_both_passes_together_heat_the_array_as_one(make_chip, weights) -> None:
         matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
         run(chip, Forward(matrix, np.linspace(-1, 1, 8, dtype=np.float32)[None]))
         chip.finish()
-        totals = {(total["component"], total["action"]): total for total in chip.ledger.totals()}
-        energies.append(totals["tile0.crossbar", "read"]["energy_J"])
+        totals = {(total.component, total.action): total for total in chip.ledger.totals()}
+        energies.append(totals["tile0.crossbar", "read"].energy_J)
     assert energies[1:] == pytest.approx(energies[:1] * 2)
 
 
