@@ -124,8 +124,8 @@ def test_update_takes_the_passes_of_its_pulse_scheme(make_chip, weights, scheme,
     run(chip, Update(matrix, 0, x, d, 0.01, params))
     slots = 3 * 10 * passes * 2
     # Without pulses the update ends when the last of the three vectors is there.
-    last = 0 if passes else 2 * 10_000
-    assert chip.env.now == ISSUE + BUFFER + 10_000 + BUS + slots * chip.tiles[0].slot + last
+    last = 0 if passes else 2 * 4_000
+    assert chip.env.now == ISSUE + BUFFER + 4_000 + BUS + slots * chip.tiles[0].slot + last
     chip.finish()
     totals = {(total.component, total.action): total for total in chip.ledger.totals()}
     assert totals["tile0.row_pulser", "draw"].count == 8 * slots
