@@ -8,8 +8,10 @@ from libcpp cimport bool as cbool
 cdef extern from "converter.h" namespace "hwsim" nogil:
     cdef cppclass Converter:
         uint64_t key_noise, key_rounding, key_weight
-        float bound, step, noise, asymmetry
+        float bound, step, noise, asymmetry, slope
         cbool stochastic_rounding
+        const float *noise_std
+        const float *nonlinearity
 
     void run_dac(const Converter &, const float *, int64_t, float, uint64_t, uint64_t, float *, float *)
     int32_t run_adc(const Converter &, const float *, const float *, int64_t, float, cbool, uint64_t, uint64_t, float *)
@@ -46,15 +48,23 @@ def dac(const float[:, ::1] x, const float[::1] scale, const uint64_t[::1] ordin
 
 def adc(const float[:, ::1] y, const float[:, ::1] weight_std, const float[::1] factor, const uint64_t[::1] ordinals,
         uint64_t round_number, float bound, float step, float noise, float asymmetry, cbool stochastic_rounding, cbool test_negative,
-        tuple keys):
+        tuple keys, const float[::1] noise_std=None, const float[::1] nonlinearity=None, float slope=1.0):
     """Convert the outputs ``y`` (n, lines) and multiply each vector by its ``factor``. Returns (out, beyond).
 
     ``beyond`` (n,) counts the outputs that the bound cut. ``weight_std`` (n, lines) or None is the read noise of the outputs.
+    ``noise_std`` (lines,) replaces ``noise``; ``nonlinearity`` (lines,) bends y to ``slope`` y / (1 + |nonlinearity y|).
     """
     cdef Converter c
     cdef int64_t n = y.shape[0], lines = y.shape[1], i
     cdef cbool noisy = weight_std is not None
     _fill(&c, bound, step, noise, asymmetry, stochastic_rounding, keys)
+    if (noise_std is not None and noise_std.shape[0] != lines) or (nonlinearity is not None and nonlinearity.shape[0] != lines):
+        raise ValueError("the spreads must have one value per output")
+    if noise_std is not None and lines:
+        c.noise_std = &noise_std[0]
+    if nonlinearity is not None and lines:
+        c.nonlinearity = &nonlinearity[0]
+        c.slope = slope
     out = np.empty((n, lines), np.float32)
     beyond = np.zeros(n, np.int32)
     cdef float[:, ::1] out_view = out

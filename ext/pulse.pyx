@@ -19,11 +19,18 @@ cdef extern from "update.h" namespace "hwsim" nogil:
     cdef cppclass Probe:
         int64_t row_begin, row_end, col_begin, col_end
 
+    cdef enum class TrainKind(int):
+        pass
+
+    cdef enum class Side(int):
+        pass
+
     cdef cppclass TrainSide:
         uint64_t key, key_rounding
         uint32_t index
         double resolution
-        cbool stochastic_rounding, mean_count
+        cbool stochastic_rounding
+        TrainKind kind
 
     cdef cppclass Cells:
         int64_t rows, cols, stride
@@ -44,7 +51,8 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         const int32_t *bl
         const double *col_gain
         const double *row_gain
-        cbool negative_rate
+        cbool negative_rate, two_passes
+        Side side
         TrainSide x_side, d_side
         uint64_t first_ordinal
         Probe probe
@@ -73,6 +81,12 @@ cdef extern from "update.h" namespace "hwsim" nogil:
 
 LAWS = {"constant": 0, "affine": 1, "additive": 2, "exponential": 3}
 """Kernel laws by name."""
+
+SCHEMES = {"stochastic_compressed": (0, False), "stochastic": (0, True), "mean_count": (1, False), "deterministic_implicit": (2, False)}
+"""Pulse schemes by name: what a train holds, and whether columns of either sign have a pass of their own."""
+
+SIDES = {"both": 0, "up": 1, "down": 2}
+"""Which coincidences pulse a device: all, or those of one direction, each as an up pulse."""
 
 PLANES = {"constant": 4, "affine": 6, "additive": 8, "exponential": 5}
 """Parameter planes per device of each kernel law."""
@@ -180,9 +194,12 @@ cdef class PulsedCells:
             to.row_begin, to.row_end, to.col_begin, to.col_end = probe
 
     def update(self, const float[:, ::1] x, const float[:, ::1] d, const int32_t[::1] bl, const double[::1] col_gain,
-               const double[::1] row_gain, cbool negative_rate, cbool mean_count, double resolution, cbool stochastic_rounding,
-               uint64_t first_ordinal, tuple probe, int threads):
+               const double[::1] row_gain, cbool negative_rate, str scheme, tuple resolution, cbool stochastic_rounding,
+               uint64_t first_ordinal, tuple probe, int threads, str side="both"):
         """Apply the samples ``x`` (n, cols), ``d`` (n, rows) in order.
+
+        ``scheme`` is one of ``SCHEMES``, ``resolution`` that of the pulse probabilities of columns and rows, ``side`` one of
+        ``SIDES``.
 
         Returns (up, down, weight, row_fires, col_fires, log): per sample the pulses of each direction and the sum of the weights
         before the pulses, per sample and line the firings, and the columns of the pulse log of ``probe``, a tuple
@@ -211,14 +228,16 @@ cdef class PulsedCells:
             job.col_gain = &col_gain[0]
             job.row_gain = &row_gain[0]
             job.negative_rate = negative_rate
+            job.side = <Side><int>SIDES[side]
             job.x_side.key = job.d_side.key = self.key_train
             job.x_side.key_rounding = self.key_rounding
             job.d_side.key_rounding = self.key_rounding ^ 1
             job.x_side.index = 0
             job.d_side.index = 1
-            job.x_side.resolution = job.d_side.resolution = resolution
+            kind, job.two_passes = SCHEMES[scheme]
+            job.x_side.resolution, job.d_side.resolution = resolution
             job.x_side.stochastic_rounding = job.d_side.stochastic_rounding = stochastic_rounding
-            job.x_side.mean_count = job.d_side.mean_count = mean_count
+            job.x_side.kind = job.d_side.kind = <TrainKind><int>kind
             job.first_ordinal = first_ordinal
             self._set_probe(&job.probe, probe)
             job.threads = threads

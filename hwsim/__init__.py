@@ -15,6 +15,7 @@ _LAZY = {
     "Run": "hwsim.results",
     "load_device": "hwsim.devices",
     "DeviceArray": "hwsim.devices",
+    "make_cells": "hwsim.devices",
     "load_chip": "hwsim.spec.load",
     "load_trace": "hwsim.spec.load",
 }

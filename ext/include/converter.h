@@ -12,6 +12,9 @@ struct Converter {
     float noise = 0;
     float asymmetry = 0;
     bool stochastic_rounding = false;
+    const float *noise_std = nullptr;    // noise of each output instead of `noise`; null for none
+    const float *nonlinearity = nullptr; // n of each output: y becomes slope y / (1 + |n y|); null for none
+    float slope = 1;
 };
 
 }  // namespace hwsim

@@ -41,7 +41,7 @@ static void dac_lines(const Converter &c, const float *x, int64_t lines, float s
     }
 }
 
-// The ADC adds its noise before the quantisation. `weight_std` is the read noise of each output, or null.
+// The ADC bends its input, weakens negative values and adds its noise, all before the quantisation. `weight_std` is the read noise of each output, or null.
 // Returns the number of outputs beyond the bound; negative ones count only with `test_negative`.
 static int32_t adc_lines(const Converter &c, const float *y, const float *weight_std, int64_t lines, float factor, bool test_negative,
                          uint64_t ordinal, uint64_t round, float *out) {
@@ -55,7 +55,10 @@ static int32_t adc_lines(const Converter &c, const float *y, const float *weight
         VU words[UNITS] = {};
         std::memcpy(in, y + begin, n * sizeof(float));
         if (c.stochastic_rounding) random_words<1>(rounding_keys, group, low, high, words);
-        if (c.noise > 0) normal_group(noise_keys, group, low, high, noise);
+        if (c.noise > 0 || c.noise_std) normal_group(noise_keys, group, low, high, noise);
+        float noise_std[BLOCK] = {}, nonlinearity[BLOCK] = {};
+        if (c.noise_std) std::memcpy(noise_std, c.noise_std + begin, n * sizeof(float));
+        if (c.nonlinearity) std::memcpy(nonlinearity, c.nonlinearity + begin, n * sizeof(float));
         if (weight_std) {
             std::memcpy(std, weight_std + begin, n * sizeof(float));
             draw_normals(c.key_weight, group, low, high, 1, weight_noise);
@@ -63,8 +66,13 @@ static int32_t adc_lines(const Converter &c, const float *y, const float *weight
         for (int u = 0; u < UNITS; ++u) {
             V v = load<V>(in + u * LANES);
             if (weight_std) v = v + load<V>(std + u * LANES) * load<V>(weight_noise + u * LANES);
+            if (c.nonlinearity) {
+                const V bend = load<V>(nonlinearity + u * LANES) * v;
+                v = v * c.slope / (maximum(bend, -bend) + 1.0f);
+            }
             if (c.asymmetry != 0) v = select(less(v, V{}), v * (1.0f - c.asymmetry), v);
-            if (c.noise > 0) v = v + load<V>(noise + u * LANES) * c.noise;
+            if (c.noise_std) v = v + load<V>(noise + u * LANES) * load<V>(noise_std + u * LANES);
+            else if (c.noise > 0) v = v + load<V>(noise + u * LANES) * c.noise;
             v = quantise(v, c.step, c.stochastic_rounding, words[u]);
             if (c.bound > 0) {
                 uint32_t over = bits(less(splat(c.bound), v));

@@ -31,6 +31,17 @@ struct MeanGate {
     int32_t slot(int64_t, int nth) const { return nth; }
 };
 
+// Coincidences from probabilities: round(BL p_x p_d), ties to even.
+struct ImplicitGate {
+    const uint32_t *cols;
+    const uint32_t *negative;
+    float scaled; // BL p_d
+    uint32_t flip;
+    HWSIM_INLINE VI counts(const ImplicitGate &g, int64_t col) { return to_int(round_even(load<V>(g.cols + col) * g.scaled)); }
+    HWSIM_INLINE uint32_t up(const ImplicitGate &g, int64_t col) { return g.negative[col / BLOCK] ^ g.flip; }
+    int32_t slot(int64_t, int nth) const { return nth; }
+};
+
 // Given polarities -1, 0, +1 of one row.
 struct PolarityGate {
     const int32_t *polarity;
@@ -44,6 +55,19 @@ struct PolarityGate {
         return b;
     }
     int32_t slot(int64_t, int nth) const { return nth; }
+};
+
+// Only the coincidences of one direction, each as an up pulse; `flip` turns the bits of that direction into ones.
+template <class Gate>
+struct OneSided {
+    Gate gate;
+    uint32_t flip;
+    HWSIM_INLINE VI counts(const OneSided &g, int64_t col) {
+        const uint32_t wanted = Gate::up(g.gate, col / BLOCK * BLOCK) ^ g.flip;
+        return select(from_bits(wanted >> (col % BLOCK)), Gate::counts(g.gate, col), VI{});
+    }
+    HWSIM_INLINE uint32_t up(const OneSided &, int64_t) { return 0xFFFFFFFFu; }
+    int32_t slot(int64_t col, int nth) const { return gate.slot(col, nth); }
 };
 
 struct RowWork {
@@ -211,6 +235,14 @@ static void pulse_row(const Law &law, const Gate &gate, const RowWork &work, con
     }
 }
 
+template <class Law, class Gate>
+static void pulse_side(const Law &law, const Gate &gate, Side side, const RowWork &work, const int32_t *blocks, int64_t n_blocks,
+                       RowTotals *totals) {
+    if (side == Side::both) return pulse_row(law, gate, work, blocks, n_blocks, totals);
+    const OneSided<Gate> half{gate, side == Side::up ? 0u : 0xFFFFFFFFu};
+    pulse_row(law, half, work, blocks, n_blocks, totals);
+}
+
 HWSIM_INLINE RowWork row_work(const Cells &cells, int planes, int64_t row, NormalStream *pulses, NormalStream *writes, const Probe &probe,
                               std::vector<PulseRecord> *log) {
     return {&cells, row, cells.weight + row * cells.stride, cells.apparent ? cells.apparent + row * cells.stride : nullptr,
@@ -220,7 +252,7 @@ HWSIM_INLINE RowWork row_work(const Cells &cells, int planes, int64_t row, Norma
 // All samples of `trains` on the rows [begin, end). `totals` is [rows][samples].
 template <class Law>
 static void train_rows(const Cells &cells, const Trains &trains, int64_t begin, int64_t end, int64_t first_sample, bool negative_rate,
-                       const Probe &probe, RowTotals *totals, std::vector<PulseRecord> *log) {
+                       Side side, const Probe &probe, RowTotals *totals, std::vector<PulseRecord> *log) {
     const Law law(cells.scalars);
     for (int64_t row = begin; row < end; ++row) {
         const uint32_t *masks = trains.row_masks.data() + row * trains.segments;
@@ -242,12 +274,17 @@ static void train_rows(const Cells &cells, const Trains &trains, int64_t begin, 
             const uint32_t flip = row_negative != negative_rate ? 0xFFFFFFFFu : 0u;
             work.sample = first_sample + sample;
             RowTotals *to = totals + row * trains.samples + sample;
-            if (trains.mean_count) {
+            if (trains.kind == TrainKind::implicit) {
+                float share;
+                std::memcpy(&share, masks + segment, sizeof share);
+                const ImplicitGate gate{cols, negative, share * (float)trains.segment_bl[segment], flip};
+                pulse_side(law, gate, side, work, blocks, n_blocks, to);
+            } else if (trains.kind == TrainKind::mean_count) {
                 const MeanGate gate{cols, negative, (float)masks[segment], (float)trains.segment_bl[segment], flip};
-                pulse_row(law, gate, work, blocks, n_blocks, to);
+                pulse_side(law, gate, side, work, blocks, n_blocks, to);
             } else {
                 const TrainGate gate{cols, negative, masks[segment], flip, trains.segment_slot[segment]};
-                pulse_row(law, gate, work, blocks, n_blocks, to);
+                pulse_side(law, gate, side, work, blocks, n_blocks, to);
             }
         }
         cells.pulse_position[row] = pulses.position();
@@ -274,12 +311,12 @@ static void polarity_rows(const Cells &cells, const int32_t *polarity, int64_t b
 }
 
 static void update_rows(const Cells &cells, const Trains &trains, int64_t begin, int64_t end, int64_t first_sample, bool negative_rate,
-                        const Probe &probe, RowTotals *totals, std::vector<PulseRecord> *log) {
+                        Side side, const Probe &probe, RowTotals *totals, std::vector<PulseRecord> *log) {
     switch (cells.law) {
-        case LawId::constant: return train_rows<ConstantLaw>(cells, trains, begin, end, first_sample, negative_rate, probe, totals, log);
-        case LawId::affine: return train_rows<AffineLaw>(cells, trains, begin, end, first_sample, negative_rate, probe, totals, log);
-        case LawId::additive: return train_rows<AdditiveLaw>(cells, trains, begin, end, first_sample, negative_rate, probe, totals, log);
-        case LawId::exponential: return train_rows<ExponentialLaw>(cells, trains, begin, end, first_sample, negative_rate, probe, totals, log);
+        case LawId::constant: return train_rows<ConstantLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, totals, log);
+        case LawId::affine: return train_rows<AffineLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, totals, log);
+        case LawId::additive: return train_rows<AdditiveLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, totals, log);
+        case LawId::exponential: return train_rows<ExponentialLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, totals, log);
     }
 }
 

@@ -11,12 +11,13 @@ static inline double fire_probability(float value, double gain, double resolutio
 }
 
 // Trains of `lines` lines, `bl` slots, as masks of 32 slots: masks[segment * pitch + line]; bit t = the line fires in slot t.
-// `negative` has one bit a line, `fires` the number of pulses on each line. `pitch` is a multiple of 32 and at least `lines`.
+// Trains that are not random take one segment, of counts or of float32 probabilities.
+// `negative` has one bit a line, the number of pulses on each line is added to `fires`. `pitch` is a multiple of 32 and at least `lines`.
 static void draw_trains(const TrainSide &side, const float *values, int64_t lines, int64_t pitch, uint64_t sample, int32_t bl, double gain,
                         uint32_t *masks, uint32_t *negative, uint32_t *fires) {
     const uint32_t low = (uint32_t)sample, high = (uint32_t)(sample >> 32);
     const KeySchedule keys(side.key);
-    const int64_t segments = side.mean_count ? 1 : (bl + 31) / 32;
+    const int64_t segments = side.kind == TrainKind::random ? (bl + 31) / 32 : 1;
     for (int64_t begin = 0; begin < pitch; begin += BLOCK) {
         const int64_t n = lines - begin < BLOCK ? lines - begin : BLOCK;
         int32_t limit[BLOCK];
@@ -40,12 +41,15 @@ static void draw_trains(const TrainSide &side, const float *values, int64_t line
             }
         }
         for (int64_t i = n; i < BLOCK; ++i) probability[i] = 0;
+        if (side.keep)
+            for (int i = 0; i < n; ++i) probability[i] = (values[begin + i] < 0) == (side.keep < 0) ? probability[i] : 0;
         for (int i = 0; i < n; ++i) minus |= (uint32_t)(values[begin + i] < 0) << i;
         if (negative) negative[begin / BLOCK] = minus;
-        if (side.mean_count) {
+        if (side.kind != TrainKind::random) {
             for (int i = 0; i < BLOCK; ++i) {
-                const double count = __builtin_rint((double)bl * probability[i]);
-                masks[begin + i] = fired[i] = (uint32_t)count;
+                const float share = (float)probability[i];
+                masks[begin + i] = fired[i] = (uint32_t)__builtin_rint((double)bl * probability[i]);
+                if (side.kind == TrainKind::implicit) std::memcpy(masks + begin + i, &share, sizeof share);
             }
         } else {
             // A line fires when 31 random bits are below p 2^31, that is when they do not exceed `limit`; -1 never fires.
@@ -77,7 +81,7 @@ static void draw_trains(const TrainSide &side, const float *values, int64_t line
             }
             for (int u = 0; u < UNITS; ++u) store(fired + u * LANES, count[u]);
         }
-        for (int64_t i = 0; i < n; ++i) fires[begin + i] = fired[i];
+        for (int64_t i = 0; i < n; ++i) fires[begin + i] += fired[i];
     }
 }
 

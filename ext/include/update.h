@@ -17,6 +17,8 @@ struct UpdateInput {
     const int32_t *bl = nullptr;                              // [n]
     const double *col_gain = nullptr, *row_gain = nullptr;    // [n]
     bool negative_rate = false;
+    Side side = Side::both;
+    bool two_passes = false; // a train of its own for the columns with positive x, then one for those with negative x
     TrainSide x_side, d_side;
     uint64_t first_ordinal = 0; // number of samples the array has seen before
     Probe probe;
@@ -59,14 +61,23 @@ public:
     }
 
 private:
-    static int64_t segments_of(const UpdateInput &in, int64_t sample) {
-        return in.bl[sample] == 0 ? 0 : in.x_side.mean_count ? 1 : (in.bl[sample] + 31) / 32;
+    static int64_t segments_of_pass(const UpdateInput &in, int64_t sample) {
+        return in.bl[sample] == 0 ? 0 : in.x_side.kind == TrainKind::random ? (in.bl[sample] + 31) / 32 : 1;
+    }
+
+    static int64_t segments_of(const UpdateInput &in, int64_t sample) { return segments_of_pass(in, sample) * (in.two_passes ? 2 : 1); }
+
+    // A side in one pass of two: columns of one sign, and slots of its own in the random streams.
+    static TrainSide in_pass(TrainSide side, const UpdateInput &in, int pass) {
+        if (in.two_passes && side.index == 0) side.keep = pass == 0 ? 1 : -1;
+        side.index += 2 * (uint32_t)pass;
+        return side;
     }
 
     void draw(const Cells &cells, const UpdateInput &in, int64_t first, int64_t last, int64_t segments, UpdateOutput *out) {
         Trains &t = trains_;
         const int64_t row_pitch = padded(cells.rows);
-        t.mean_count = in.x_side.mean_count;
+        t.kind = in.x_side.kind;
         t.samples = last - first;
         t.segments = segments;
         t.blocks = cells.stride / 32;
@@ -81,26 +92,27 @@ private:
         row_signs_.resize((size_t)(row_pitch / 32));
         int64_t at = 0;
         for (int64_t s = first; s < last; ++s) {
-            const int64_t n = segments_of(in, s);
-            for (int64_t k = 0; k < n; ++k) {
-                t.segment_sample[(size_t)(at + k)] = (int32_t)(s - first);
-                t.segment_slot[(size_t)(at + k)] = (int32_t)(32 * k);
-                t.segment_bl[(size_t)(at + k)] = in.bl[s];
-            }
+            const int64_t n = segments_of_pass(in, s);
             uint32_t *col_fires = out->col_fires + s * cells.cols, *row_fires = out->row_fires + s * cells.rows;
-            if (n == 0) {
-                std::fill(col_fires, col_fires + cells.cols, 0u);
-                std::fill(row_fires, row_fires + cells.rows, 0u);
-                continue;
+            std::fill(col_fires, col_fires + cells.cols, 0u);
+            std::fill(row_fires, row_fires + cells.rows, 0u);
+            if (n == 0) continue;
+            for (int pass = 0; pass < (in.two_passes ? 2 : 1); ++pass) {
+                for (int64_t k = 0; k < n; ++k) {
+                    t.segment_sample[(size_t)(at + k)] = (int32_t)(s - first);
+                    t.segment_slot[(size_t)(at + k)] = (int32_t)(pass * in.bl[s] + 32 * k);
+                    t.segment_bl[(size_t)(at + k)] = in.bl[s];
+                }
+                HWSIM_DISPATCH(draw_trains, in_pass(in.x_side, in, pass), in.x + s * cells.cols, cells.cols, cells.stride,
+                               in.first_ordinal + (uint64_t)s, in.bl[s], in.col_gain[s], t.col_masks.data() + at * cells.stride,
+                               t.col_negative.data() + (s - first) * t.blocks, col_fires);
+                HWSIM_DISPATCH(draw_trains, in_pass(in.d_side, in, pass), in.d + s * cells.rows, cells.rows, row_pitch,
+                               in.first_ordinal + (uint64_t)s, in.bl[s], in.row_gain[s], row_draws_.data() + at * row_pitch,
+                               row_signs_.data(), row_fires);
+                at += n;
             }
-            HWSIM_DISPATCH(draw_trains, in.x_side, in.x + s * cells.cols, cells.cols, cells.stride, in.first_ordinal + (uint64_t)s,
-                           in.bl[s], in.col_gain[s], t.col_masks.data() + at * cells.stride, t.col_negative.data() + (s - first) * t.blocks,
-                           col_fires);
-            HWSIM_DISPATCH(draw_trains, in.d_side, in.d + s * cells.rows, cells.rows, row_pitch, in.first_ordinal + (uint64_t)s, in.bl[s],
-                           in.row_gain[s], row_draws_.data() + at * row_pitch, row_signs_.data(), row_fires);
             for (int64_t row = 0; row < cells.rows; ++row)
                 t.row_negative[(size_t)(row * t.samples + s - first)] = (uint8_t)(row_signs_[(size_t)(row / 32)] >> (row % 32) & 1);
-            at += n;
         }
         for (int64_t row = 0; row < cells.rows; ++row)
             for (int64_t k = 0; k < segments; ++k) t.row_masks[(size_t)(row * segments + k)] = row_draws_[(size_t)(k * row_pitch + row)];
@@ -121,7 +133,7 @@ private:
         totals_.assign((size_t)(cells.rows * samples), RowTotals{});
         logs_.resize((size_t)in.threads);
         share_rows(cells.rows, in.threads, [&](int thread, int64_t begin, int64_t end) {
-            HWSIM_DISPATCH(update_rows, cells, trains_, begin, end, first, in.negative_rate, in.probe, totals_.data(),
+            HWSIM_DISPATCH(update_rows, cells, trains_, begin, end, first, in.negative_rate, in.side, in.probe, totals_.data(),
                            &logs_[(size_t)thread]);
         });
         gather_logs(out);

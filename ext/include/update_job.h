@@ -35,21 +35,29 @@ struct Cells {
     uint64_t *write_position = nullptr;
 };
 
+// What a train holds: random slots, the rounded mean number of pulses, or the (quantised) pulse probability itself.
+enum class TrainKind : int { random = 0, mean_count = 1, implicit = 2 };
+
+// Which coincidences pulse a device: all of them in their own direction, or those of one direction only, each as an up pulse
+// (the halves of a pair whose devices are only pulsed up).
+enum class Side : int { both = 0, up = 1, down = 2 };
+
 // How the lines of one side (x: index 0, d: index 1) draw their trains.
 struct TrainSide {
     uint64_t key = 0, key_rounding = 0;
     uint32_t index = 0;
     double resolution = 0; // of the pulse probability; 0 = continuous
     bool stochastic_rounding = false;
-    bool mean_count = false;
+    TrainKind kind = TrainKind::random;
+    int keep = 0; // +1: only lines with positive values fire, -1: only negative ones, 0: all
 };
 
 // Pulse trains of some samples, ready for the row loop. A segment is up to 32 slots of one sample.
 struct Trains {
-    bool mean_count = false;
+    TrainKind kind = TrainKind::random;
     int64_t samples = 0, segments = 0, blocks = 0; // blocks of 32 columns
     std::vector<int32_t> segment_sample, segment_slot, segment_bl;
-    std::vector<uint32_t> col_masks;    // [segments][stride] slots in which the line fires; counts for mean_count
+    std::vector<uint32_t> col_masks;    // [segments][stride] slots in which the line fires; else counts, or float32 probabilities
     std::vector<uint32_t> col_negative; // [samples][blocks] one bit a line
     std::vector<uint32_t> row_masks;    // [rows][segments]
     std::vector<uint8_t> row_negative;  // [rows][samples]

@@ -26,6 +26,9 @@ def adc(
     stochastic_rounding: bool,
     test_negative: bool,
     keys: tuple[int, int, int],
+    noise_std: NDArray[np.float32] | None = None,
+    nonlinearity: NDArray[np.float32] | None = None,
+    slope: float = 1.0,
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]: ...
 def measure(
     x: NDArray[np.float32],

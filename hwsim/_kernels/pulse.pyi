@@ -13,6 +13,8 @@ LogColumns = tuple[
 
 LAWS: dict[str, int]
 PLANES: dict[str, int]
+SCHEMES: dict[str, tuple[int, bool]]
+SIDES: dict[str, int]
 
 def plan(
     x: NDArray[np.float32],
@@ -51,12 +53,13 @@ class PulsedCells:
         col_gain: NDArray[np.float64],
         row_gain: NDArray[np.float64],
         negative_rate: bool,
-        mean_count: bool,
-        resolution: float,
+        scheme: str,
+        resolution: tuple[float, float],
         stochastic_rounding: bool,
         first_ordinal: int,
         probe: tuple[int, int, int, int] | None,
         threads: int,
+        side: str = "both",
     ) -> tuple[
         NDArray[np.int64],
         NDArray[np.int64],

@@ -10,7 +10,15 @@ import numpy as np
 
 from hwsim.chip.mapping import Block
 from hwsim.chip.tile import ReadWork, Tile
-from hwsim.devices import IOParameters, TrainPlan, UpdateParameters, UpdateResult, input_scale, plan_trains
+from hwsim.devices import (
+    IOParameters,
+    RunningScale,
+    TrainPlan,
+    UpdateParameters,
+    UpdateResult,
+    input_scale,
+    plan_trains,
+)
 from hwsim.engine.ledger import Origin
 from hwsim.engine.station import Stream
 
@@ -48,6 +56,7 @@ class AnalogMatrix:
         self.grid = grid
         self.forward_io, self.backward_io, self.transfer_io = io
         self._chip = chip
+        self._scales = (RunningScale(), RunningScale())
 
     @property
     def pieces(self) -> list[Piece]:
@@ -96,7 +105,7 @@ class AnalogMatrix:
         Every tile sees the input scale of the whole vector; partial sums of column blocks are added in float32.
         """
         io = self.backward_io if transposed else self.forward_io
-        scale = input_scale(x, io)
+        scale = input_scale(x, io, self._scales[transposed], learn=purpose in ("forward", "backward"))
         y = np.zeros((len(x), self.shape[1] if transposed else self.shape[0]), dtype=np.float32)
         works = []
         for piece in self.pieces:
@@ -119,7 +128,9 @@ class AnalogMatrix:
         managed = io.noise_management not in ("none", "constant") and not io.is_perfect
         stream = yield from chip.buffer.access(origin, "read", chip.stream(n), _bytes(n_in, word))
         if managed:
-            stream = yield from chip.digital.compute(origin, stream, {"compare": n_in, "div": 1, "mul": n_in})
+            mean = 2 if io.noise_management == "average_abs_max" else 0
+            manage = {"compare": n_in, "div": 1, "mul": n_in + mean, "add": mean // 2}
+            stream = yield from chip.digital.compute(origin, stream, manage)
         by_piece = dict(zip((id(piece) for piece in self.pieces), works, strict=True))
         lanes = list(self.grid) if transposed else list(zip(*self.grid, strict=True))
         stream = yield from chip.together([self._lane(origin, stream, lane, by_piece, io) for lane in lanes])
@@ -218,8 +229,8 @@ class AnalogMatrix:
         stream = yield from chip.digital.compute(origin, stream, prepare)
         stream = yield from chip.bus.transfer(origin, stream, _bytes(lines, PROBABILITY_BITS))
         yield from chip.together([self._pulse_tile(stream, piece.tile, plan) for piece in pieces])
-        starts = [chip.env.now - piece.tile.train_time(int(plan.bl.sum())) for piece in pieces]
-        sums = [piece.tile.arrays[array].line_sums() for piece in pieces]
+        starts = [chip.env.now - piece.tile.train_time(int(plan.slots.sum())) for piece in pieces]
+        sums = [[device.line_sums() for device in piece.tile.arrays[array].devices] for piece in pieces]
         results = self.apply(array, x, d, plan, pieces)
         for piece, result, start, before in zip(pieces, results, starts, sums, strict=True):
             piece.tile.book_update(origin, start, array, result, before)
@@ -232,8 +243,8 @@ class AnalogMatrix:
         chip = self._chip
         yield from tile.station.acquire()
         # The trains end no earlier than the last sample's own train after its arrival.
-        total = tile.train_time(int(plan.bl.sum()))
-        last_train = tile.train_time(int(plan.bl[-1]))
+        total = tile.train_time(int(plan.slots.sum()))
+        last_train = tile.train_time(int(plan.slots[-1]))
         yield from chip.wait_until(max(chip.env.now + total, stream.last + last_train))
         return Stream(stream.n, chip.env.now, chip.env.now)
 

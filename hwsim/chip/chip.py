@@ -21,7 +21,7 @@ from hwsim.components.controller import Controller
 from hwsim.components.digital_unit import DigitalUnit
 from hwsim.components.memory import Buffer
 from hwsim.cost import CostTables
-from hwsim.devices import DeviceArray, UpdateResult
+from hwsim.devices import UpdateResult, make_cells
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import FLUSH_ROWS, Ledger, Origin, Table
 from hwsim.engine.station import Stream
@@ -121,7 +121,7 @@ class Chip:
 
     def _new_tile(self, index: int, shape: tuple[int, int], arrays: int, gains: Sequence[float]) -> Tile:
         cells = [
-            DeviceArray(self.device, shape, seed=self.seed, threads=self.threads, path=f"tile{index}.array{number}")
+            make_cells(self.device, shape, seed=self.seed, threads=self.threads, path=f"tile{index}.array{number}")
             for number in range(arrays)
         ]
         tile = Tile(self.env, index, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
@@ -213,13 +213,13 @@ class Chip:
             return
         parts = []
         for tile, result, start in zip(tiles, results, starts, strict=True):
-            log = result.log
-            if log is None or not len(log.row):
-                continue
-            n = len(log.row)
-            parts.append(
-                {
-                    "t_ps": tile.pulse_times(start, result.bl, log.sample, log.slot, log.polarity),
+            for device, part in enumerate(result.by_device):
+                log = part.log
+                if log is None or not len(log.row):
+                    continue
+                n = len(log.row)
+                columns = {
+                    "t_ps": tile.pulse_times(start, result.slots, log.sample, log.slot, log.polarity),
                     "step": np.full(n, origin.step, dtype=np.int32),
                     "sample": origin.sample + log.sample.astype(np.int64),
                     "tile": np.full(n, tile.index, dtype=np.int16),
@@ -229,8 +229,9 @@ class Chip:
                     "polarity": log.polarity.astype(np.int8),
                     "dw": log.dw,
                     "w": log.w,
+                    "device": np.full(n, device, dtype=np.int16),
                 }
-            )
+                parts.append(columns)
         if parts:
             table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
             order = np.argsort(table["t_ps"], kind="stable")

@@ -59,8 +59,8 @@ class Forward(Operation):
         y, works = self.matrix.read(self.x, transposed=self.transposed, purpose=self.kind)
         chip.count(self.kind, len(self.x))
         if works is not None:
-            chip.count("adc_conversions", sum(work.passes * work.lines_out for work in works))
-            chip.count("bound_management_retries", sum(work.passes for work in works) - len(self.x) * len(works))
+            chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
+            chip.count("bound_management_retries", sum(work.retries for work in works))
         return y, works
 
     def run(self, chip: Chip) -> np.ndarray:
@@ -191,7 +191,7 @@ class TransferRead(Operation):
     def _read(self, chip: Chip) -> tuple[np.ndarray, Any]:
         values, works = self.matrix.read_line(self.array, self.line, self.axis)
         chip.count(self.kind, 1)
-        chip.count("adc_conversions", sum(work.passes * work.lines_out for _, work in works))
+        chip.count("adc_conversions", sum(work.conversions * work.lines_out for _, work in works))
         return values, works
 
     def run(self, chip: Chip) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, Sampl
 from hwsim.components.crossbar import Conductance, read_energy, update_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
-from hwsim.devices import DeviceArray, IOParameters, ReadResult, TrainPlan, UpdateResult
+from hwsim.devices import Cells, IOParameters, ReadResult, TrainPlan, UpdateResult
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Station, Stream
@@ -26,14 +26,21 @@ from hwsim.units import to_picoseconds
 class ReadWork:
     """What a read asked of a tile: everything its time and energy depend on.
 
-    ``drive`` is (lines,): the sum over all passes of the squared input of each driven line, full scale = 1.
+    ``passes`` are reads of the array, ``conversions`` those of each output, ``retries`` attempts that bound management
+    repeated, ``per_result`` the conversions that one result takes. ``drive`` is (lines,): the sum over all passes of
+    the squared input of each driven line, full scale = 1. ``device`` is the one device of the unit cells that was read,
+    None for all of them.
     """
 
     passes: int
+    conversions: int
+    retries: int
+    per_result: int
     drive: np.ndarray
     lines_in: int
     lines_out: int
     transposed: bool
+    device: int | None = None
 
 
 class Tile:
@@ -58,7 +65,7 @@ class Tile:
         tables: CostTables,
         ledger: Ledger,
         device: DeviceSpec,
-        arrays: Sequence[DeviceArray],
+        arrays: Sequence[Cells],
         gains: Sequence[float],
     ) -> None:
         self.env = env
@@ -77,7 +84,9 @@ class Tile:
         def part(kind: type[Component], component: str, instances: int) -> Any:
             return kind(f"{name}.{component}", tables[f"tile.{component}"], ledger, instances=instances, tile=index)
 
-        self.crossbar: Component = part(Component, "crossbar", len(self.arrays) * spec.rows * spec.cols)
+        self.crossbar: Component = part(
+            Component, "crossbar", sum(len(cells.devices) for cells in self.arrays) * spec.rows * spec.cols
+        )
         self.row_dac: Dac = part(Dac, "row_dac", spec.rows)
         self.col_dac: Dac = part(Dac, "col_dac", spec.cols)
         self.row_pulser: PulseGenerator = part(PulseGenerator, "row_pulser", spec.rows)
@@ -136,34 +145,48 @@ class Tile:
         rows, cols = self.polarity[index]
         return rows[:, None] * weights * cols
 
-    def read_line(self, array: int, index: int, io: IOParameters, *, axis: str) -> tuple[np.ndarray, ReadWork]:
-        """Read one column or row of one array with a one-hot input; returns (outputs,) and the work it was."""
-        result = self.arrays[array].read_line(index, axis=axis, io=io)
+    def read_line(
+        self, array: int, index: int, io: IOParameters, *, axis: str, device: int | None = None
+    ) -> tuple[np.ndarray, ReadWork]:
+        """Read one column or row of one array with a one-hot input; returns (outputs,) and the work it was.
+
+        ``device`` picks one device of the unit cells, as a refresh reads them.
+        """
+        cells = self.arrays[array]
+        if device is None:
+            result = cells.read_line(index, axis=axis, io=io)
+        else:
+            result = cells.devices[device].read_line(index, axis=axis, io=io, purpose="refresh")
         transposed = axis == "row"
         lines = self.shape[0] if transposed else self.shape[1]
         drive = np.zeros(lines)
-        drive[index] = float(np.sum(np.square(result.x_quantised))) / io.inp_bound**2
-        work = ReadWork(int(result.passes.sum()), drive, 1, self.shape[1] if transposed else self.shape[0], transposed)
-        return np.ravel(result.y), work
+        drive[index] = self._drive(result, io)[0]
+        outputs = self.shape[1] if transposed else self.shape[0]
+        return np.ravel(result.y), replace(_work(result, io, drive, 1, outputs, transposed), device=device)
 
     def _read_work(self, result: ReadResult, io: IOParameters, transposed: bool) -> ReadWork:
+        lines_in, lines_out = self.shape if transposed else self.shape[::-1]
+        return _work(result, io, self._drive(result, io), lines_in, lines_out, transposed)
+
+    @staticmethod
+    def _drive(result: ReadResult, io: IOParameters) -> np.ndarray:
+        """Squared inputs of each line, summed over all attempts; two passes of one attempt drive each line once."""
         inputs = np.asarray(result.x_quantised, dtype=np.float64) / io.inp_bound
         drive = np.einsum("nj,nj->j", inputs, inputs)
-        passes = np.asarray(result.passes)
-        for index in np.flatnonzero(passes > 1):
-            # A retry halves the input scale, so each earlier pass drove the lines twice as high, up to full scale.
-            for earlier in range(1, int(passes[index])):
+        for index in np.flatnonzero(result.retries):
+            # A retry halves the input scale, so each earlier attempt drove the lines twice as high, up to full scale.
+            for earlier in range(1, int(result.retries[index]) + 1):
                 drive += np.minimum(np.abs(inputs[index]) * 2.0**earlier, 1.0) ** 2
-        lines_in, lines_out = self.shape if transposed else self.shape[::-1]
-        return ReadWork(int(passes.sum()), drive, lines_in, lines_out, transposed)
+        return drive
 
     def pass_through(
         self, origin: Origin, stream: Stream, work: ReadWork, array: int | None = None
     ) -> Generator[Any, Any, Stream]:
         """Occupy the tile for a read of a stream; ``array`` is the one read alone, None for all that count.
 
-        One pass takes DAC, integration, sampling and conversion one after the other; the next pass follows as fast as
-        the slowest of them allows. Returns the stream of results when the first one is there.
+        One conversion takes DAC and integration of its pass (or of both passes that it collects), sampling and
+        conversion one after the other; the next one follows as fast as the slowest of them allows. Returns the stream
+        of results when the first one is there.
         """
         yield from self.station.acquire()
         start = self.env.now
@@ -172,25 +195,26 @@ class Tile:
         sampling = self.sample_hold.cost("sample").latency
         conversion = self.adc.conversion(work.lines_out)
         adding = self.accumulator.cost("add").latency
+        passes, conversions = work.passes, work.conversions
+        collecting = (converting + self.integration) * (passes // max(conversions, 1))
         intervals = (
-            converting + self.integration,
-            self.integration + sampling,
+            collecting,
+            collecting - converting + sampling,
             self.sample_hold.interval(conversion),
             conversion,
         )
-        latency = converting + self.integration + sampling + conversion + adding
-        passes = work.passes
-        dac.book_read(origin, start, intervals[0] * passes, passes, work.lines_in)
+        latency = collecting + sampling + conversion + adding + (work.per_result - 1) * max(intervals)
+        dac.book_read(origin, start, intervals[0] * conversions, passes, work.lines_in)
         at = start + converting
         self._book_array_read(origin, at, work, array)
         self.integrator.book_read(origin, at, self.integration, passes, work.lines_out)
-        at += self.integration
-        self.sample_hold.book_read(origin, at, intervals[2] * passes, passes, work.lines_out)
+        at = start + collecting
+        self.sample_hold.book_read(origin, at, intervals[2] * conversions, conversions, work.lines_out)
         at += sampling
-        self.adc.book_read(origin, at, conversion * passes, passes, work.lines_out)
-        self.accumulator.book_read(origin, at + conversion, passes, work.lines_out)
+        self.adc.book_read(origin, at, conversion * conversions, conversions, work.lines_out)
+        self.accumulator.book_read(origin, at + conversion, conversions, work.lines_out)
         first = start + latency
-        last = max(first + (passes - 1) * max(intervals), stream.last + latency)
+        last = max(first + (conversions - work.per_result) * max(intervals), stream.last + latency)
         self.station.release_at(last)
         yield from self.env.sleep(latency)
         return Stream(stream.n, first, last)
@@ -201,14 +225,17 @@ class Tile:
             share = 1.0 if only == index else 0.0 if only is not None else gain**2
             if not share:
                 continue
-            rows, cols = array.line_sums()
-            energy = read_energy(
-                self._device.cell,
-                self._conductance,
-                work.drive * share,
-                rows if work.transposed else cols,
-                work.lines_out,
-                self.integration * 1e-12,
+            energy = sum(
+                read_energy(
+                    self._device.cell,
+                    self._conductance,
+                    work.drive * share,
+                    device.line_sums()[0 if work.transposed else 1],
+                    work.lines_out,
+                    self.integration * 1e-12,
+                    references=array.references,
+                )
+                for device in (array.devices if work.device is None else [array.devices[work.device]])
             )
             self.crossbar.book(origin, "read", start, busy, work.passes, energy=energy, array=index)
 
@@ -225,32 +252,79 @@ class Tile:
         return self.arrays[array].apply_trains(x, d, plan, probe=probe)
 
     def book_update(
-        self, origin: Origin, start: int, array: int, result: UpdateResult, sums: tuple[np.ndarray, np.ndarray]
+        self,
+        origin: Origin,
+        start: int,
+        array: int,
+        result: UpdateResult,
+        sums: Sequence[tuple[np.ndarray, np.ndarray]],
     ) -> None:
-        """Book the draws and pulses of an update that started at ``start``; ``sums`` are the line sums before it."""
-        slots = int(result.bl.sum()) * self.phases
+        """Book the draws and pulses of an update that started at ``start``.
+
+        ``sums`` are the line sums of each device of the unit cell before it; each has lines of its own.
+        """
+        slots = int(result.slots.sum()) * self.phases
         duration = slots * self.slot
         rows, cols = self.shape
         self.row_pulser.book_trains(origin, start, duration, slots, rows)
         self.col_pulser.book_trains(origin, start, duration, slots, cols)
         pulses = int(result.pulses_up.sum() + result.pulses_down.sum())
-        energy = update_energy(
-            self._device.cell,
-            self._conductance,
-            pulses=pulses,
-            weight_before=float(result.sum_w.sum()),
-            row_fires=result.row_fires.sum(axis=0),
-            col_fires=result.col_fires.sum(axis=0),
-            row_sums=sums[0],
-            col_sums=sums[1],
-            line_capacitance=self._line_capacitance,
+        energy = sum(
+            update_energy(
+                self._device.cell,
+                self._conductance,
+                pulses=int(part.pulses_up.sum() + part.pulses_down.sum()),
+                weight_before=float(part.sum_w.sum()),
+                row_fires=part.row_fires.sum(axis=0),
+                col_fires=part.col_fires.sum(axis=0),
+                row_sums=row_sums,
+                col_sums=col_sums,
+                line_capacitance=self._line_capacitance,
+            )
+            for part, (row_sums, col_sums) in zip(result.by_device, sums, strict=True)
         )
         self.crossbar.book(origin, "write", start, duration, pulses, energy=energy, array=array)
 
+    def reset_pairs(self, origin: Origin | None, start: int, array: int, rows: np.ndarray, col: int) -> None:
+        """Reset every device of the cells in the chosen ``rows`` (a mask) of column ``col``; books it from ``start``.
+
+        One slot at the write voltage over each device, half of it over the other cells of the firing lines (an
+        assumption: the RESET pulse costs what a write pulse does). ``origin`` None: only the numbers.
+        """
+        energy = 0.0
+        fires = np.zeros(self.shape[1])
+        fires[col] = 1
+        for device in self.arrays[array].devices:
+            if origin is not None:
+                row_sums, col_sums = device.line_sums()
+                energy += update_energy(
+                    self._device.cell,
+                    self._conductance,
+                    pulses=int(rows.sum()),
+                    weight_before=float(device.weights[rows, col].sum()),
+                    row_fires=rows.astype(float),
+                    col_fires=fires,
+                    row_sums=row_sums,
+                    col_sums=col_sums,
+                    line_capacitance=self._line_capacitance,
+                )
+            device.reset(np.flatnonzero(rows), [col])
+        if origin is not None:
+            count = int(rows.sum()) * len(self.arrays[array].devices)
+            self.crossbar.book(origin, "reset", start, self.slot, count, energy=energy, array=array)
+
     def pulse_times(
-        self, start: int, bl: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
+        self, start: int, slots: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
     ) -> np.ndarray:
-        """Return the time of each pulse, ps: trains follow each other; with two phases up pulses come first."""
-        train_starts = start + np.concatenate(([0], np.cumsum(bl.astype(np.int64))))[:-1] * self.phases * self.slot
+        """Return the time of each pulse, ps: samples of ``slots`` slots follow each other, up pulses before down pulses
+        where the generators take two phases."""
+        train_starts = start + np.concatenate(([0], np.cumsum(slots.astype(np.int64))))[:-1] * self.phases * self.slot
         phase = (polarity < 0).astype(np.int64) if self.phases == 2 else np.zeros(len(slot), dtype=np.int64)
-        return train_starts[sample] + (phase * bl[sample].astype(np.int64) + slot) * self.slot
+        return train_starts[sample] + (phase * slots[sample] + slot) * self.slot
+
+
+def _work(
+    result: ReadResult, io: IOParameters, drive: np.ndarray, lines_in: int, lines_out: int, transposed: bool
+) -> ReadWork:
+    passes, conversions, retries = (int(part.sum()) for part in (result.passes, result.conversions, result.retries))
+    return ReadWork(passes, conversions, retries, io.conversions, drive, lines_in, lines_out, transposed)

@@ -61,6 +61,9 @@ def _show(name: str, as_json: bool) -> None:
     echo_wrapped(f"source: {spec.source}")
     click.echo("\nparameters")
     echo_parameters(parameters(spec.parameters))
+    if spec.unit_cell.kind != "single":
+        click.echo(f"\nunit cell {spec.unit_cell.kind}")
+        echo_parameters(parameters(spec.unit_cell, leave_out=("kind",)))
     click.echo(f"\ncell {spec.cell.name}")
     if spec.cell.description:
         echo_wrapped(spec.cell.description, indent="  ")
@@ -75,9 +78,9 @@ def mean_response(spec: DeviceSpec) -> dict[str, list[float]]:
     """Return the mean weight of 256 devices against the number of pulses: from zero up, then as many down."""
     import numpy as np
 
-    from hwsim.devices import DeviceArray
+    from hwsim.devices import make_cells
 
-    cells = DeviceArray(spec, shape=(CELLS, CELLS), seed=0)
+    cells = make_cells(spec, shape=(CELLS, CELLS), seed=0)
     cells.set_weights(np.zeros((CELLS, CELLS), np.float32))
     stride = max(min(2 * _states(spec), MOST_PULSES) // (POINTS // 2), 1)
     pulses, mean = [0.0], [float(cells.weights.mean())]

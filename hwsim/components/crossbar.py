@@ -24,7 +24,14 @@ class Conductance:
 
 
 def read_energy(
-    cell: CellSpec, conductance: Conductance, drive: np.ndarray, weight_sums: np.ndarray, n_cells: int, time: float
+    cell: CellSpec,
+    conductance: Conductance,
+    drive: np.ndarray,
+    weight_sums: np.ndarray,
+    n_cells: int,
+    time: float,
+    *,
+    references: bool = True,
 ) -> float:
     """Return the energy of level-coded reads, J: ``t sum_ij V_j^2 (G_ij + G_ref)``.
 
@@ -38,8 +45,9 @@ def read_energy(
         weight_sums: (lines,) sum of the weights on each driven line.
         n_cells: cells on each driven line.
         time: integration time, s.
+        references: False where the weight is the difference of two devices, so that no reference cell is read.
     """
-    on_line = 2 * conductance.offset * n_cells + conductance.scale * weight_sums
+    on_line = (2 if references else 1) * conductance.offset * n_cells + conductance.scale * weight_sums
     return float(time * cell.read_voltage**2 * np.dot(drive, np.maximum(on_line, 0.0)))
 
 

@@ -2,6 +2,7 @@
 
 from hwsim.devices.array import DeviceArray
 from hwsim.devices.blas import single_thread_blas
+from hwsim.devices.cells import Cells, make_cells
 from hwsim.devices.load import (
     device_document,
     device_from_document,
@@ -9,16 +10,18 @@ from hwsim.devices.load import (
     law_names,
     load_device,
 )
-from hwsim.devices.mvm import input_scale
 from hwsim.devices.plan import TrainPlan, plan_trains
 from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
+from hwsim.devices.scale import RunningScale, input_scale
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
 __all__ = [
+    "Cells",
     "DeviceArray",
     "IOParameters",
     "PulseLog",
     "ReadResult",
+    "RunningScale",
     "TrainPlan",
     "UpdateParameters",
     "UpdateResult",
@@ -28,6 +31,7 @@ __all__ = [
     "input_scale",
     "law_names",
     "load_device",
+    "make_cells",
     "plan_trains",
     "single_thread_blas",
 ]

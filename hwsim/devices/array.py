@@ -10,11 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from hwsim._kernels import converter
 from hwsim._kernels.pulse import PulsedCells
+from hwsim.devices.float_update import Side, float_update
 from hwsim.devices.law import LAWS, Draws
+from hwsim.devices.mirror import mirrored
 from hwsim.devices.mvm import ReadKeys, read_array
+from hwsim.devices.periphery import Periphery
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
 from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
-from hwsim.engine.rng import GROUP, stream_key
+from hwsim.devices.scale import RunningScale
+from hwsim.devices.scale import input_scale as divisor_of
+from hwsim.engine.rng import GROUP, normals, stream_key
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.analog import IOParameters, UpdateParameters
 from hwsim.spec.device import DeviceSpec
@@ -22,7 +27,11 @@ from hwsim.spec.device import DeviceSpec
 Region = tuple[slice, slice]
 """Rows and columns whose pulses are logged."""
 
-READ = "forward"
+Lines = slice | NDArray[np.int64] | list[int]
+"""Rows or columns: a slice or their numbers."""
+
+READ, READ_TRANSPOSED = "forward", "backward"
+DEFAULT_IO = IOParameters()
 
 
 class DeviceArray:
@@ -30,15 +39,30 @@ class DeviceArray:
 
     Devices differ by the spreads of their parameters, drawn once from ``seed`` and ``path``. All later random
     numbers come from streams of the same seed and path, one for each purpose, so equal calls give equal bits for any
-    ``threads``, with and without a probe.
+    ``threads``, with and without a probe. Arrays with the same ``trains`` (default: ``path``) see the same pulses on
+    their lines when they get the same updates. The devices of an array with ``mirror_of`` are the mirror images, -w for
+    w, of those at that path.
 
     Raises:
-        UsageError: a shape or thread count that is not positive.
+        UsageError: a shape or thread count that is not positive, or a unit cell of several devices.
     """
 
+    gains = (1.0,)
+    references = True
+
     def __init__(
-        self, device: DeviceSpec, shape: tuple[int, int], *, seed: int = 0, threads: int = 1, path: str = "array"
+        self,
+        device: DeviceSpec,
+        shape: tuple[int, int],
+        *,
+        seed: int = 0,
+        threads: int = 1,
+        path: str = "array",
+        trains: str | None = None,
+        mirror_of: str | None = None,
     ) -> None:
+        if device.unit_cell.kind != "single":
+            raise UsageError(f"'{device.name}' has {device.unit_cell.n_devices} devices a weight; use make_cells")
         rows, cols = (int(length) for length in shape)
         if rows < 1 or cols < 1 or threads < 1:
             raise UsageError(f"rows, columns and threads must be positive, got {shape} and {threads}")
@@ -47,15 +71,22 @@ class DeviceArray:
         self.seed = seed
         self.path = path
         self._threads = min(threads, rows)
+        self._trains = path if trains is None else trains
+        self._mirror_of = mirror_of
         self._law = LAWS.get(device.law)
         self._read_keys: dict[str, ReadKeys] = {}
         self._reads: dict[str, int] = {}
+        self._peripheries: dict[tuple[str, bool], Periphery] = {}
+        self._scales = (RunningScale(), RunningScale())
         self._samples = 0
+        self._resets = 0
         self._build()
 
     def _build(self) -> None:
         p, (rows, cols) = self.spec.parameters, self.shape
         form = self._law.kernel_form(p, self.parameters())
+        if self._mirror_of is not None:
+            form = mirrored(form)
         stride = -(-cols // GROUP) * GROUP
         self._low = form.low.astype(np.float32)
         self._high = form.high.astype(np.float32)
@@ -75,7 +106,9 @@ class DeviceArray:
             self._write_noise,
             np.zeros((2, rows), np.uint64),
             {
-                name: stream_key(self.seed, self.path, f"update.{name}")
+                name: stream_key(
+                    self.seed, self._trains if name in ("train", "rounding") else self.path, f"update.{name}"
+                )
                 for name in ("pulse", "write", "log", "train", "rounding")
             },
         )
@@ -84,6 +117,11 @@ class DeviceArray:
         self._weights.flags.writeable = False
 
     # Description
+
+    @property
+    def devices(self) -> tuple[DeviceArray, ...]:
+        """The devices of the unit cells: this array alone."""
+        return (self,)
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -105,11 +143,16 @@ class DeviceArray:
     def symmetric_point(self) -> NDArray[np.float64]:
         """Weight of each device, (rows, cols), at which its mean up and down steps are equal; NaN where there is
         none."""
-        return self._law.symmetric_point(self.spec.parameters, self.parameters())
+        point = self._law.symmetric_point(self.spec.parameters, self.parameters())
+        return point if self._mirror_of is None else -point
 
     def parameters(self) -> dict[str, NDArray[np.float64]]:
-        """Return the parameters of each device, (rows, cols), by AIHWKit's names: ``max_bound``, ``dwmin_up``, ..."""
-        return self._law.sample(self.spec.parameters, Draws(self.seed, self.path, self.shape))
+        """Return the parameters of each device, (rows, cols), by AIHWKit's names: ``max_bound``, ``dwmin_up``, ...
+
+        Those of mirror images are the parameters of the devices that they mirror.
+        """
+        path = self.path if self._mirror_of is None else self._mirror_of
+        return self._law.sample(self.spec.parameters, Draws(self.seed, path, self.shape))
 
     # Writing
 
@@ -134,6 +177,22 @@ class DeviceArray:
             else:
                 self._cells.apparent[:] = self._cells.weight
 
+    def reset(self, rows: Lines = slice(None), cols: Lines = slice(None)) -> NDArray[np.bool_]:
+        """Reset the devices of some rows and columns to weight 0, within their bounds; returns which, (rows, cols).
+
+        A reset device gets fresh write noise.
+        """
+        chosen = np.zeros(self.shape, bool)
+        chosen[np.ix_(np.arange(self.shape[0])[rows], np.arange(self.shape[1])[cols])] = True
+        weight = self._cells.weight[:, : self.shape[1]]
+        weight[chosen] = np.clip(np.zeros_like(self._low), self._low, self._high)[chosen]
+        if self._cells.apparent is not None:
+            noise = normals(stream_key(self.seed, self.path, "reset.write"), self._resets * chosen.size, chosen.size)
+            seen = weight + np.float32(self._write_noise) * noise.reshape(self.shape)
+            self._cells.apparent[:, : self.shape[1]][chosen] = seen[chosen]
+        self._resets += 1
+        return chosen
+
     def pulse(self, polarity: int | ArrayLike, probe: Region | None = None) -> UpdateResult:
         """Give every device one pulse: +1 up, -1 down, 0 none; one number or an array (rows, cols).
 
@@ -152,6 +211,7 @@ class DeviceArray:
         self._samples += 1
         return UpdateResult(
             np.ones(1, np.int32),
+            np.ones(1, np.int64),
             np.array([up]),
             np.array([down]),
             np.array([weight]),
@@ -173,9 +233,11 @@ class DeviceArray:
         x32, d32 = vectors(x, self.shape[1], "x"), vectors(d, self.shape[0], "d")
         return self._apply(x32, d32, plan_trains(x32, d32, lr, self.granularity, params), probe)
 
-    def apply_trains(self, x: ArrayLike, d: ArrayLike, plan: TrainPlan, probe: Region | None = None) -> UpdateResult:
+    def apply_trains(
+        self, x: ArrayLike, d: ArrayLike, plan: TrainPlan, probe: Region | None = None, side: Side = "both"
+    ) -> UpdateResult:
         """Pulse n updates as planned; ``x`` (n, cols) and ``d`` (n, rows) are this array's parts of the planned
-        vectors.
+        vectors. ``side`` "up" or "down" takes the coincidences of that direction only, each as an up pulse.
 
         Raises:
             DataError: wrong shapes, NaN or infinity.
@@ -183,27 +245,48 @@ class DeviceArray:
         x32, d32 = finite_vectors(x, self.shape[1], "x"), finite_vectors(d, self.shape[0], "d")
         if not len(x32) == len(d32) == len(plan.bl):
             raise DataError(f"x has {len(x32)} samples, d {len(d32)} and the plan {len(plan.bl)}")
-        return self._apply(x32, d32, plan, probe)
+        return self._apply(x32, d32, plan, probe, side)
 
     def _apply(
-        self, x: NDArray[np.float32], d: NDArray[np.float32], plan: TrainPlan, probe: Region | None
+        self,
+        x: NDArray[np.float32],
+        d: NDArray[np.float32],
+        plan: TrainPlan,
+        probe: Region | None,
+        side: Side = "both",
     ) -> UpdateResult:
+        params, region = plan.params, self._region(probe)
+        if params.pulse_type == "none_with_device":
+            float_update(self._cells, x, d, plan.lr, self._low, self._high, side)
+            return self.without_pulses(plan, logged=region is not None)
+        implicit = params.pulse_type == "deterministic_implicit"
         up, down, weight, row_fires, col_fires, log = self._cells.update(
             x,
             d,
             plan.bl,
             plan.col_gain,
             plan.row_gain,
-            plan.negative_rate,
-            plan.params.pulse_type == "mean_count",
-            plan.params.res,
-            plan.params.sto_round,
+            plan.lr < 0,
+            params.pulse_type,
+            (params.x_res_implicit, params.d_res_implicit) if implicit else (params.res, params.res),
+            params.sto_round,
             self._samples,
-            self._region(probe),
+            region,
             self._threads,
+            side,
         )
         self._samples += len(x)
-        return UpdateResult(plan.bl, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log))
+        return UpdateResult(
+            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log)
+        )
+
+    def without_pulses(self, plan: TrainPlan, *, logged: bool) -> UpdateResult:
+        """Return the result of an update in which no line fired."""
+        n = len(plan.bl)
+        none = np.zeros(n, np.int64)
+        row_fires, col_fires = (np.zeros((n, lines), np.uint32) for lines in self.shape)
+        log = PulseLog.empty() if logged else None
+        return UpdateResult(plan.bl, plan.slots, none, none, np.zeros(n), row_fires, col_fires, log)
 
     def _region(self, probe: Region | None) -> tuple[int, int, int, int] | None:
         if probe is None:
@@ -223,7 +306,7 @@ class DeviceArray:
 
     def backward(self, d: ArrayLike, io: IOParameters | None = None) -> NDArray[np.float32]:
         """Return W^T d of each vector of ``d`` (n, rows) through the converters, (n, cols)."""
-        return self.read(d, io, transposed=True, purpose="backward").y
+        return self.read(d, io, transposed=True, purpose=READ_TRANSPOSED).y
 
     def read(
         self,
@@ -237,7 +320,8 @@ class DeviceArray:
     ) -> ReadResult:
         """Read the array with the vectors ``x`` (n, inputs); inputs are the columns, or the rows if ``transposed``.
 
-        ``input_scale`` (n,) replaces the divisor of noise management (parts of one vector on several arrays share it).
+        ``input_scale`` (n,) replaces the divisor of noise management (parts of one vector on several arrays share it);
+        the running mean of ``average_abs_max`` follows reads of the purposes "forward" and "backward" only.
         ``purpose`` names the random streams: reads of one purpose do not disturb another. ``weights`` (rows, cols)
         replaces the array's own, where arrays share the converters.
 
@@ -249,7 +333,12 @@ class DeviceArray:
         if matrix.shape != self.shape:
             raise DataError(f"weights must have shape {self.shape}, got {matrix.shape}")
         keys, first = self._next_reads(purpose, len(vectors_in))
-        return read_array(matrix, vectors_in, io or IOParameters(), keys, first, transposed, input_scale)
+        io = io or DEFAULT_IO
+        if input_scale is None:
+            learn = purpose in (READ, READ_TRANSPOSED)
+            input_scale = divisor_of(vectors_in, io, self._scales[transposed], learn=learn)
+        periphery = self._periphery(io, purpose, transposed)
+        return read_array(matrix if transposed else matrix.T, vectors_in, periphery, keys, first, input_scale)
 
     def read_line(
         self,
@@ -259,10 +348,12 @@ class DeviceArray:
         value: float = 1.0,
         *,
         purpose: str = "transfer",
+        weights: NDArray[np.float32] | None = None,
     ) -> ReadResult:
         """Read one column (or row) by a one-hot input of height ``value``: y is (1, rows) (or (1, cols)).
 
-        Costs one line, not a whole product. ``x_quantised`` is (1, 1), the value on the driven line.
+        Costs one line, not a whole product. ``x_quantised`` is (1, 1), the value on the driven line. ``weights``
+        (rows, cols) replaces the array's own, where arrays share the converters.
 
         Raises:
             UsageError: no such line or axis.
@@ -272,9 +363,22 @@ class DeviceArray:
         length = self.shape[1] if axis == "column" else self.shape[0]
         if not 0 <= index < length:
             raise UsageError(f"{axis} {index} does not exist; the array has {length}")
-        line = self._weights[:, index : index + 1] if axis == "column" else self._weights[index : index + 1].T
+        transposed = axis == "row"
+        matrix = self._weights if weights is None else weights
+        line = matrix[index : index + 1] if transposed else matrix[:, index : index + 1].T
         keys, first = self._next_reads(purpose, 1)
-        return read_array(line, np.full((1, 1), value, np.float32), io or IOParameters(), keys, first, transposed=False)
+        x = np.full((1, 1), value, np.float32)
+        io = io or DEFAULT_IO
+        scale = divisor_of(x, io, self._scales[transposed], learn=False)
+        return read_array(line, x, self._periphery(io, purpose, transposed), keys, first, scale, index)
+
+    def _periphery(self, io: IOParameters, purpose: str, transposed: bool) -> Periphery:
+        """The converters of one purpose and direction; spreads are drawn again only for other parameters."""
+        kept = self._peripheries.get((purpose, transposed))
+        if kept is None or kept.io is not io:
+            kept = Periphery(io, self.seed, self.path, self.shape, transposed)
+            self._peripheries[purpose, transposed] = kept
+        return kept
 
     def _next_reads(self, purpose: str, n: int) -> tuple[ReadKeys, int]:
         if purpose not in self._read_keys:
@@ -297,7 +401,9 @@ class DeviceArray:
             "weight": self._cells.weight[:, : self.shape[1]].copy(),
             "positions": self._cells.positions.copy(),
             "samples": self._samples,
+            "resets": self._resets,
             "reads": dict(self._reads),
+            "scales": [scale.mean for scale in self._scales],
         }
         if self._cells.apparent is not None:
             state["apparent"] = self._cells.apparent[:, : self.shape[1]].copy()
@@ -309,7 +415,15 @@ class DeviceArray:
         Raises:
             DataError: the state is of an array of another shape or device.
         """
-        names = ["weight", "positions", "samples", "reads", *(["apparent"] if self._cells.apparent is not None else [])]
+        names = [
+            "weight",
+            "positions",
+            "samples",
+            "resets",
+            "reads",
+            "scales",
+            *(["apparent"] if self._cells.apparent is not None else []),
+        ]
         if set(state) != set(names) or np.shape(state["weight"]) != self.shape:
             raise DataError(f"this is no state of an array of shape {self.shape} with the device '{self.spec.name}'")
         self._cells.weight[:, : self.shape[1]] = state["weight"]
@@ -317,4 +431,7 @@ class DeviceArray:
             self._cells.apparent[:, : self.shape[1]] = state["apparent"]
         self._cells.positions[:] = state["positions"]
         self._samples = int(state["samples"])
+        self._resets = int(state["resets"])
+        for scale, mean in zip(self._scales, state["scales"], strict=True):
+            scale.mean = float(mean)
         self._reads = {str(purpose): int(count) for purpose, count in state["reads"].items()}

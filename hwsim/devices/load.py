@@ -12,6 +12,7 @@ from hwsim.devices.law import LAWS
 from hwsim.errors import InputError, Problem, SpecError, UsageError, suggest, unknown
 from hwsim.spec.device import CellSpec, DeviceSpec
 from hwsim.spec.load import Document, build, load_cell, mutable, named_document
+from hwsim.spec.unit_cell import UNIT_CELLS, UnitCellSpec
 
 DEFAULT_CELL = "rpu-24Mohm"
 """Cell of a law that has no file of its own (one registered by another package)."""
@@ -30,8 +31,8 @@ def device_names() -> list[str]:
 def load_device(name: str, **overrides: Any) -> DeviceSpec:
     """Load a device by the name of a preset or law (``-`` and ``_`` are the same) or by the path of a YAML file.
 
-    ``overrides`` replace parameters of the law by name, or of the cell with the prefix ``cell__``
-    (``cell__pulse_width="50 ns"``).
+    ``overrides`` replace parameters of the law by name, of the cell with the prefix ``cell__``
+    (``cell__pulse_width="50 ns"``), of the unit cell with ``unit_cell__`` (``unit_cell__kind="reference"``).
 
     Raises:
         SpecError: an unknown name, or a value that is not allowed; every mistake at once.
@@ -41,11 +42,10 @@ def load_device(name: str, **overrides: Any) -> DeviceSpec:
     except UsageError as error:
         raise SpecError(str(error)) from None
     data = mutable(source.data)
-    cell = {key.removeprefix("cell__"): value for key, value in overrides.items() if key.startswith("cell__")}
-    data["parameters"] = {
-        **(data.get("parameters") or {}),
-        **{key: value for key, value in overrides.items() if not key.startswith("cell__")},
-    }
+    cell, unit_cell, parameters = _by_part(overrides)
+    data["parameters"] = {**(data.get("parameters") or {}), **parameters}
+    if unit_cell:
+        data["unit_cell"] = {**(data.get("unit_cell") or {}), **unit_cell}
     if cell:
         named = data.get("cell")
         base = load_cell(named).model_dump(mode="json") if isinstance(named, str) else dict(named or {})
@@ -55,12 +55,45 @@ def load_device(name: str, **overrides: Any) -> DeviceSpec:
     return device_from_document(Document(data, None if overrides else source.file, {} if overrides else lines))
 
 
+def _by_part(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Split overrides into those of the cell, of the unit cell and of the law."""
+    parts: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = ({}, {}, {})
+    for key, value in overrides.items():
+        for part, prefix in zip(parts, ("cell__", "unit_cell__", ""), strict=True):
+            if key.startswith(prefix):
+                part[key.removeprefix(prefix)] = value
+                break
+    return parts
+
+
 def device_document(name: str) -> Document:
-    """Return the description of the device ``name`` as plain data.
+    """Return the description of the device ``name`` as plain data, completed by that of its ``base``.
 
     Raises:
         UsageError: no device, law or file has this name.
+        SpecError: its base is unknown or has a base of its own.
     """
+    return _with_base(_named(name))
+
+
+def _with_base(document: Document) -> Document:
+    """Complete a description by the one named ``base``: whatever it does not say itself, parameter by parameter."""
+    data = document.data
+    if "base" not in data:
+        return document
+    at = ("base",)
+    try:
+        base = _named(str(data["base"])).data
+    except UsageError as error:
+        raise SpecError([Problem(str(error), "base", document.file, document.line(at))]) from None
+    if "base" in base:
+        raise SpecError([Problem("a base must not have a base of its own", "base", document.file, document.line(at))])
+    merged = {**base, **{key: value for key, value in data.items() if key != "base"}}
+    merged["parameters"] = {**(base.get("parameters") or {}), **(data.get("parameters") or {})}
+    return Document(merged, document.file, document.lines)
+
+
+def _named(name: str) -> Document:
     if name.endswith((".yaml", ".yml")) or os.sep in name:
         return named_document("devices", name)
     found = library.names("devices")
@@ -78,22 +111,25 @@ def device_document(name: str) -> Document:
 def device_from_document(document: Document | Mapping[str, Any]) -> DeviceSpec:
     """Build a device from a mapping (or the document of a file); its cell is a mapping or the name of a cell.
 
+    ``base`` names a device that gives whatever is not said.
+
     Raises:
         SpecError: with one problem for each mistake.
     """
     if not isinstance(document, Document):
         document = Document(mutable(document))
+    document = _with_base(document)
     data = document.data
     problems: list[Problem] = []
     built: dict[str, Any] = {}
-    for part, builder in (("parameters", _parameters), ("cell", _cell)):
+    for part, builder in (("parameters", _parameters), ("cell", _cell), ("unit_cell", _unit_cell)):
         try:
             built[part] = builder(document)
         except SpecError as error:
             problems += error.problems
         except InputError as error:
             problems.append(Problem(str(error), part, document.file, document.line((part,))))
-    rest = {key: value for key, value in data.items() if key not in ("parameters", "cell", "kind")}
+    rest = {key: value for key, value in data.items() if key not in ("parameters", "cell", "unit_cell", "kind")}
     allowed = [*DeviceSpec.model_fields]
     for key in [key for key in rest if key not in allowed]:
         message = f"no such parameter{suggest(key, allowed)} (known: {', '.join(sorted(allowed))})"
@@ -126,3 +162,15 @@ def _cell(document: Document) -> CellSpec:
     if given is None:
         raise UsageError("this parameter is missing: the name of a cell, or a mapping")
     return build(CellSpec, document, given, ("cell",))
+
+
+def _unit_cell(document: Document) -> UnitCellSpec:
+    given = document.data.get("unit_cell", {})
+    if isinstance(given, UnitCellSpec):
+        return given
+    kind = given.get("kind", "single") if isinstance(given, Mapping) else "single"
+    if kind not in UNIT_CELLS:
+        at = ("unit_cell", "kind")
+        message = unknown("unit cell", str(kind), list(UNIT_CELLS))
+        raise SpecError([Problem(message, ".".join(at), document.file, document.line(at))])
+    return build(UNIT_CELLS[kind], document, given, ("unit_cell",))

@@ -19,15 +19,20 @@ LONGEST_TRAIN = 1_000_000
 class TrainPlan:
     """Trains of n samples. A line fires in a slot with probability min(1, gain |value|).
 
-    ``bl`` (n,) int32 slots, ``col_gain`` and ``row_gain`` (n,) float64 gains of x and d, ``negative_rate`` whether the
-    learning rate is negative, ``params`` the rest (pulse type, resolution).
+    ``bl`` (n,) int32 slots of one train, ``col_gain`` and ``row_gain`` (n,) float64 gains of x and d, ``lr`` the
+    learning rate, ``params`` the rest (pulse type, resolution).
     """
 
     bl: NDArray[np.int32]
     col_gain: NDArray[np.float64]
     row_gain: NDArray[np.float64]
-    negative_rate: bool
+    lr: float
     params: UpdateParameters
+
+    @property
+    def slots(self) -> NDArray[np.int64]:
+        """Slots that each sample takes, (n,): all passes of its train; none without pulses."""
+        return self.bl.astype(np.int64) * self.params.passes
 
 
 def plan_trains(
@@ -56,6 +61,10 @@ def plan_trains(
         raise DataError(f"x has {len(x32)} samples, d has {len(d32)}")
     if not np.isfinite(lr):
         raise DataError(f"the learning rate must be finite, got {lr!r}")
+    if params.pulse_type == "none_with_device":
+        if not (np.isfinite(x32).all() and np.isfinite(d32).all()):
+            raise DataError(f"{'d' if np.isfinite(x32).all() else 'x'} holds a number that is not finite in float32")
+        return TrainPlan(np.zeros(len(x32), np.int32), np.zeros(len(x32)), np.zeros(len(x32)), float(lr), params)
     status, bl, col_gain, row_gain = pulse.plan(
         x32,
         d32,
@@ -74,7 +83,7 @@ def plan_trains(
         raise DataError(
             f"a train would be longer than {LONGEST_TRAIN} slots: lr {lr!r} is too large for steps of {granularity!r}"
         )
-    return TrainPlan(bl, col_gain, row_gain, lr < 0, params)
+    return TrainPlan(bl, col_gain, row_gain, float(lr), params)
 
 
 def _plan_each(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 class PulseLog:
     """Every pulse on the devices of a probed region, ordered by sample, slot, row and column.
 
-    ``sample`` within the call, ``slot`` within the sample's train, ``row``, ``col``, ``polarity`` (+1 up, -1 down),
+    ``sample`` within the call, ``slot`` within the sample's trains, ``row``, ``col``, ``polarity`` (+1 up, -1 down),
     ``dw`` the change of the weight that a read sees, ``w`` that weight after the pulse.
     """
 
@@ -27,36 +28,69 @@ class PulseLog:
     def __len__(self) -> int:
         return len(self.sample)
 
+    @classmethod
+    def empty(cls) -> PulseLog:
+        """Return a log of no pulses."""
+        whole, real = np.zeros(0, np.int32), np.zeros(0, np.float32)
+        return cls(np.zeros(0, np.int64), whole, whole, whole, np.zeros(0, np.int8), real, real)
+
 
 @dataclass(frozen=True, slots=True)
 class UpdateResult:
     """What an update of n samples did: everything the cost of its pulses depends on.
 
-    ``bl`` (n,) slots; ``pulses_up``, ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the
-    device's persistent weight before the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line;
-    ``log`` the pulses of the probed region, if there was one.
+    ``bl`` (n,) slots of one train; ``slots`` (n,) slots that the sample took, all passes; ``pulses_up``,
+    ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the device's persistent weight before
+    the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line; ``log`` the pulses of the probed
+    region, if there was one. Where a unit cell has several devices, ``pulses_up``, ``pulses_down`` and ``sum_w`` are
+    sums over its devices, ``parts`` holds the result of each device with its log, and ``log`` is None.
     """
 
     bl: NDArray[np.int32]
+    slots: NDArray[np.int64]
     pulses_up: NDArray[np.int64]
     pulses_down: NDArray[np.int64]
     sum_w: NDArray[np.float64]
     row_fires: NDArray[np.uint32]
     col_fires: NDArray[np.uint32]
     log: PulseLog | None
+    parts: tuple[UpdateResult, ...] = ()
+
+    @property
+    def by_device(self) -> tuple[UpdateResult, ...]:
+        """The result of each device of the unit cell."""
+        return self.parts or (self,)
+
+    @classmethod
+    def together(cls, bl: NDArray[np.int32], slots: NDArray[np.int64], parts: Sequence[UpdateResult]) -> UpdateResult:
+        """Join the results of the devices of a cell; their lines fired with the same trains of ``bl`` slots."""
+        return cls(
+            bl,
+            slots,
+            np.sum([part.pulses_up for part in parts], axis=0),
+            np.sum([part.pulses_down for part in parts], axis=0),
+            np.sum([part.sum_w for part in parts], axis=0),
+            np.maximum.reduce([part.row_fires for part in parts]),
+            np.maximum.reduce([part.col_fires for part in parts]),
+            None,
+            tuple(parts),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
     """What a read of n vectors gave.
 
-    ``y`` (n, outputs); ``passes`` (n,) reads of the array, 1 + retries of bound management; ``saturated`` outputs that
-    stayed at the bound; ``x_quantised`` (n, inputs) values applied in the last pass, without input noise;
-    ``input_scale`` (n,) what the inputs were divided by, before bound management.
+    ``y`` (n, outputs); ``passes`` (n,) reads of the array and ``conversions`` (n,) of each output, retries included;
+    ``retries`` (n,) of bound management; ``saturated`` conversions that stayed at the bound; ``x_quantised`` (n,
+    inputs) values applied in the last attempt, without input noise; ``input_scale`` (n,) what the inputs were divided
+    by, before bound management.
     """
 
     y: NDArray[np.float32]
     passes: NDArray[np.int32]
+    conversions: NDArray[np.int32]
+    retries: NDArray[np.int32]
     saturated: int
     x_quantised: NDArray[np.float32]
     input_scale: NDArray[np.float32]

@@ -18,7 +18,7 @@ BREAKDOWNS = {
 }
 """Every total of a summary, with the breakdowns that must add up to it."""
 
-PHASES = ("load", "forward", "backward", "update", "transfer", "digital", "program", "static")
+PHASES = ("load", "forward", "backward", "update", "transfer", "refresh", "digital", "program", "static")
 """The phases of a run in the order of the work."""
 
 

@@ -53,7 +53,7 @@ def kind_of(document: Document) -> str:
     if named in KINDS:
         return str(named)
     for kind, keys in (
-        ("device", ("law",)), ("cell", ("g_min", "g_max")), ("component", ("actions", "leakage")),
+        ("device", ("law", "base")), ("cell", ("g_min", "g_max")), ("component", ("actions", "leakage")),
         ("chip", ("tile", "tiles")), ("algorithms", ("presets",)), ("trace", ("network", "loss")),
     ):  # fmt: skip
         if any(key in data for key in keys):

@@ -80,7 +80,15 @@ class _Draft:
         """Set ``path``; ``said`` is what messages call it."""
         root, inner = self._locate(path, said)
         parts = inner.split(".")
-        if root == "device" and parts[0] not in ("name", "description", "source", "law", "cell", "parameters"):
+        if root == "device" and parts[0] not in (
+            "name",
+            "description",
+            "source",
+            "law",
+            "cell",
+            "unit_cell",
+            "parameters",
+        ):
             parts = ["parameters", *parts]
         assign(self.documents[root].data, ".".join(parts), value)
         self.overrides[(root, *parts)] = said
@@ -105,7 +113,7 @@ class _Draft:
         if root == "chip":
             return set(ChipSpec.model_fields) - {"kind", "name", "description", "source", "device"}
         if root == "device":
-            return set(data.get("parameters", {})) | {"cell"}
+            return set(data.get("parameters", {})) | {"cell", "unit_cell"}
         return set(ALGORITHMS.get(str(data.get("name"))).Parameters.model_fields)
 
     def problems(self, root: str, error: SpecError) -> list[Problem]:
@@ -229,7 +237,7 @@ def _device_document(wanted: Any) -> Document:
             if key != "name":
                 assign(
                     document.data,
-                    key if key.partition(".")[0] in ("cell", "parameters") else f"parameters.{key}",
+                    key if key.partition(".")[0] in ("cell", "unit_cell", "parameters") else f"parameters.{key}",
                     mutable(value),
                 )
         return document

@@ -30,8 +30,9 @@ PULSE_COLUMNS: dict[str, tuple[str, str, str]] = {
     "row": ("int32", "1", "row of the array"),
     "col": ("int32", "1", "column of the array"),
     "polarity": ("int8", "1", "+1 up, -1 down"),
-    "dw": ("float32", "1", "change of the weight"),
-    "w": ("float32", "1", "weight after the pulse"),
+    "dw": ("float32", "1", "change of the device's weight"),
+    "w": ("float32", "1", "the device's weight after the pulse"),
+    "device": ("int16", "1", "device of the unit cell; 0 where a cell has one"),
 }
 METRIC_COLUMNS: dict[str, tuple[str, str, str]] = {
     "step": ("int32", "1", "training step"),

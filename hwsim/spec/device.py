@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, SerializeAsAny, model_validator
 
 from hwsim.spec.base import Farads, Seconds, Siemens, Spec, Volts
+from hwsim.spec.unit_cell import SingleCell, UnitCellSpec
 
 
 class CellSpec(Spec):
@@ -101,3 +102,5 @@ class DeviceSpec(Spec):
     parameters: SerializeAsAny[PulsedParameters]
     """The law's parameters; of the parameter class that the law registers."""
     cell: CellSpec
+    unit_cell: SerializeAsAny[UnitCellSpec] = SingleCell()
+    """How many such devices make one weight, and how they are updated."""

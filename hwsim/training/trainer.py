@@ -19,6 +19,7 @@ from hwsim.training.data import DataSet
 from hwsim.training.losses import LOSSES, accuracy
 from hwsim.training.network import initial_parameters
 from hwsim.training.operations import Operations, plus
+from hwsim.training.refresh import Refreshes
 from hwsim.training.schedule import batches, learning_rate
 
 EVALUATION_CHUNK = 1000
@@ -92,6 +93,7 @@ class Trainer:
             )
             for spec in trace.network.layers
         ]
+        self.refreshes = Refreshes(chip.device.unit_cell)
         self.step = 0
         self.samples = 0
 
@@ -140,7 +142,7 @@ class Trainer:
         )  # fmt: skip
         errors = yield from self._backward(error, rate)
         for layer, d in zip(self.layers, errors, strict=True):
-            yield from self.algorithm.update(layer.matrix, layer.x, d, rate)
+            yield from self.refreshes.after(self.algorithm.update(layer.matrix, layer.x, d, rate))
         return loss
 
     def _forward(self, layer: Layer, x: np.ndarray) -> Generator[Operation, Any, np.ndarray]:

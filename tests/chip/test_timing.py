@@ -114,6 +114,34 @@ def test_update_takes_its_slots_in_both_polarities(make_chip, weights, managed, 
     assert chip.env.now == ISSUE + BUFFER + prepare + BUS + 3 * 10 * 2 * slot
 
 
+@pytest.mark.parametrize(("scheme", "passes"), [("mean_count", 1), ("stochastic", 2), ("none_with_device", 0)])
+def test_update_takes_the_passes_of_its_pulse_scheme(make_chip, weights, scheme, passes) -> None:
+    """Time, draws and array energy follow the slots; a float update takes digital work and movement alone."""
+    chip = make_chip()
+    matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+    params = UpdateParameters(desired_bl=10, pulse_type=scheme, update_management=False, update_bl_management=False)
+    x = d = np.full((3, 8), 0.5, np.float32)
+    run(chip, Update(matrix, 0, x, d, 0.01, params))
+    slots = 3 * 10 * passes * 2
+    # Without pulses the update ends when the last of the three vectors is there.
+    last = 0 if passes else 2 * 4_000
+    assert chip.env.now == ISSUE + BUFFER + 4_000 + BUS + slots * chip.tiles[0].slot + last
+    chip.finish()
+    totals = {(total.component, total.action): total for total in chip.ledger.totals()}
+    assert totals["tile0.row_pulser", "draw"].count == 8 * slots
+    if passes == 0:
+        assert totals["tile0.crossbar", "write"].energy_J == 0
+        assert totals["tile0.crossbar", "write"].count == 0
+
+
+def test_logged_pulses_of_two_passes_lie_within_their_sample(make_chip, weights) -> None:
+    """Each sample takes two passes of ten slots in either polarity; the second pass follows the first."""
+    tile = make_chip().place_analog("fc", weights, arrays=1, gains=(1.0,)).pieces[0].tile
+    slots, sample = np.array([20, 20]), np.array([0, 0, 1, 1])
+    times = tile.pulse_times(500, slots, sample, np.array([0, 19, 0, 19]), np.array([1, 1, -1, -1]))
+    assert times.tolist() == [500, 500 + 19_000, 500 + 60_000, 500 + 79_000]
+
+
 def test_transfer_reads_one_line_and_writes_it_back(make_chip, weights) -> None:
     chip = make_chip()
     matrix = chip.place_analog("fc", weights, arrays=2, gains=(0.0, 1.0))
@@ -153,6 +181,65 @@ def test_bound_management_retries_cost_passes(make_chip) -> None:
     assert chip.counts["bound_management_retries"] == 2
     assert chip.counts["adc_conversions"] == 24
     assert chip.env.now == ISSUE + BUFFER + BUS + PASS + 2 * (SAMPLE + CONVERSION) + BUS + BUFFER
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_two_passes_before_one_conversion_collect_twice(make_chip, weights, n) -> None:
+    """A pass for either sign of the inputs: DAC and integration twice, sampling and conversion once."""
+    chip = make_chip({"tile.forward.mv_type": "pos_neg_separate"})
+    matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+    x = np.random.default_rng(0).uniform(-1, 1, (n, 8)).astype(np.float32)
+    (y,) = run(chip, Forward(matrix, x))
+    np.testing.assert_allclose(y, x @ weights.T, rtol=1e-4, atol=1e-6)
+    pace = 2 * (DAC + INTEGRATION)
+    assert chip.env.now == ISSUE + BUFFER + BUS + DAC + INTEGRATION + PASS + BUS + BUFFER + (n - 1) * pace
+    assert chip.counts["adc_conversions"] == 8 * n
+    assert chip.counts["bound_management_retries"] == 0
+    chip.finish()
+    counts = {(total.component, total.action): total.count for total in chip.ledger.totals()}
+    assert counts["tile0.crossbar", "read"] == 2 * n
+    assert counts["tile0.col_dac", "convert"] == counts["tile0.integrator", "integrate"] == 16 * n
+    assert counts["tile0.adc", "convert"] == counts["tile0.sample_hold", "sample"] == 8 * n
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_two_passes_with_a_conversion_each_are_two_reads(make_chip, weights, n) -> None:
+    chip = make_chip({"tile.forward.mv_type": "pos_neg_separate_digital_sum"})
+    matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+    x = np.random.default_rng(0).uniform(-1, 1, (n, 8)).astype(np.float32)
+    run(chip, Forward(matrix, x))
+    pace = SAMPLE + CONVERSION
+    assert chip.env.now == ISSUE + BUFFER + BUS + PASS + BUS + BUFFER + (2 * n - 1) * pace
+    assert chip.counts["adc_conversions"] == 16 * n
+    chip.finish()
+    counts = {(total.component, total.action): total.count for total in chip.ledger.totals()}
+    assert counts["tile0.crossbar", "read"] == 2 * n
+    assert counts["tile0.adc", "convert"] == counts["tile0.accumulator", "add"] == 16 * n
+
+
+def test_both_passes_together_heat_the_array_as_one(make_chip, weights) -> None:
+    """Each line is driven in one of the two passes: the energy of the array is that of one pass."""
+    energies = []
+    for mode in ("one_pass", "pos_neg_separate", "pos_neg_separate_digital_sum"):
+        chip = make_chip({"tile.forward.mv_type": mode})
+        matrix = chip.place_analog("fc", weights, arrays=1, gains=(1.0,))
+        run(chip, Forward(matrix, np.linspace(-1, 1, 8, dtype=np.float32)[None]))
+        chip.finish()
+        totals = {(total.component, total.action): total for total in chip.ledger.totals()}
+        energies.append(totals["tile0.crossbar", "read"].energy_J)
+    assert energies[1:] == pytest.approx(energies[:1] * 2)
+
+
+def test_the_running_mean_of_the_inputs_is_shared_by_the_tiles_of_a_matrix(make_chip) -> None:
+    chip = make_chip({"tile.forward.noise_management": "average_abs_max", "tile.forward.inp_bound": 1.0})
+    matrix = chip.place_analog("fc", np.full((8, 24), 0.1, np.float32), arrays=1, gains=(1.0,))
+    x = np.zeros((1, 24), np.float32)
+    x[0, 20] = 2.0
+    first, _ = run(chip, Forward(matrix, x), Forward(matrix, 3 * x))
+    np.testing.assert_allclose(first, 0.2, rtol=1e-5)
+    # The second vector is cut at the mean, 2 + 1e-3 (6 - 2).
+    (third,) = run(chip, Forward(matrix, 3 * x))
+    np.testing.assert_allclose(third, 0.1 * (2.004 + 1e-3 * (6 - 2.004)), rtol=1e-5)
 
 
 def test_move_and_digital_work(make_chip) -> None:

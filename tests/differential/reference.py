@@ -73,6 +73,12 @@ def train(values: np.ndarray, gain: float, bl: int, key: int, side: int, sample:
     return fires
 
 
+def quantised_probability(values: np.ndarray, gain: float, resolution: float) -> np.ndarray:
+    """min(1, gain |value|), rounded to multiples of ``resolution`` if that is positive."""
+    p = gain * np.abs(values.astype(float))
+    return np.minimum(np.rint(p / resolution) * resolution if resolution > 0 else p, 1.0)
+
+
 def step(law: str, scalars: np.ndarray, planes: np.ndarray, w: float, up: bool, z: float) -> float:
     """The weight after one pulse."""
     if law == "constant":
@@ -148,3 +154,39 @@ def forward(
     return convert(y, io.out_step, io.out_bound) * largest * reduction * io.out_scale, bool(
         (np.abs(rounded) > io.out_bound).any()
     )
+
+
+def collected(
+    w: np.ndarray, x: np.ndarray, io: Any, v: np.ndarray, positions: np.ndarray, lines: int, f: np.ndarray | None
+) -> np.ndarray:
+    """What each output collects in a pass: IR drop, voltage offset, series resistance. ``w`` is (outputs, inputs)."""
+    y = np.zeros(len(w))
+    for i in range(len(w)):
+        weights = w[i] if f is None else w[i] * (1 - f[i])
+        y[i] = (weights * x).sum()
+        if io.ir_drop:
+            a = lines / io.ir_drop_g_ratio * (abs(weights) * abs(x)).sum()
+            c = a * (0.05 * a**2 - 0.2 * a + 0.5)
+            y[i] -= io.ir_drop * c * (weights * x * (1 - (1 - positions / lines) ** 2)).sum()
+        if io.v_offset_std or io.r_series:
+            reference = -io.v_offset_w_min * x.sum()
+            coding = y[i] + reference
+            y[i] = (1 - v[i]) * coding / (1 + io.r_series * abs(coding))
+            y[i] -= (1 + v[i]) * reference / (1 + io.r_series * abs(reference))
+    return y
+
+
+def adc(
+    y: np.ndarray, x: np.ndarray, w: np.ndarray, io: Any, n: np.ndarray, std: np.ndarray, weight_z: np.ndarray,
+    z: np.ndarray,
+) -> tuple[np.ndarray, bool]:  # fmt: skip
+    """Weight noise, non-linearity, asymmetry, noise and conversion; also whether an output saturated."""
+    if io.w_noise_type == "additive_constant":
+        y = y + io.w_noise * np.sqrt((x**2).sum()) * weight_z
+    elif io.w_noise_type == "pcm_read":
+        y = y + io.w_noise * np.sqrt((abs(w) * x**2).sum(1)) * weight_z
+    slope = (1 + (n.mean() + io.r_series) * io.slope_calibration * io.out_bound) ** 2
+    y = slope * y / (1 + abs(n * y))
+    y = np.where(y < 0, y * (1 - io.out_asymmetry), y) + std * z
+    rounded = np.rint(y / io.out_step) * io.out_step if io.out_step > 0 else y
+    return convert(y, io.out_step, io.out_bound), bool(io.out_bound > 0 and (abs(rounded) > io.out_bound).any())

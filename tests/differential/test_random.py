@@ -89,7 +89,7 @@ PROGRAM = """
 from hashlib import sha256
 import numpy as np
 from hwsim._kernels import rng
-from hwsim.devices import DeviceArray, IOParameters, UpdateParameters, load_device
+from hwsim.devices import DeviceArray, IOParameters, UpdateParameters, load_device, make_cells
 h = sha256(rng.normals(3, 0, 50).tobytes())
 g = np.random.default_rng(0)
 for name in ("constant_step", "linear_step", "soft_bounds_reference", "reram-es", "pcm"):
@@ -98,6 +98,9 @@ for name in ("constant_step", "linear_step", "soft_bounds_reference", "reram-es"
     r = a.update(x, d, 0.05, probe=(slice(0, 5), slice(3, 40)))
     a.update(x, d, 0.05, UpdateParameters(pulse_type="mean_count"))
     a.pulse(-1)
+    pair = make_cells(load_device(name, unit_cell__kind="one_sided"), (37, 45), seed=1)
+    pair.update(x, d, 0.05)
+    h.update(pair.weights.tobytes())
     h.update(a.weights.tobytes() + r.sum_w.tobytes() + r.log.dw.tobytes() + r.pulses_up.tobytes())
     h.update(a.read(np.eye(45)[:3], IOParameters(inp_noise=0.1, inp_sto_round=True)).y.tobytes())
 print(rng.instruction_set(), h.hexdigest())

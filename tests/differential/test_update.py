@@ -48,10 +48,19 @@ def segments(
         cx = np.rint(bl * np.minimum(1, plan.col_gain[sample] * np.abs(x.astype(float)))).astype(np.float32)
         cd = np.rint(bl * np.minimum(1, plan.row_gain[sample] * np.abs(d.astype(float)))).astype(np.float32)
         return [(np.rint(cd[:, None] * cx / np.float32(bl)).astype(int), cx > 0)]
-    tx = reference.train(x, plan.col_gain[sample], bl, key("train"), 0, sample)
-    td = reference.train(d, plan.row_gain[sample], bl, key("train"), 1, sample)
-    parts = [slice(begin, begin + 32) for begin in range(0, bl, 32)]
-    return [((td[:, None, part] & tx[None, :, part]).sum(2), tx[:, part].any(1)) for part in parts]
+    if params.pulse_type == "deterministic_implicit":
+        px = reference.quantised_probability(x, plan.col_gain[sample], params.x_res_implicit)
+        pd = reference.quantised_probability(d, plan.row_gain[sample], params.d_res_implicit)
+        scaled = pd.astype(np.float32) * np.float32(bl)
+        return [(np.rint(scaled[:, None] * px.astype(np.float32)).astype(int), px > 0)]
+    signs = [x > 0, x < 0] if params.pulse_type == "stochastic" else [np.ones(len(x), bool)]
+    found = []
+    for turn, driven in enumerate(signs):
+        tx = reference.train(np.where(driven, x, 0), plan.col_gain[sample], bl, key("train"), 2 * turn, sample)
+        td = reference.train(d, plan.row_gain[sample], bl, key("train"), 2 * turn + 1, sample)
+        parts = [slice(begin, begin + 32) for begin in range(0, bl, 32)]
+        found += [((td[:, None, part] & tx[None, :, part]).sum(2), tx[:, part].any(1)) for part in parts]
+    return found
 
 
 def reference_update(
@@ -93,6 +102,8 @@ def reference_update(
         (-0.02, UpdateParameters(update_management=False, update_bl_management=False)),
         (0.03, UpdateParameters(pulse_type="mean_count")),
         (0.02, UpdateParameters(desired_bl=70)),
+        (0.02, UpdateParameters(pulse_type="stochastic")),
+        (0.03, UpdateParameters(pulse_type="deterministic_implicit", x_res_implicit=0.05, d_res_implicit=0.02)),
         (0.1, UpdateParameters(fixed_bl=False, update_management=False, update_bl_management=False)),
     ],
 )

@@ -1,0 +1,65 @@
+"""Noise management: what the vectors of a read are divided by before their conversion."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim._kernels import converter
+from hwsim.spec.analog import IOParameters
+
+F32 = NDArray[np.float32]
+
+AVERAGE_DECAY = 1e-3
+"""Weight of the newest vector in the running mean of ``average_abs_max``; AIHWKit's decay of noise management."""
+
+
+class RunningScale:
+    """The running mean of the largest magnitude of the vectors that one side of a matrix has been read with."""
+
+    def __init__(self) -> None:
+        self.mean = 0.0
+        """The mean so far; 0 before the first vector that is not zero, which starts it."""
+
+    def follow(self, magnitude: F32, learn: bool) -> F32:
+        """Return the mean after each of the vectors with these largest magnitudes (n,); without ``learn`` it stays."""
+        if not learn:
+            return np.full(len(magnitude), self.mean, np.float32) if self.mean > 0 else magnitude
+        means = np.empty(len(magnitude), np.float32)
+        for index, largest in enumerate(magnitude.tolist()):
+            self.mean = self.mean * (1 - AVERAGE_DECAY) + largest * AVERAGE_DECAY if self.mean > 0 else largest
+            means[index] = self.mean
+        return means
+
+
+def input_scale(x: F32, io: IOParameters, running: RunningScale | None = None, *, learn: bool = True) -> F32:
+    """Return what noise management divides each vector of ``x`` (n, lines) by; 1 where that would be 0.
+
+    ``average_abs_max`` follows ``running``, and changes it only with ``learn``; without it the mean starts anew.
+    """
+    n = len(x)
+    if io.is_perfect or io.noise_management == "none":
+        return np.ones(n, np.float32)
+    if io.noise_management == "constant":
+        return np.full(n, io.nm_thres, np.float32)
+    if io.noise_management == "abs_max_np_sum":
+        scale = worst_case_scale(x, io)
+    else:
+        largest, magnitude, _ = converter.measure(np.ascontiguousarray(x, np.float32))
+        scale = largest if io.noise_management == "max" else magnitude
+        if io.noise_management == "average_abs_max":
+            scale = (running or RunningScale()).follow(magnitude, learn)
+    if io.nm_thres > 0:
+        scale = np.minimum(scale, np.float32(io.nm_thres))
+    return np.where(scale > 0, scale, np.float32(1))
+
+
+def worst_case_scale(x: F32, io: IOParameters) -> F32:
+    """Return the divisor with which even one-sided sums over weights of 0.6 stay within the output bound."""
+    _, magnitude, one_sided = converter.measure(np.ascontiguousarray(x, np.float32))
+    if io.out_bound <= 0:
+        return magnitude
+    scale = one_sided * (0.6 / io.out_bound)
+    if io.inp_step > 0:
+        scale = np.minimum(scale, magnitude * (io.max_bm_res * 2 * io.inp_bound / io.inp_step))
+    return np.maximum(magnitude, scale).astype(np.float32)
