@@ -36,8 +36,8 @@ def linear_device() -> Callable[..., Any]:
 
 @pytest.fixture
 def descend() -> Callable[..., np.ndarray]:
-    """Return pulsed gradient descent ``w -= lr gradient(w, step)`` of n devices; it returns the mean weights (n,) over the
-    steps after ``burn_in``."""
+    """Return pulsed gradient descent ``w -= lr gradient(w, step)`` of n devices; it returns the mean weights (n,) over
+    the steps after ``burn_in``."""
 
     def run(device: Any, start: np.ndarray, gradient: Gradient, lr: float, steps: int, burn_in: int) -> np.ndarray:
         cells = DeviceArray(device, (1, len(start)), seed=1)

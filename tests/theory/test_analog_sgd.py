@@ -1,7 +1,7 @@
 """Where Analog SGD stops: the asymptotic error, fixed points of a quadratic loss, and the implicit penalty.
 
-Sources: Wu et al., NeurIPS 2024 (arXiv 2406.12774), with the constant of its theorem 3 corrected (factor 1, not 4: eq. 98
-drops the 1/2 of sqrt(p (1 - p)) = sqrt(1 - w^2 / tau^2) / 2), and Wu et al., NeurIPS 2025 (arXiv 2502.06309).
+Sources: Wu et al., NeurIPS 2024 (arXiv 2406.12774), with the constant of its theorem 3 corrected (factor 1, not 4: eq.
+98 drops the 1/2 of sqrt(p (1 - p)) = sqrt(1 - w^2 / tau^2) / 2), and Wu et al., NeurIPS 2025 (arXiv 2502.06309).
 """
 
 from math import erf, exp, pi, sqrt

@@ -15,8 +15,8 @@ from hwsim.devices import DeviceArray, UpdateParameters
 def test_equal_pulses_compose_to_the_smooth_step(linear_device, sign: int, pulses: int) -> None:
     """Eq. 8 and 20: U(w, Dw) = w + Dw - |Dw| w / tau with error <= dw_min / tau + Dw^2 / (2 tau).
 
-    The term Dw^2 / (2 tau) carries the response 1 - sign(Dw) w / tau of the first pulse, which is at most 1 on the way to
-    saturation, as the paper's bound has it, and up to 2 on the way back.
+    The term Dw^2 / (2 tau) carries the response 1 - sign(Dw) w / tau of the first pulse, which is at most 1 on the way
+    to saturation, as the paper's bound has it, and up to 2 on the way back.
     """
     tau, dw = 1.5, 0.004
     w = np.linspace(-tau, tau, 121)
@@ -86,7 +86,7 @@ def test_weights_stay_within_the_saturation_level(linear_device, dw: float) -> N
 @pytest.mark.parametrize("c", [0.0, 0.25])
 @pytest.mark.parametrize("noise", [0.0, 0.5])
 def test_random_pulse_pairs_drift_to_the_symmetric_point(linear_device, c: float, noise: float) -> None:
-    """Rasch et al. 2024 (Nat. Commun. 15:7133), eq. 7: w - w_d decays at a rate of 2 delta a pair, delta = dw_min / tau.
+    """Rasch et al. 2024 (Nat. Commun. 15:7133), eq. 7: w - w_d decays at 2 delta a pair, delta = dw_min / tau.
 
     The device's own delta is the mean of both slopes; with the one-sided asymmetry that is dw_min / (tau (1 + c)).
     """

@@ -1,9 +1,9 @@
 """Tiki-Taka on a quadratic loss: exact as the steps shrink, down to the floor that read noise sets; and its failure.
 
-TT-P and TT-W of Wu et al., NeurIPS 2024 (arXiv 2406.12774), eq. 8 and section 4, on pulsed arrays: P collects gradients,
-W takes a read of P. The closed forms are those of the stationary means for Gaussian gradient noise of standard deviation s:
-P is near Gaussian with variance v = b tau s^2 / (2 E|e|), W stops moving on average where E[P] = -E|P + r| W / tau, and
-P where g = E|e| E[P] / tau, with r the read noise. So g = -E|e| E|P + r| W / tau^2.
+TT-P and TT-W of Wu et al., NeurIPS 2024 (arXiv 2406.12774), on pulsed arrays: P collects gradients, W takes a read of P.
+The closed forms are those of the stationary means for Gaussian gradient noise of standard deviation s: P is near Gaussian
+with variance v = b tau s^2 / (2 E|e|), W stops moving on average where E[P] = -E|P + r| W / tau, and P where
+g = E|e| E[P] / tau, with r the read noise. So g = -E|e| E|P + r| W / tau^2.
 """
 
 from math import pi, sqrt
@@ -79,10 +79,27 @@ def test_read_noise_sets_a_floor(device, slow_device) -> None:
     assert abs(g) > 0.9 * floor
 
 
+def test_with_noise_free_reads_the_error_falls_to_the_rounding_of_the_weights(device, slow_device) -> None:
+    """As gradient noise and step fade, nothing is left of an error of 0.2 but a few steps of W."""
+    b, steps, n = 0.4, 6000, 200
+    fast = DeviceArray(device, (n, 1), seed=1, path="fast")
+    slow = DeviceArray(slow_device, (n, 1), seed=1, path="slow")
+    slow.set_weights(TARGET - 0.2)
+    draws = np.random.default_rng(1)
+    for step in range(steps):
+        s = S / (1 + step / 60)
+        a = b * (s * sqrt(2 / pi)) ** 2 / 4 / TAU**2
+        g = slow.weights[:, 0].astype(float) - TARGET
+        fast.update([[1.0]], -(g + draws.normal(0, s, n))[None], b, FAST_UPDATE)
+        slow.update([[1.0]], fast.forward([[1.0]], IOParameters(**EXACT_READ, out_noise=0.0)), a, FAST_UPDATE)
+    g = slow.weights[:, 0].astype(float) - TARGET
+    assert np.sqrt((g**2).mean()) < 5 * slow_device.parameters.dw_min
+
+
 @pytest.mark.parametrize("c", [0.2, -0.2])
 def test_a_shifted_symmetric_point_of_the_fast_array_breaks_it(linear_device, slow_device, c: float) -> None:
-    """NeurIPS 2025 (arXiv 2502.06309), figure 2: P is pulled to c tau instead of 0. W can only rest where E[P] is near 0,
-    that is where the gradient balances the pull: g = -c E|g + e| at first order, as if there were no exactness."""
+    """NeurIPS 2025 (arXiv 2502.06309), figure 2: P is pulled to c tau instead of 0. W can only rest where E[P] is near
+    0, that is where the gradient balances the pull: g = -c E|g + e| at first order, whatever the step."""
     b = 0.05
     up_down = {} if c >= 0 else {"up_down": 2 * c / (1 - c)}
     shifted = linear_device(TAU, 1e-3, max(c, 0.0), **up_down)
