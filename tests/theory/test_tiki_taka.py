@@ -1,7 +1,7 @@
 """Tiki-Taka on a quadratic loss: exact as the steps shrink, down to the floor that read noise sets; and its failure.
 
-TT-P and TT-W of Wu et al., NeurIPS 2024 (arXiv 2406.12774), on pulsed arrays: P collects gradients, W takes a read of P.
-The closed forms are those of the stationary means for Gaussian gradient noise of standard deviation s: P is near Gaussian
+TT-P and TT-W of Wu et al., NeurIPS 2024 (arXiv 2406.12774), on pulsed arrays: P collects gradients, W a read of P.
+The closed forms are those of stationary means with Gaussian gradient noise of standard deviation s: P is near Gaussian
 with variance v = b tau s^2 / (2 E|e|), W stops moving on average where E[P] = -E|P + r| W / tau, and P where
 g = E|e| E[P] / tau, with r the read noise. So g = -E|e| E|P + r| W / tau^2.
 """
