@@ -241,9 +241,13 @@ static void pulse_few(const Law &law, const Trains &trains, int64_t segment, uin
     static const int32_t blocks[] = {0, 1};
     const int64_t from = trains.few_begin[(size_t)segment], padded = trains.few_begin[(size_t)segment + 1] - from;
     const int32_t *columns = trains.few_columns.data() + from, n = trains.few_count[(size_t)segment];
-    for (int64_t k = 0; k < padded; ++k) {
-        weight[k] = row.weight[columns[k]];
-        for (int plane = 0; plane < Law::PLANES; ++plane) params[plane * padded + k] = row.params[plane * row.stride + columns[k]];
+    // Whole vectors, as they are read back as such; those without a firing column stay zero.
+    for (int64_t k = 0; k < padded; k += LANES) {
+        const bool used = k < n;
+        const VI at = load<VI>(columns + k);
+        store(weight + k, used ? gather(row.weight, at) : V{});
+        for (int plane = 0; plane < Law::PLANES; ++plane)
+            store(params + plane * padded + k, used ? gather(row.params + plane * row.stride, at) : V{});
     }
     RowWork work = row;
     if (row.apparent) {
