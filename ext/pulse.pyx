@@ -215,8 +215,8 @@ cdef class PulsedCells:
         up = np.zeros(n, np.int64)
         down = np.zeros(n, np.int64)
         weight = np.zeros(n)
-        row_fires = np.empty((n, self.cells.rows), np.uint32)
-        col_fires = np.empty((n, self.cells.cols), np.uint32)
+        row_fires = np.zeros((n, self.cells.rows), np.uint32)
+        col_fires = np.zeros((n, self.cells.cols), np.uint32)
         cdef int64_t[::1] up_view = up, down_view = down
         cdef double[::1] weight_view = weight
         cdef uint32_t[:, ::1] row_view = row_fires, col_view = col_fires

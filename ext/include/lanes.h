@@ -48,6 +48,7 @@ HWSIM_INLINE VL multiply_low(VL a, uint64_t b) { return (VL)_mm512_mul_epu32((__
 HWSIM_INLINE VL xor3(VL a, VL b, uint64_t c) {
     return (VL)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, _mm512_set1_epi64((long long)c), 0x96);
 }
+HWSIM_INLINE V gather(const float *from, VI index) { return (V)_mm512_i32gather_ps((__m512i)index, from, 4); }
 // Lanes of `m` take the values at `from` in order; other lanes are zero. Reads LANES values.
 HWSIM_INLINE V expand(Mask m, const float *from) { return (V)_mm512_maskz_expand_ps(m, _mm512_loadu_ps(from)); }
 
@@ -84,6 +85,8 @@ HWSIM_INLINE V square_root(V a) { return (V)_mm256_sqrt_ps((__m256)a); }
 HWSIM_INLINE V round_even(V a) { return (V)_mm256_round_ps((__m256)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 HWSIM_INLINE VL multiply_low(VL a, uint64_t b) { return (VL)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x((long long)b)); }
 
+HWSIM_INLINE V gather(const float *from, VI index) { return (V)_mm256_i32gather_ps(from, (__m256i)index, 4); }
+
 struct ExpandTable {
     alignas(32) int32_t lane[256][8];
     ExpandTable() {
@@ -107,6 +110,11 @@ HWSIM_INLINE uint32_t bits(Mask m) {
     uint32_t b = 0;
     for (int i = 0; i < LANES; ++i) b |= (uint32_t)(m[i] & 1) << i;
     return b;
+}
+HWSIM_INLINE V gather(const float *from, VI index) {
+    V value;
+    for (int i = 0; i < LANES; ++i) value[i] = from[index[i]];
+    return value;
 }
 HWSIM_INLINE V minimum(V a, V b) { return a < b ? a : b; }
 HWSIM_INLINE V maximum(V a, V b) { return a > b ? a : b; }

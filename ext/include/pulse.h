@@ -79,6 +79,8 @@ struct RowWork {
     const Probe *probe;
     std::vector<PulseRecord> *log;
     int64_t sample; // of the batch, for the log
+    int64_t stride; // of the parameter planes
+    const int32_t *columns; // where the devices stand in the array; null: one after the other
 };
 
 struct RowSums {
@@ -121,8 +123,9 @@ static void log_round(const RowWork &work, const Gate &gate, int64_t col, int ro
             now += work.cells->write_noise * z;
             apparent[i] = now;
         }
-        if (col + i < work.probe->col_begin || col + i >= work.probe->col_end) continue;
-        work.log->push_back({work.sample, gate.slot(col + i, round), (int32_t)work.row, (int32_t)(col + i),
+        const int64_t column = work.columns ? work.columns[col + i] : col + i;
+        if (column < work.probe->col_begin || column >= work.probe->col_end) continue;
+        work.log->push_back({work.sample, gate.slot(col + i, round), (int32_t)work.row, (int32_t)column,
                              (int8_t)(up >> i & 1 ? 1 : -1), now - old, now});
     }
 }
@@ -131,7 +134,7 @@ static void log_round(const RowWork &work, const Gate &gate, int64_t col, int ro
 template <class Law, class Gate, int BLOCKS, bool NOISE, bool WRITE, bool LOG>
 HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &work, const int32_t *blocks, RowSums *sums) {
     constexpr int N = UNITS * BLOCKS;
-    const std::ptrdiff_t stride = work.cells->stride;
+    const std::ptrdiff_t stride = work.stride;
     int64_t col[N];
     for (int u = 0; u < N; ++u) col[u] = (int64_t)blocks[u / UNITS] * BLOCK + u % UNITS * LANES;
     VI counts[N];
@@ -246,47 +249,88 @@ static void pulse_side(const Law &law, const Gate &gate, Side side, const RowWor
 HWSIM_INLINE RowWork row_work(const Cells &cells, int planes, int64_t row, NormalStream *pulses, NormalStream *writes, const Probe &probe,
                               std::vector<PulseRecord> *log) {
     return {&cells, row, cells.weight + row * cells.stride, cells.apparent ? cells.apparent + row * cells.stride : nullptr,
-            cells.params + row * planes * cells.stride, pulses, writes, &probe, probe.holds_row(row) ? log : nullptr, 0};
+            cells.params + row * planes * cells.stride, pulses, writes, &probe, probe.holds_row(row) ? log : nullptr, 0, cells.stride,
+            nullptr};
 }
 
-// All samples of `trains` on the rows [begin, end). `totals` is [rows][samples].
+// A row with few firing columns, each with one pulse at most: their devices are collected, pulsed side by side and put back.
+// Normals go to devices in the order of columns, as they do block by block.
+template <class Law>
+static void pulse_few(const Law &law, const Trains &trains, int64_t segment, uint32_t mask, uint32_t flip, Side side, const RowWork &row,
+                      RowTotals *totals) {
+    alignas(64) float weight[FEW], apparent[FEW], params[FEW * Law::PLANES];
+    static const int32_t blocks[] = {0, 1};
+    const int64_t from = trains.few_begin[(size_t)segment], padded = trains.few_begin[(size_t)segment + 1] - from;
+    const int32_t *columns = trains.few_columns.data() + from, n = trains.few_count[(size_t)segment];
+    // Whole vectors, as they are read back as such; those without a firing column stay zero.
+    for (int64_t k = 0; k < padded; k += LANES) {
+        const bool used = k < n;
+        const VI at = load<VI>(columns + k);
+        store(weight + k, used ? gather(row.weight, at) : V{});
+        for (int plane = 0; plane < Law::PLANES; ++plane)
+            store(params + plane * padded + k, used ? gather(row.params + plane * row.stride, at) : V{});
+    }
+    RowWork work = row;
+    if (row.apparent) {
+        for (int64_t k = 0; k < padded; ++k) apparent[k] = row.apparent[columns[k]];
+        work.apparent = apparent;
+    }
+    work.weight = weight;
+    work.params = params;
+    work.stride = padded;
+    work.columns = columns;
+    const TrainGate gate{trains.few_masks.data() + from, trains.few_negative.data() + from / BLOCK, mask, flip,
+                         trains.segment_slot[(size_t)segment]};
+    pulse_side(law, gate, side, work, blocks, padded / BLOCK, totals);
+    for (int32_t k = 0; k < n; ++k) row.weight[columns[k]] = weight[k];
+    if (row.apparent)
+        for (int32_t k = 0; k < n; ++k) row.apparent[columns[k]] = apparent[k];
+}
+
+// All samples of `trains` on the rows [begin, end). `entries` gets the counts of each row and sample that fired.
 template <class Law>
 static void train_rows(const Cells &cells, const Trains &trains, int64_t begin, int64_t end, int64_t first_sample, bool negative_rate,
-                       Side side, const Probe &probe, RowTotals *totals, std::vector<PulseRecord> *log) {
+                       Side side, const Probe &probe, std::vector<RowEntry> *entries, std::vector<PulseRecord> *log) {
     const Law law(cells.scalars);
     for (int64_t row = begin; row < end; ++row) {
-        const uint32_t *masks = trains.row_masks.data() + row * trains.segments;
-        int64_t segment = 0;
-        while (segment < trains.segments && !masks[segment]) ++segment;
-        if (segment == trains.segments) continue;
+        const RowFire *fire = trains.row_fires.data() + trains.row_begin[(size_t)row];
+        const RowFire *last = trains.row_fires.data() + trains.row_begin[(size_t)row + 1];
+        if (fire == last) continue;
         NormalStream pulses(cells.key_pulse, (uint32_t)row, cells.pulse_position[row]);
         NormalStream writes(cells.key_write, (uint32_t)row, cells.write_position[row]);
         RowWork work = row_work(cells, Law::PLANES, row, &pulses, &writes, probe, log);
-        for (; segment < trains.segments; ++segment) {
-            if (!masks[segment]) continue;
-            const int64_t sample = trains.segment_sample[segment];
-            const int64_t from = trains.firing_begin[segment], n_blocks = trains.firing_begin[segment + 1] - from;
+        RowEntry entry{-1, {}};
+        for (; fire < last; ++fire) {
+            const int64_t segment = fire->segment, sample = trains.segment_sample[(size_t)segment];
+            const int64_t from = trains.firing_begin[(size_t)segment], n_blocks = trains.firing_begin[(size_t)segment + 1] - from;
+            if (n_blocks == 0) continue;
+            if (sample != entry.sample) {
+                if (entry.sample >= 0) entries->push_back(entry);
+                entry = {sample, {}};
+            }
             const int32_t *blocks = trains.firing_blocks.data() + from;
             const uint32_t *cols = trains.col_masks.data() + segment * cells.stride;
             const uint32_t *negative = trains.col_negative.data() + sample * trains.blocks;
             // Equal signs of x and d step down; `flip` turns the bits of negative columns into those of up pulses.
-            const bool row_negative = trains.row_negative[row * trains.samples + sample] != 0;
+            const bool row_negative = trains.row_negative[(size_t)(sample * trains.row_words + row / 32)] >> (row % 32) & 1;
             const uint32_t flip = row_negative != negative_rate ? 0xFFFFFFFFu : 0u;
             work.sample = first_sample + sample;
-            RowTotals *to = totals + row * trains.samples + sample;
             if (trains.kind == TrainKind::implicit) {
                 float share;
-                std::memcpy(&share, masks + segment, sizeof share);
-                const ImplicitGate gate{cols, negative, share * (float)trains.segment_bl[segment], flip};
-                pulse_side(law, gate, side, work, blocks, n_blocks, to);
+                std::memcpy(&share, &fire->mask, sizeof share);
+                const ImplicitGate gate{cols, negative, share * (float)trains.segment_bl[(size_t)segment], flip};
+                pulse_side(law, gate, side, work, blocks, n_blocks, &entry.totals);
             } else if (trains.kind == TrainKind::mean_count) {
-                const MeanGate gate{cols, negative, (float)masks[segment], (float)trains.segment_bl[segment], flip};
-                pulse_side(law, gate, side, work, blocks, n_blocks, to);
+                const MeanGate gate{cols, negative, (float)fire->mask, (float)trains.segment_bl[(size_t)segment], flip};
+                pulse_side(law, gate, side, work, blocks, n_blocks, &entry.totals);
+            } else if (trains.few_count[(size_t)segment] > 0 && (fire->mask & (fire->mask - 1)) == 0) {
+                pulse_few(law, trains, segment, fire->mask, flip, side, work, &entry.totals);
             } else {
-                const TrainGate gate{cols, negative, masks[segment], flip, trains.segment_slot[segment]};
-                pulse_side(law, gate, side, work, blocks, n_blocks, to);
+                const TrainGate gate{cols, negative, fire->mask, flip, trains.segment_slot[(size_t)segment]};
+                pulse_side(law, gate, side, work, blocks, n_blocks, &entry.totals);
             }
         }
+        if (entry.sample >= 0) entries->push_back(entry);
         cells.pulse_position[row] = pulses.position();
         cells.write_position[row] = writes.position();
     }
@@ -311,12 +355,12 @@ static void polarity_rows(const Cells &cells, const int32_t *polarity, int64_t b
 }
 
 static void update_rows(const Cells &cells, const Trains &trains, int64_t begin, int64_t end, int64_t first_sample, bool negative_rate,
-                        Side side, const Probe &probe, RowTotals *totals, std::vector<PulseRecord> *log) {
+                        Side side, const Probe &probe, std::vector<RowEntry> *entries, std::vector<PulseRecord> *log) {
     switch (cells.law) {
-        case LawId::constant: return train_rows<ConstantLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, totals, log);
-        case LawId::affine: return train_rows<AffineLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, totals, log);
-        case LawId::additive: return train_rows<AdditiveLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, totals, log);
-        case LawId::exponential: return train_rows<ExponentialLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, totals, log);
+        case LawId::constant: return train_rows<ConstantLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
+        case LawId::affine: return train_rows<AffineLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
+        case LawId::additive: return train_rows<AdditiveLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
+        case LawId::exponential: return train_rows<ExponentialLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
     }
 }
 

@@ -19,16 +19,16 @@ struct KeySchedule {
     }
 };
 
-// Words of GROUPS groups from `group` on: words[g * UNITS ...]. Several at a time, as one waits long for its own rounds.
+// Words of the groups group[0], group[1], ...: words[g * UNITS ...]. Several at a time, as one waits long for its own rounds.
 template <int GROUPS>
-HWSIM_INLINE void random_words(const KeySchedule &keys, uint64_t group, uint32_t c2, uint32_t c3, VU *words) {
+HWSIM_INLINE void random_words_at(const KeySchedule &keys, const uint64_t *group, uint32_t c2, uint32_t c3, VU *words) {
     constexpr int N = GROUPS * HALF;
     VL lane;
     for (int i = 0; i < LANES / 2; ++i) lane[i] = (uint64_t)i;
     VL v0[N], v1[N], v2[N], v3[N];
 #pragma GCC unroll 16
     for (int h = 0; h < N; ++h) {
-        v0[h] = lane + (group * 8 + (uint64_t)h * (LANES / 2));
+        v0[h] = lane + (group[h / HALF] * 8 + (uint64_t)(h % HALF) * (LANES / 2));
         v1[h] = v0[h] >> 32;
         v2[h] = VL{} + (uint64_t)c2;
         v3[h] = VL{} + (uint64_t)c3;
@@ -51,6 +51,14 @@ HWSIM_INLINE void random_words(const KeySchedule &keys, uint64_t group, uint32_t
         to[0] = (VU)((v0[h] & 0xFFFFFFFFu) | (v2[h] << 32));
         to[HALF] = (VU)((v1[h] & 0xFFFFFFFFu) | (v3[h] << 32));
     }
+}
+
+// Words of GROUPS groups from `group` on.
+template <int GROUPS>
+HWSIM_INLINE void random_words(const KeySchedule &keys, uint64_t group, uint32_t c2, uint32_t c3, VU *words) {
+    uint64_t groups[GROUPS];
+    for (int g = 0; g < GROUPS; ++g) groups[g] = group + (uint64_t)g;
+    random_words_at<GROUPS>(keys, groups, c2, c3, words);
 }
 
 // -2 ln x of positive normal floats: x = 2^e (1 + t), t in [-0.29, 0.41]; polynomial t P(t) by minimax fit, error 2e-7.
@@ -129,6 +137,10 @@ constexpr int AT_ONCE = HWSIM_ISA == 512 ? 4 : 1;
 static inline void normal_groups(const KeySchedule &keys, uint64_t group, uint32_t c2, uint32_t c3, int64_t groups, float *out) {
     int64_t g = 0;
     for (; g + AT_ONCE <= groups; g += AT_ONCE) normal_block<AT_ONCE>(keys, group + (uint64_t)g, c2, c3, out + g * BLOCK);
+    if (AT_ONCE > 2 && g + 2 <= groups) {
+        normal_block<2>(keys, group + (uint64_t)g, c2, c3, out + g * BLOCK);
+        g += 2;
+    }
     for (; g < groups; ++g) normal_group(keys, group + (uint64_t)g, c2, c3, out + g * BLOCK);
 }
 

@@ -10,6 +10,76 @@ static inline double fire_probability(float value, double gain, double resolutio
     return p < 1 ? p : 1;
 }
 
+// Probabilities of a block of lines with the given values; lines beyond `n` and lines of the other sign never fire.
+static void block_probabilities(const TrainSide &side, const float *in, int64_t n, int64_t block, uint32_t low, uint32_t high, double gain,
+                                double *probability) {
+    if (side.resolution > 0) {
+        uint32_t words[BLOCK] = {};
+        if (side.stochastic_rounding) draw_words(side.key_rounding, (uint64_t)block, low, high, 1, words);
+        for (int i = 0; i < BLOCK; ++i) {
+            const double round_up = side.stochastic_rounding ? (double)((float)(words[i] >> 8) * 5.9604644775390625e-8f) : -1.0;
+            probability[i] = i < n ? fire_probability(in[i], gain, side.resolution, round_up) : 0;
+        }
+    } else {
+        for (int i = 0; i < BLOCK; ++i) {
+            const double p = gain * (double)__builtin_fabsf(in[i]);
+            probability[i] = p < 1 ? p : 1;
+        }
+    }
+    if (side.keep)
+        for (int i = 0; i < BLOCK; ++i) probability[i] = (in[i] < 0) == (side.keep < 0) ? probability[i] : 0;
+}
+
+// Blocks whose trains are drawn together, and their slots in order of block and slot.
+struct DrawnBlocks {
+    static constexpr int MOST = 16;
+    int32_t limit[MOST][BLOCK];
+    int64_t block[MOST];
+    int count = 0;
+};
+
+// A line fires when 31 random bits are below p 2^31, that is when they do not exceed `limit`. Several slots at a time.
+template <int SLOTS>
+HWSIM_INLINE void draw_slots(const DrawnBlocks &drawn, const KeySchedule &keys, uint64_t side, uint32_t low, uint32_t high, int32_t bl,
+                             int64_t pitch, int64_t *item, uint32_t *masks) {
+    uint64_t groups[SLOTS];
+    int which[SLOTS];
+    int32_t slot[SLOTS];
+    for (int k = 0; k < SLOTS; ++k) {
+        which[k] = (int)(*item / bl);
+        slot[k] = (int32_t)(*item % bl);
+        groups[k] = side + (uint64_t)drawn.block[which[k]] * (uint64_t)bl + (uint64_t)slot[k];
+        ++*item;
+    }
+    VU words[SLOTS * UNITS];
+    random_words_at<SLOTS>(keys, groups, low, high, words);
+    for (int k = 0; k < SLOTS; ++k) {
+        uint32_t *to = masks + slot[k] / 32 * pitch + drawn.block[which[k]] * BLOCK;
+        const int32_t bit = (int32_t)(1u << (slot[k] % 32));
+        for (int u = 0; u < UNITS; ++u) {
+            const Mask fires = not_greater((VI)(words[k * UNITS + u] >> 1), load<VI>(drawn.limit[which[k]] + u * LANES));
+            store(to + u * LANES, load<VI>(to + u * LANES) | select(fires, splat(bit), VI{}));
+        }
+    }
+}
+
+static void draw_blocks(const DrawnBlocks &drawn, const TrainSide &side, const KeySchedule &keys, uint32_t low, uint32_t high, int32_t bl,
+                        int64_t lines, int64_t pitch, uint32_t *masks, uint32_t *fires) {
+    const int64_t items = (int64_t)drawn.count * bl;
+    int64_t item = 0;
+    while (item + AT_ONCE <= items) draw_slots<AT_ONCE>(drawn, keys, (uint64_t)side.index << 58, low, high, bl, pitch, &item, masks);
+    while (item < items) draw_slots<1>(drawn, keys, (uint64_t)side.index << 58, low, high, bl, pitch, &item, masks);
+    for (int b = 0; b < drawn.count; ++b) {
+        const int64_t begin = drawn.block[b] * BLOCK, n = lines - begin < BLOCK ? lines - begin : BLOCK;
+        VI count[UNITS] = {};
+        for (int64_t segment = 0; segment < (bl + 31) / 32; ++segment)
+            for (int u = 0; u < UNITS; ++u) count[u] += popcount(load<VU>(masks + segment * pitch + begin + u * LANES));
+        int32_t fired[BLOCK];
+        for (int u = 0; u < UNITS; ++u) store(fired + u * LANES, count[u]);
+        for (int64_t i = 0; i < n; ++i) fires[begin + i] += (uint32_t)fired[i];
+    }
+}
+
 // Trains of `lines` lines, `bl` slots, as masks of 32 slots: masks[segment * pitch + line]; bit t = the line fires in slot t.
 // Trains that are not random take one segment, of counts or of float32 probabilities.
 // `negative` has one bit a line, the number of pulses on each line is added to `fires`. `pitch` is a multiple of 32 and at least `lines`.
@@ -17,71 +87,57 @@ static void draw_trains(const TrainSide &side, const float *values, int64_t line
                         uint32_t *masks, uint32_t *negative, uint32_t *fires) {
     const uint32_t low = (uint32_t)sample, high = (uint32_t)(sample >> 32);
     const KeySchedule keys(side.key);
-    const int64_t segments = side.kind == TrainKind::random ? (bl + 31) / 32 : 1;
+    const bool random = side.kind == TrainKind::random;
+    std::memset(masks, 0, sizeof(uint32_t) * (size_t)((random ? (bl + 31) / 32 : 1) * pitch));
+    DrawnBlocks drawn;
     for (int64_t begin = 0; begin < pitch; begin += BLOCK) {
         const int64_t n = lines - begin < BLOCK ? lines - begin : BLOCK;
-        int32_t limit[BLOCK];
-        uint32_t minus = 0, any = 0;
-        uint32_t fired[BLOCK] = {};
-        float rounding[BLOCK];
-        if (side.stochastic_rounding) {
-            uint32_t words[BLOCK];
-            draw_words(side.key_rounding, (uint64_t)(begin / BLOCK), low, high, 1, words);
-            for (int i = 0; i < BLOCK; ++i) rounding[i] = (float)(words[i] >> 8) * 5.9604644775390625e-8f;
+        float in[BLOCK] = {};
+        std::memcpy(in, values + begin, sizeof(float) * (size_t)n);
+        uint32_t minus = 0, plus = 0;
+        for (int u = 0; u < UNITS; ++u) {
+            const V v = load<V>(in + u * LANES);
+            minus |= bits(less(v, V{})) << (u * LANES);
+            plus |= bits(less(V{}, v)) << (u * LANES);
         }
+        negative[begin / BLOCK] = minus;
+        if (!(minus | plus)) continue;
         double probability[BLOCK];
-        if (side.resolution > 0) {
-            for (int i = 0; i < n; ++i)
-                probability[i] =
-                    fire_probability(values[begin + i], gain, side.resolution, side.stochastic_rounding ? (double)rounding[i] : -1.0);
-        } else {
-            for (int i = 0; i < n; ++i) {
-                const double p = gain * (double)__builtin_fabsf(values[begin + i]);
-                probability[i] = p < 1 ? p : 1;
-            }
-        }
-        for (int64_t i = n; i < BLOCK; ++i) probability[i] = 0;
-        if (side.keep)
-            for (int i = 0; i < n; ++i) probability[i] = (values[begin + i] < 0) == (side.keep < 0) ? probability[i] : 0;
-        for (int i = 0; i < n; ++i) minus |= (uint32_t)(values[begin + i] < 0) << i;
-        if (negative) negative[begin / BLOCK] = minus;
-        if (side.kind != TrainKind::random) {
-            for (int i = 0; i < BLOCK; ++i) {
+        block_probabilities(side, in, n, begin / BLOCK, low, high, gain, probability);
+        if (!random) {
+            for (int64_t i = 0; i < n; ++i) {
                 const float share = (float)probability[i];
-                masks[begin + i] = fired[i] = (uint32_t)__builtin_rint((double)bl * probability[i]);
+                masks[begin + i] = (uint32_t)__builtin_rint((double)bl * probability[i]);
+                fires[begin + i] += masks[begin + i];
                 if (side.kind == TrainKind::implicit) std::memcpy(masks + begin + i, &share, sizeof share);
             }
-        } else {
-            // A line fires when 31 random bits are below p 2^31, that is when they do not exceed `limit`; -1 never fires.
-            for (int i = 0; i < BLOCK; ++i) {
-                limit[i] = (int32_t)(probability[i] * 2147483648.0 - 1.0);
-                limit[i] = probability[i] > 0 ? limit[i] : -1;
-                any |= (uint32_t)(limit[i] >= 0);
-            }
-            VI count[UNITS] = {};
-            for (int64_t segment = 0; segment < segments; ++segment) {
-                VI mask[UNITS] = {};
-                const int32_t first = (int32_t)(segment * 32), last = first + 32 < bl ? first + 32 : bl;
-                if (any) {
-                    VI bound[UNITS];
-                    for (int u = 0; u < UNITS; ++u) bound[u] = load<VI>(limit + u * LANES);
-                    const uint64_t group = ((uint64_t)side.index << 58) + (uint64_t)(begin / BLOCK) * (uint64_t)bl;
-                    for (int32_t slot = first; slot < last; ++slot) {
-                        VU words[UNITS];
-                        random_words<1>(keys, group + (uint64_t)slot, low, high, words);
-                        const int32_t bit = (int32_t)(1u << (slot - first));
-                        for (int u = 0; u < UNITS; ++u)
-                            mask[u] |= select(not_greater((VI)(words[u] >> 1), bound[u]), splat(bit), VI{});
-                    }
-                }
-                for (int u = 0; u < UNITS; ++u) {
-                    store(masks + segment * pitch + begin + u * LANES, mask[u]);
-                    count[u] += popcount((VU)mask[u]);
-                }
-            }
-            for (int u = 0; u < UNITS; ++u) store(fired + u * LANES, count[u]);
+            continue;
         }
-        for (int64_t i = 0; i < n; ++i) fires[begin + i] += fired[i];
+        int32_t *limit = drawn.limit[drawn.count];
+        for (int i = 0; i < BLOCK; ++i) {
+            limit[i] = (int32_t)(probability[i] * 2147483648.0 - 1.0);
+            limit[i] = probability[i] > 0 ? limit[i] : -1;
+        }
+        drawn.block[drawn.count++] = begin / BLOCK;
+        if (drawn.count == DrawnBlocks::MOST) {
+            draw_blocks(drawn, side, keys, low, high, bl, lines, pitch, masks, fires);
+            drawn.count = 0;
+        }
+    }
+    draw_blocks(drawn, side, keys, low, high, bl, lines, pitch, masks, fires);
+}
+
+// Appends to `columns` those that fire in one segment, to `blocks` the blocks that hold them. `masks` is [blocks * 32].
+static void list_firing(const uint32_t *masks, int64_t n_blocks, std::vector<int32_t> *blocks, std::vector<int32_t> *columns) {
+    for (int64_t b = 0; b < n_blocks; ++b) {
+        uint32_t any = 0;
+        for (int u = 0; u < UNITS; ++u) {
+            const VI m = load<VI>(masks + b * BLOCK + u * LANES);
+            any |= (bits(greater(m, VI{})) | bits(greater(VI{}, m))) << (u * LANES);
+        }
+        if (!any) continue;
+        blocks->push_back((int32_t)b);
+        for (; any; any &= any - 1) columns->push_back((int32_t)(b * BLOCK) + __builtin_ctz(any));
     }
 }
 

@@ -28,7 +28,7 @@ struct UpdateInput {
 struct UpdateOutput {
     int64_t *up = nullptr, *down = nullptr; // [n]
     double *weight = nullptr;               // [n]
-    uint32_t *row_fires = nullptr, *col_fires = nullptr; // [n][rows], [n][cols]
+    uint32_t *row_fires = nullptr, *col_fires = nullptr; // [n][rows], [n][cols]; firings are added
     std::vector<PulseRecord> log;
 };
 
@@ -81,21 +81,17 @@ private:
         t.samples = last - first;
         t.segments = segments;
         t.blocks = cells.stride / 32;
+        t.row_words = row_pitch / 32;
         t.segment_sample.resize((size_t)segments);
         t.segment_slot.resize((size_t)segments);
         t.segment_bl.resize((size_t)segments);
         t.col_masks.resize((size_t)(segments * cells.stride));
         t.col_negative.resize((size_t)(t.samples * t.blocks));
-        t.row_masks.resize((size_t)(cells.rows * segments));
-        t.row_negative.resize((size_t)(cells.rows * t.samples));
+        t.row_negative.resize((size_t)(t.samples * t.row_words));
         row_draws_.resize((size_t)(segments * row_pitch));
-        row_signs_.resize((size_t)(row_pitch / 32));
         int64_t at = 0;
         for (int64_t s = first; s < last; ++s) {
             const int64_t n = segments_of_pass(in, s);
-            uint32_t *col_fires = out->col_fires + s * cells.cols, *row_fires = out->row_fires + s * cells.rows;
-            std::fill(col_fires, col_fires + cells.cols, 0u);
-            std::fill(row_fires, row_fires + cells.rows, 0u);
             if (n == 0) continue;
             for (int pass = 0; pass < (in.two_passes ? 2 : 1); ++pass) {
                 for (int64_t k = 0; k < n; ++k) {
@@ -105,45 +101,90 @@ private:
                 }
                 HWSIM_DISPATCH(draw_trains, in_pass(in.x_side, in, pass), in.x + s * cells.cols, cells.cols, cells.stride,
                                in.first_ordinal + (uint64_t)s, in.bl[s], in.col_gain[s], t.col_masks.data() + at * cells.stride,
-                               t.col_negative.data() + (s - first) * t.blocks, col_fires);
+                               t.col_negative.data() + (s - first) * t.blocks, out->col_fires + s * cells.cols);
                 HWSIM_DISPATCH(draw_trains, in_pass(in.d_side, in, pass), in.d + s * cells.rows, cells.rows, row_pitch,
                                in.first_ordinal + (uint64_t)s, in.bl[s], in.row_gain[s], row_draws_.data() + at * row_pitch,
-                               row_signs_.data(), row_fires);
+                               t.row_negative.data() + (s - first) * t.row_words, out->row_fires + s * cells.rows);
                 at += n;
             }
-            for (int64_t row = 0; row < cells.rows; ++row)
-                t.row_negative[(size_t)(row * t.samples + s - first)] = (uint8_t)(row_signs_[(size_t)(row / 32)] >> (row % 32) & 1);
         }
-        for (int64_t row = 0; row < cells.rows; ++row)
-            for (int64_t k = 0; k < segments; ++k) t.row_masks[(size_t)(row * segments + k)] = row_draws_[(size_t)(k * row_pitch + row)];
-        t.firing_begin.assign(1, 0);
-        t.firing_blocks.clear();
-        for (int64_t k = 0; k < segments; ++k) {
-            const uint32_t *masks = t.col_masks.data() + k * cells.stride;
-            for (int64_t b = 0; b < t.blocks; ++b) {
-                uint32_t any = 0;
-                for (int i = 0; i < 32; ++i) any |= masks[b * 32 + i];
-                if (any) t.firing_blocks.push_back((int32_t)b);
+        list_rows(cells.rows, row_pitch);
+        list_columns(cells.stride);
+    }
+
+    // Sorts the firings of the rows by row: count, then place.
+    void list_rows(int64_t rows, int64_t row_pitch) {
+        Trains &t = trains_;
+        no_blocks_.clear();
+        firing_rows_.clear();
+        firing_rows_begin_.assign(1, 0);
+        t.row_begin.assign((size_t)rows + 1, 0);
+        for (int64_t k = 0; k < t.segments; ++k) {
+            HWSIM_DISPATCH(list_firing, row_draws_.data() + k * row_pitch, row_pitch / 32, &no_blocks_, &firing_rows_);
+            firing_rows_begin_.push_back((int64_t)firing_rows_.size());
+        }
+        for (const int32_t row : firing_rows_) ++t.row_begin[(size_t)row + 1];
+        for (int64_t row = 0; row < rows; ++row) t.row_begin[(size_t)row + 1] += t.row_begin[(size_t)row];
+        t.row_fires.resize(firing_rows_.size());
+        row_next_.assign(t.row_begin.begin(), t.row_begin.end());
+        for (int64_t k = 0; k < t.segments; ++k)
+            for (int64_t i = firing_rows_begin_[(size_t)k]; i < firing_rows_begin_[(size_t)k + 1]; ++i) {
+                const int32_t row = firing_rows_[(size_t)i];
+                t.row_fires[(size_t)row_next_[(size_t)row]++] = {(int32_t)k, row_draws_[(size_t)(k * row_pitch + row)]};
             }
+    }
+
+    // Blocks that hold firing columns; and the columns themselves where visiting them one by one is less work.
+    void list_columns(int64_t stride) {
+        Trains &t = trains_;
+        t.firing_begin.assign(1, 0);
+        t.few_begin.assign(1, 0);
+        t.firing_blocks.clear();
+        t.few_columns.clear();
+        t.few_masks.clear();
+        t.few_negative.clear();
+        t.few_count.assign((size_t)t.segments, 0);
+        for (int64_t k = 0; k < t.segments; ++k) {
+            const uint32_t *masks = t.col_masks.data() + k * stride;
+            columns_.clear();
+            HWSIM_DISPATCH(list_firing, masks, t.blocks, &t.firing_blocks, &columns_);
             t.firing_begin.push_back((int64_t)t.firing_blocks.size());
+            const int64_t n_blocks = t.firing_begin[(size_t)k + 1] - t.firing_begin[(size_t)k], n = (int64_t)columns_.size();
+            if (t.kind == TrainKind::random && n > 0 && n <= FEW && n <= 2 * n_blocks) gather_columns(masks, k);
+            t.few_begin.push_back((int64_t)t.few_columns.size());
+        }
+    }
+
+    void gather_columns(const uint32_t *masks, int64_t segment) {
+        Trains &t = trains_;
+        const uint32_t *negative = t.col_negative.data() + t.segment_sample[(size_t)segment] * t.blocks;
+        t.few_count[(size_t)segment] = (int32_t)columns_.size();
+        for (int64_t i = 0; i < padded((int64_t)columns_.size()); ++i) {
+            const bool used = i < (int64_t)columns_.size();
+            const int32_t col = columns_[(size_t)(used ? i : 0)];
+            if (i % 32 == 0) t.few_negative.push_back(0);
+            t.few_columns.push_back(col);
+            t.few_masks.push_back(used ? masks[col] : 0);
+            t.few_negative.back() |= (negative[col / 32] >> (col % 32) & 1) << (i % 32);
         }
     }
 
     void apply(const Cells &cells, const UpdateInput &in, int64_t first, int64_t samples, UpdateOutput *out) {
-        totals_.assign((size_t)(cells.rows * samples), RowTotals{});
+        entries_.resize((size_t)in.threads);
         logs_.resize((size_t)in.threads);
         share_rows(cells.rows, in.threads, [&](int thread, int64_t begin, int64_t end) {
-            HWSIM_DISPATCH(update_rows, cells, trains_, begin, end, first, in.negative_rate, in.side, in.probe, totals_.data(),
+            entries_[(size_t)thread].clear();
+            HWSIM_DISPATCH(update_rows, cells, trains_, begin, end, first, in.negative_rate, in.side, in.probe, &entries_[(size_t)thread],
                            &logs_[(size_t)thread]);
         });
         gather_logs(out);
         for (int64_t s = 0; s < samples; ++s) out->up[first + s] = out->down[first + s] = 0, out->weight[first + s] = 0;
-        for (int64_t row = 0; row < cells.rows; ++row)
-            for (int64_t s = 0; s < samples; ++s) {
-                const RowTotals &t = totals_[(size_t)(row * samples + s)];
-                out->up[first + s] += t.up;
-                out->down[first + s] += t.down;
-                out->weight[first + s] += t.weight;
+        // Threads hold rows in order, so the sums do not depend on their number.
+        for (const auto &entries : entries_)
+            for (const RowEntry &e : entries) {
+                out->up[first + e.sample] += e.totals.up;
+                out->down[first + e.sample] += e.totals.down;
+                out->weight[first + e.sample] += e.totals.weight;
             }
     }
 
@@ -155,8 +196,10 @@ private:
     }
 
     Trains trains_;
-    std::vector<uint32_t> row_draws_, row_signs_;
-    std::vector<RowTotals> totals_;
+    std::vector<uint32_t> row_draws_;
+    std::vector<int32_t> no_blocks_, firing_rows_, columns_;
+    std::vector<int64_t> firing_rows_begin_, row_next_;
+    std::vector<std::vector<RowEntry>> entries_;
     std::vector<std::vector<PulseRecord>> logs_;
 };
 

@@ -52,6 +52,15 @@ struct TrainSide {
     int keep = 0; // +1: only lines with positive values fire, -1: only negative ones, 0: all
 };
 
+// A segment in which a row fires.
+struct RowFire {
+    int32_t segment;
+    uint32_t mask;
+};
+
+// Columns that a row visits one by one instead of block by block, at most.
+constexpr int FEW = 64;
+
 // Pulse trains of some samples, ready for the row loop. A segment is up to 32 slots of one sample.
 struct Trains {
     TrainKind kind = TrainKind::random;
@@ -59,16 +68,30 @@ struct Trains {
     std::vector<int32_t> segment_sample, segment_slot, segment_bl;
     std::vector<uint32_t> col_masks;    // [segments][stride] slots in which the line fires; else counts, or float32 probabilities
     std::vector<uint32_t> col_negative; // [samples][blocks] one bit a line
-    std::vector<uint32_t> row_masks;    // [rows][segments]
-    std::vector<uint8_t> row_negative;  // [rows][samples]
+    std::vector<RowFire> row_fires;     // of every row in turn
+    std::vector<int64_t> row_begin;     // [rows + 1]
+    std::vector<uint32_t> row_negative; // [samples][row_words] one bit a line
+    int64_t row_words = 0;
     std::vector<int32_t> firing_blocks; // of every segment in turn
     std::vector<int64_t> firing_begin;  // [segments + 1]
+    // The firing columns of every segment that has few of them, in turn, with their masks and signs; padded with silent ones
+    // to a multiple of 32.
+    std::vector<int32_t> few_columns;
+    std::vector<uint32_t> few_masks, few_negative; // few_negative: one bit a column
+    std::vector<int64_t> few_begin;                // [segments + 1]
+    std::vector<int32_t> few_count;                // [segments], without the padding
 };
 
 // Counts of one row and sample.
 struct RowTotals {
     int64_t up = 0, down = 0;
     double weight = 0; // sum over the pulses of the persistent weight before the pulse
+};
+
+// The counts of a row that fired in a sample.
+struct RowEntry {
+    int64_t sample;
+    RowTotals totals;
 };
 
 }  // namespace hwsim

@@ -80,6 +80,7 @@ class DeviceArray:
         self._scales = (RunningScale(), RunningScale())
         self._samples = 0
         self._resets = 0
+        self._line_sums: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
         self._build()
 
     def _build(self) -> None:
@@ -170,6 +171,7 @@ class DeviceArray:
         if values.shape != self.shape:
             raise DataError(f"weights must have shape {self.shape}, got {values.shape}")
         values = finite_vectors(values, self.shape[1], "weights")
+        self._line_sums = None
         self._cells.weight[:, : self.shape[1]] = np.minimum(np.maximum(values, self._low), self._high)
         if self._cells.apparent is not None:
             if getattr(self.spec.parameters, "apply_write_noise_on_set", True):
@@ -182,6 +184,7 @@ class DeviceArray:
 
         A reset device gets fresh write noise.
         """
+        self._line_sums = None
         chosen = np.zeros(self.shape, bool)
         chosen[np.ix_(np.arange(self.shape[0])[rows], np.arange(self.shape[1])[cols])] = True
         weight = self._cells.weight[:, : self.shape[1]]
@@ -206,6 +209,7 @@ class DeviceArray:
             raise DataError("polarities must be the integers -1, 0 or +1")
         padded = np.zeros(self._cells.weight.shape, np.int32)
         padded[:, : self.shape[1]] = wanted
+        self._line_sums = None
         up, down, weight, log = self._cells.pulse(padded, self._region(probe), self._threads)
         driven = padded[:, : self.shape[1]] != 0
         self._samples += 1
@@ -256,6 +260,7 @@ class DeviceArray:
         side: Side = "both",
     ) -> UpdateResult:
         params, region = plan.params, self._region(probe)
+        self._line_sums = None
         if params.pulse_type == "none_with_device":
             float_update(self._cells, x, d, plan.lr, self._low, self._high, side)
             return self.without_pulses(plan, logged=region is not None)
@@ -388,9 +393,13 @@ class DeviceArray:
         return self._read_keys[purpose], first
 
     def line_sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the sums of the weights over each row, (rows,), and over each column, (cols,)."""
-        seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
-        return converter.line_sums(seen, self.shape[1])
+        """Return the sums of the weights over each row, (rows,), and over each column, (cols,), both read-only."""
+        if self._line_sums is None:
+            seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
+            self._line_sums = converter.line_sums(seen, self.shape[1])
+            for sums in self._line_sums:
+                sums.flags.writeable = False
+        return self._line_sums
 
     # Checkpoints
 
@@ -426,6 +435,7 @@ class DeviceArray:
         ]
         if set(state) != set(names) or np.shape(state["weight"]) != self.shape:
             raise DataError(f"this is no state of an array of shape {self.shape} with the device '{self.spec.name}'")
+        self._line_sums = None
         self._cells.weight[:, : self.shape[1]] = state["weight"]
         if self._cells.apparent is not None:
             self._cells.apparent[:, : self.shape[1]] = state["apparent"]

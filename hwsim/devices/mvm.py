@@ -16,7 +16,7 @@ from hwsim.engine.rng import stream_key
 from hwsim.spec.analog import IOParameters
 
 F32 = NDArray[np.float32]
-SMALLEST_SCALE = 1e-37
+SMALLEST_SCALE = np.float32(1e-37)
 """Below it an inverse would overflow in float32."""
 
 
@@ -54,7 +54,7 @@ class _Read:
     ) -> tuple[F32, NDArray[np.int32], F32]:
         """Read once with the vectors ``x`` (n, inputs) over ``divisor`` (n,): outputs, saturated ones, clean inputs."""
         io = self.periphery.io
-        factor = (1 / np.maximum(divisor, np.float32(SMALLEST_SCALE))).astype(np.float32)
+        factor = np.reciprocal(np.maximum(divisor, SMALLEST_SCALE))
         clean, applied = converter.dac(
             x,
             factor,
@@ -131,9 +131,9 @@ def read_array(
         y, beyond, applied = read.attempt(x, divisor, ordinals, 0)
         retries = np.zeros(n, np.int32)
         for retry in range(1, periphery.retries + 1):
-            again = np.flatnonzero(beyond)
-            if not len(again):
+            if not beyond.any():
                 break
+            again = np.flatnonzero(beyond)
             wider = _wider(x[again], divisor[again], io, retry)
             y[again], beyond[again], applied[again] = read.attempt(x[again], wider, ordinals[again], retry)
             retries[again] += 1

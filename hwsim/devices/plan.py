@@ -13,6 +13,7 @@ from hwsim.errors import DataError
 from hwsim.spec.analog import UpdateParameters
 
 LONGEST_TRAIN = 1_000_000
+DEFAULT_UPDATE = UpdateParameters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def plan_trains(
     Raises:
         DataError: wrong shapes, NaN or infinity, or a train longer than a million slots.
     """
-    params = params if params is not None else UpdateParameters()
+    params = params if params is not None else DEFAULT_UPDATE
     if isinstance(lr, np.ndarray) and lr.ndim:
         return _plan_each(x, d, lr, granularity, params)
     lr = float(lr)
@@ -115,6 +116,14 @@ def vectors(values: ArrayLike, lines: int | None, name: str) -> NDArray[np.float
     Raises:
         DataError: not numeric or not of that shape. Finiteness is not checked here.
     """
+    if (
+        type(values) is np.ndarray
+        and values.dtype == np.float32
+        and values.ndim == 2
+        and values.flags.c_contiguous
+        and lines in (None, values.shape[1])
+    ):
+        return values
     array = _array(values, name)
     if array.ndim == 1:
         array = array.reshape(1, -1)

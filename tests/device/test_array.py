@@ -169,6 +169,9 @@ def test_threads_probes_and_batches_change_nothing(name: str) -> None:
     assert run(probe=WHOLE) == expected
     assert run(probe=(slice(3, 9), slice(40, 50)), threads=2) == expected
     assert run(single=True) == expected
+    # So few firing columns that they are visited one by one.
+    few = UpdateParameters(desired_bl=2, update_bl_management=False, um_grad_scale=0.01)
+    assert run(params=few) == run(params=few, threads=2, probe=WHOLE) == run(params=few, single=True)
     long = UpdateParameters(desired_bl=75, update_bl_management=False)
     assert run(params=long) == run(params=long, threads=2, probe=WHOLE) == run(params=long, single=True)
 
@@ -341,6 +344,24 @@ def test_line_sums() -> None:
     rows, cols = cells.line_sums()
     assert rows == pytest.approx(cells.weights.astype(float).sum(1))
     assert cols == pytest.approx(cells.weights.astype(float).sum(0))
+
+
+def test_line_sums_follow_every_change() -> None:
+    cells = DeviceArray(load_device("reram-es"), (5, 43), seed=1)
+    x, d = vectors(2, cells.shape)
+    saved = cells.state()
+    floats = UpdateParameters(pulse_type="none_with_device")
+    for change in (
+        lambda: cells.set_weights(0.2),
+        lambda: cells.pulse(+1),
+        lambda: cells.update(x, d, 0.05),
+        lambda: cells.update(x, d, 0.05, floats),
+        lambda: cells.restore(saved),
+    ):
+        change()
+        for sums, axis in zip(cells.line_sums(), (1, 0), strict=True):
+            assert sums == pytest.approx(cells.weights.astype(float).sum(axis), abs=1e-9)
+            assert not sums.flags.writeable
 
 
 # Weights and checkpoints

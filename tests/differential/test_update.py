@@ -122,6 +122,30 @@ def test_update_equals_the_reference(name: str, overrides: dict[str, Any], lr: f
     assert cells.weights == pytest.approx(expected, abs=3e-5)
 
 
+@pytest.mark.parametrize(("name", "overrides"), DEVICES)
+@pytest.mark.parametrize(("bl_management", "lr"), [(True, 0.0003), (False, 0.00008)])
+def test_few_firing_columns_equal_the_reference(
+    name: str, overrides: dict[str, Any], bl_management: bool, lr: float
+) -> None:
+    """Small gradients: most samples fire few columns, which the kernel visits one by one where no device has two
+    pulses."""
+    cells = DeviceArray(load_device(name, **overrides), SHAPE, seed=5)
+    g = np.random.default_rng(3)
+    x, d = g.uniform(-0.3, 0.3, (60, SHAPE[1])), g.uniform(-0.3, 0.3, (60, SHAPE[0]))
+    cells.set_weights(g.uniform(-0.3, 0.3, SHAPE))
+    before = cells.weights.copy()
+    lr *= cells.granularity / 0.001
+    params = UpdateParameters(desired_bl=4, update_bl_management=bl_management)
+    result = cells.update(x, d, lr, params)
+    expected, up, down = reference_update(cells, x, d, lr, params, before)
+    fired = (result.col_fires > 0).sum(axis=1)
+    assert ((fired > 0) & (fired < 6)).sum() > 10
+    assert (result.pulses_up == up).all()
+    assert (result.pulses_down == down).all()
+    assert up.sum() + down.sum() > 20
+    assert cells.weights == pytest.approx(expected, abs=3e-5)
+
+
 @pytest.mark.parametrize("retries", [False, True])
 def test_read_equals_the_reference(retries: bool) -> None:
     io = IOParameters(inp_noise=0.02, out_bound=2.0 if retries else 12.0)
