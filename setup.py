@@ -89,7 +89,7 @@ setup(
     package_data={
         "hwsim": ["py.typed"],
         "hwsim._kernels": ["*.pyi"],
-        "hwsim.models": ["**/*.yaml"],
+        "hwsim.models": ["**/*.yaml", "curves/*.csv"],
         "hwsim.traces": ["**/*.yaml", "**/*.parquet"],
     },
     include_package_data=False,

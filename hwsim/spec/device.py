@@ -10,7 +10,7 @@ from hwsim.spec.base import Farads, Seconds, Siemens, Spec, Volts
 
 
 class CellSpec(Spec):
-    """What a cell is electrically. Weights map linearly on conductances: ``w_min`` is ``g_min``, ``w_max`` ``g_max``."""
+    """What a cell is electrically. Weights map on conductances: ``w_min`` is ``g_min``, ``w_max`` is ``g_max``."""
 
     name: str
     description: str = ""
