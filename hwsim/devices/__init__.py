@@ -11,7 +11,7 @@ from hwsim.devices.load import (
 )
 from hwsim.devices.mvm import input_scale
 from hwsim.devices.plan import TrainPlan, plan_trains
-from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
+from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftResult
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "TrainPlan",
     "UpdateParameters",
     "UpdateResult",
+    "ZeroShiftResult",
     "device_document",
     "device_from_document",
     "device_names",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isclose, isfinite
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hwsim.engine.rng import normals, stream_key, uniforms
+from hwsim.errors import UsageError
 from hwsim.registry import Registry
 from hwsim.spec.device import PulsedParameters
 
@@ -46,6 +47,26 @@ class KernelForm:
     scalars: tuple[float, ...]
     low: Floats
     high: Floats
+
+    def shifted(self, by: Floats) -> KernelForm:
+        """Return the form of ``w - by``: the same devices with the reference ``by`` (rows, cols) subtracted.
+
+        Raises:
+            UsageError: the kernel law is not known here.
+        """
+        planes, low, high = list(self.planes), self.low - by, self.high - by
+        if self.law in ("affine", "additive"):
+            half = (len(planes) - 2) // 2
+            for slope in (0, half):
+                planes[slope + 1] = planes[slope + 1] + planes[slope] * by
+        elif self.law == "exponential":
+            planes[3] = planes[3] + by
+        elif self.law == "table":
+            nodes = len(planes) // 3
+            return replace(self, planes=(*(node - by for node in planes[:nodes]), *planes[nodes:]), low=low, high=high)
+        elif self.law not in ("constant", "power", "exponential_response", "piecewise"):
+            raise UsageError(f"no reference can be subtracted from devices of the kernel law '{self.law}'")
+        return replace(self, planes=(*planes[:-2], low, high), low=low, high=high)
 
 
 class Draws:
