@@ -328,6 +328,41 @@ def test_estimated_symmetry_point_nears_the_exact_one() -> None:
     assert np.abs(exact).max() > 0.01
 
 
+@pytest.mark.parametrize(
+    ("law", "parameters", "up", "down"),
+    [
+        (
+            "pow_step",
+            {"pow_gamma": 1.7, "pow_up_down": 0.3, "pow_up_down_dtod": 0.05, "dw_min": 0.01},
+            (0.38305, 0.13269),
+            (-0.44041, 0.16610),
+        ),
+        (
+            "pow_step_reference",
+            {"pow_gamma": 1.7, "dw_min": 0.01, "up_down": 0.2, "reference_std": 0.1, "subtract_symmetry_point": True},
+            (0.34559, 0.11731),
+            (-0.30386, 0.13079),
+        ),
+        (
+            "piecewise_step",
+            {"piecewise_up": [2.0, 1.0, 0.5, 0.1], "piecewise_down": [0.2, 0.7, 1.3, 3.0], "dw_min": 0.005},
+            (0.51701, 0.15187),
+            (-0.52176, 0.17595),
+        ),
+    ],
+)
+def test_responses_of_aihwkit(
+    law: str, parameters: dict[str, Any], up: tuple[float, float], down: tuple[float, float]
+) -> None:
+    # Mean and spread of 60 x 60 devices after 300 pulses up from 0, then 300 down, measured with AIHWKit 1.1.0.
+    cells = DeviceArray(load_device(law, **parameters), (200, 200), seed=1)
+    for polarity, (mean, std) in ((1, up), (-1, down)):
+        for _ in range(300):
+            cells.pulse(polarity)
+        assert cells.weights.mean() == pytest.approx(mean, abs=4 * std / 60)
+        assert cells.weights.std() == pytest.approx(std, rel=0.05)
+
+
 def test_exponents_spread_from_device_to_device() -> None:
     hidden = DeviceArray(load_device("pow_step", pow_gamma=2.0, pow_up_down_dtod=0.05), (200, 200), seed=1).parameters()
     assert (hidden["gamma_up"] + hidden["gamma_down"]).std() / 2 == pytest.approx(0.2, rel=0.02)
