@@ -110,7 +110,9 @@ class Aging:
         if self._nu is not None:
             t_0, written = self._drift.t_0, self._written[index]
             growth = np.maximum((self._now - written) / t_0, 1.0) / np.maximum((paid - written) / t_0, 1.0)
-            w = self.zero[index] + (w - self.zero[index]) * growth ** -self._exponents(index)
+            # Cut where any weight is long at its bound.
+            exponent = np.clip(-self._exponents(index) * np.log(growth), -700.0, 60.0)
+            w = self.zero[index] + (w - self.zero[index]) * np.exp(exponent)
         return w
 
     def _exponents(self, index: Index) -> Floats:

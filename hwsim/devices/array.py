@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil, isfinite
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftR
 from hwsim.engine.rng import GROUP, normals, stream_key, uniforms
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.analog import IOParameters, UpdateParameters
-from hwsim.spec.device import DeviceSpec
+from hwsim.spec.device import LONGEST_TIME, DeviceSpec
 
 Region = tuple[slice, slice]
 """Rows and columns whose pulses are logged."""
@@ -362,10 +362,8 @@ class DeviceArray:
         Raises:
             DataError: wrong shapes, NaN or infinity.
         """
-        if weights is None:
-            self._settle()
         vectors_in = finite_vectors(x, self.shape[0] if transposed else self.shape[1], "d" if transposed else "x")
-        matrix = self._weights if weights is None else weights
+        matrix = self.weights if weights is None else weights
         if matrix.shape != self.shape:
             raise DataError(f"weights must have shape {self.shape}, got {matrix.shape}")
         keys, first = self._next_reads(purpose, len(vectors_in))
@@ -426,8 +424,8 @@ class DeviceArray:
         Raises:
             UsageError: the time is negative or not finite.
         """
-        if not (isfinite(seconds) and seconds >= 0):
-            raise UsageError(f"elapsed time must be finite and not negative, got {seconds!r} s")
+        if not 0 <= seconds <= LONGEST_TIME:
+            raise UsageError(f"elapsed time must be between 0 and {LONGEST_TIME:g} s, got {seconds!r} s")
         self._elapsed += seconds
         if self._aging is not None:
             self._aging.elapse(seconds)

@@ -100,6 +100,12 @@ def test_pulses_compose_to_the_smooth_dynamic() -> None:
         assert np.abs(cells.weights).max() <= tau
 
 
+def test_a_perfect_bias_has_no_asymmetry() -> None:
+    hidden = DeviceArray(load_device("power_response", asymmetry=0.3, perfect_bias=True), (2, 3)).parameters()
+    assert hidden["dwmin_up"][0] == pytest.approx([0.0013, 0.0013, 0.001])
+    assert hidden["dwmin_down"][0] == pytest.approx([0.0007, 0.0007, 0.001])
+
+
 def test_cycle_noise_is_additive_by_default() -> None:
     for law in RESPONSES:
         for mult_noise in (False, True):

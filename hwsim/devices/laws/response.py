@@ -51,8 +51,11 @@ class ResponseParameters(WriteNoiseParameters):
 def sample_response(p: ResponseParameters, draws: Draws) -> Hidden:
     """Sample bounds and the steps at ``w_d``, and the distances ``reach_up`` and ``reach_down`` from there to them."""
     hidden = sample_common(p, draws)
-    hidden["dwmin_up"] = hidden["dwmin_up"] * (1 + p.asymmetry)
-    hidden["dwmin_down"] = hidden["dwmin_down"] * (1 - p.asymmetry)
+    asymmetry = np.full(draws.shape, p.asymmetry)
+    if p.perfect_bias:
+        asymmetry[:, -1] = 0.0
+    hidden["dwmin_up"] = hidden["dwmin_up"] * (1 + asymmetry)
+    hidden["dwmin_down"] = hidden["dwmin_down"] * (1 - asymmetry)
     stuck = hidden["max_bound"] == hidden["min_bound"]
     for bound, mean, name, side in (("max_bound", p.w_max, "reach_up", 1), ("min_bound", p.w_min, "reach_down", -1)):
         # The spread of a bound is that of its distance from w_d, so that every device keeps w_d in its range.
