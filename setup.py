@@ -90,7 +90,7 @@ setup(
         "hwsim": ["py.typed"],
         "hwsim.results": ["templates/*.html"],
         "hwsim._kernels": ["*.pyi"],
-        "hwsim.models": ["**/*.yaml"],
+        "hwsim.models": ["**/*.yaml", "curves/*.csv"],
         "hwsim.traces": ["**/*.yaml", "**/*.parquet"],
     },
     include_package_data=False,

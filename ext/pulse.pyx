@@ -43,6 +43,7 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         uint64_t key_pulse, key_write, key_log
         uint64_t *pulse_position
         uint64_t *write_position
+        uint32_t *pulse_counts
 
     cdef cppclass UpdateInput:
         const float *x
@@ -79,7 +80,7 @@ cdef extern from "update.h" namespace "hwsim" nogil:
     int plan_samples "hwsim::plan"(const PlanRules &, const float *, const float *, int64_t, int64_t, int64_t, int32_t, int32_t *, double *, double *)
 
 
-LAWS = {"constant": 0, "affine": 1, "additive": 2, "exponential": 3}
+LAWS = {"constant": 0, "affine": 1, "additive": 2, "exponential": 3, "power": 4, "exponential_response": 5, "piecewise": 6, "table": 7}
 """Kernel laws by name."""
 
 SCHEMES = {"stochastic_compressed": (0, False), "stochastic": (0, True), "mean_count": (1, False), "deterministic_implicit": (2, False)}
@@ -88,8 +89,19 @@ SCHEMES = {"stochastic_compressed": (0, False), "stochastic": (0, True), "mean_c
 SIDES = {"both": 0, "up": 1, "down": 2}
 """Which coincidences pulse a device: all, or those of one direction, each as an up pulse."""
 
-PLANES = {"constant": 4, "affine": 6, "additive": 8, "exponential": 5}
-"""Parameter planes per device of each kernel law."""
+PLANES = {"constant": 4, "affine": 6, "additive": 8, "exponential": 6, "power": 8, "exponential_response": 8, "piecewise": 5}
+"""Parameter planes per device of each kernel law; ``table`` has three for each of its nodes."""
+
+
+cdef _check_form(str law, int64_t planes, const float[::1] scalars):
+    if law == "table":
+        nodes = scalars[1]
+        if nodes < 2 or planes != 3 * nodes:
+            raise ValueError("a table has at least two nodes and three planes for each")
+    elif planes != PLANES[law]:
+        raise ValueError("wrong number of parameter planes")
+    if law == "piecewise" and (scalars[1] < 1 or scalars.shape[0] != 2 + 2 * <int64_t>scalars[1]):
+        raise ValueError("a piecewise law has two values for each node")
 
 
 def plan(const float[:, ::1] x, const float[:, ::1] d, double rate, double granularity, int32_t desired_bl, cbool fixed_bl,
@@ -150,6 +162,7 @@ cdef class PulsedCells:
     ``weight`` and ``apparent`` are (rows, stride) float32 with ``stride`` a multiple of 32 and ``cols`` of them in use;
     ``apparent`` is None without write noise. ``params`` is (rows, planes, stride), ``scalars`` the shared parameters of the
     law. ``positions`` is (2, rows) uint64: the normals that each row has used for pulses and for write noise.
+    ``pulse_counts`` (2, rows, stride) uint32 counts the up and down pulses of each device; None: nothing is counted.
     """
 
     cdef Cells cells
@@ -159,14 +172,19 @@ cdef class PulsedCells:
     cdef uint64_t key_train, key_rounding
 
     def __init__(self, str law, int64_t cols, float[:, ::1] weight, float[:, ::1] apparent, const float[:, :, ::1] params,
-                 const float[::1] scalars, float write_noise, uint64_t[:, ::1] positions, dict keys):
+                 const float[::1] scalars, float write_noise, uint64_t[:, ::1] positions, dict keys,
+                 uint32_t[:, :, ::1] pulse_counts=None):
         if weight.shape[1] % 32 or cols > weight.shape[1] or params.shape[0] != weight.shape[0] or params.shape[2] != weight.shape[1]:
             raise ValueError("weights and parameters must be padded to a multiple of 32 columns")
-        if params.shape[1] != PLANES[law] or positions.shape[0] != 2 or positions.shape[1] != weight.shape[0]:
-            raise ValueError("wrong number of parameter planes or stream positions")
+        _check_form(law, params.shape[1], scalars)
+        if positions.shape[0] != 2 or positions.shape[1] != weight.shape[0]:
+            raise ValueError("wrong number of stream positions")
+        if pulse_counts is not None and (
+                pulse_counts.shape[0] != 2 or pulse_counts.shape[1] != weight.shape[0] or pulse_counts.shape[2] != weight.shape[1]):
+            raise ValueError("pulse counts must be (2, rows, stride)")
         if apparent is not None and (apparent.shape[0] != weight.shape[0] or apparent.shape[1] != weight.shape[1]):
             raise ValueError("apparent weights must have the shape of the weights")
-        self.keep = (weight, apparent, params, scalars, positions)
+        self.keep = (weight, apparent, params, scalars, positions, pulse_counts)
         self.weight = np.asarray(weight)
         self.apparent = None if apparent is None else np.asarray(apparent)
         self.positions = np.asarray(positions)
@@ -185,6 +203,8 @@ cdef class PulsedCells:
         self.cells.key_log = keys["log"]
         self.cells.pulse_position = &positions[0, 0]
         self.cells.write_position = &positions[1, 0]
+        if pulse_counts is not None:
+            self.cells.pulse_counts = &pulse_counts[0, 0, 0]
         self.key_train = keys["train"]
         self.key_rounding = keys["rounding"]
 

@@ -66,30 +66,125 @@ struct AdditiveLaw {
     }
 };
 
-// d = s max(1 - a 2^(p w + r), 0);  w += d (1 + sigma z)   or   w += d + sigma (|d| + add + slope |w|) z
+// d = s max(1 - a 2^(p w + r), 0);  w += d (1 + sigma z)   or   w += d + sigma (|d| + add + slope |w + c|) z
 // A device with s = 0 does not move.
 struct ExponentialLaw {
-    static constexpr int PLANES = 5;  // s up, s down, q, lower bound, upper bound; p = g q / ln 2, r = g b / ln 2
+    static constexpr int PLANES = 6;  // s up, s down, q, c, lower bound, upper bound; p = g q / ln 2, r = g (q c + b) / ln 2
     static constexpr int TOGETHER = 2;
-    struct Cell { V s, a, p, r, low, high; };
+    struct Cell { V s, a, p, r, shift, low, high; };
     float a_up, a_down, g_up, g_down, b, sigma, add, slope;
     explicit ExponentialLaw(const float *s)
         : a_up(s[0]), a_down(s[1]), g_up(s[2]), g_down(s[3]), b(s[4]), sigma(s[5]), add(s[6]), slope(s[7]) {}
     bool draws() const { return sigma > 0; }
     __attribute__((always_inline)) Cell load(const float *p, std::ptrdiff_t n, Mask up) const {
         const V g = select(up, splat(g_up), splat(-g_down)) * 1.4426950408889634f;
-        return {load_signed(p, n, 0, 1, up), select(up, splat(a_up), splat(a_down)), g * hwsim::HWSIM_NAMESPACE::load<V>(p + 2 * n), g * b,
-                hwsim::HWSIM_NAMESPACE::load<V>(p + 3 * n), hwsim::HWSIM_NAMESPACE::load<V>(p + 4 * n)};
+        const V q = hwsim::HWSIM_NAMESPACE::load<V>(p + 2 * n), shift = hwsim::HWSIM_NAMESPACE::load<V>(p + 3 * n);
+        return {load_signed(p, n, 0, 1, up), select(up, splat(a_up), splat(a_down)), g * q, g * (q * shift + b), shift,
+                hwsim::HWSIM_NAMESPACE::load<V>(p + 4 * n), hwsim::HWSIM_NAMESPACE::load<V>(p + 5 * n)};
     }
     __attribute__((always_inline)) V step(V w, const Cell &c, V z) const {
         const V fall = maximum(splat(1.0f) - c.a * power_of_two(c.p * w + c.r), V{});
         if (add == 0 && slope == 0) return clip(w + (c.s * (z * sigma + 1.0f)) * fall, c.low, c.high);
-        const V d = c.s * fall, size = maximum(d, -d);
-        const V noise = (size + add + maximum(w, -w) * slope) * (z * sigma);
+        const V d = c.s * fall, size = maximum(d, -d), v = w + c.shift;
+        const V noise = (size + add + maximum(v, -v) * slope) * (z * sigma);
         const V moved = clip(w + (d + noise), c.low, c.high);
         return select(less(V{}, maximum(c.s, -c.s)), moved, w);
     }
 };
+
+// d = s y(b) with the distance b to the bound ahead in units of 1 / |i|: y = b^g, or y = (e^(g b) - 1) / (e^g - 1);
+// w += d (1 + sigma z)   or   w += d + s sigma z
+template <bool EXPONENTIAL>
+struct DistanceLaw {
+    static constexpr int PLANES = 8;  // s up, s down, g up, g down, i up, i down (negative), lower bound, upper bound
+    static constexpr int TOGETHER = 2;
+    struct Cell { V s, g, scale, inverse, edge, low, high; };
+    float sigma;
+    bool multiplicative;
+    explicit DistanceLaw(const float *s) : sigma(s[0]), multiplicative(s[1] != 0) {}
+    bool draws() const { return sigma > 0; }
+    HWSIM_INLINE Cell load(const float *p, std::ptrdiff_t n, Mask up) {
+        const V low = hwsim::HWSIM_NAMESPACE::load<V>(p + 6 * n), high = hwsim::HWSIM_NAMESPACE::load<V>(p + 7 * n);
+        V g = load_signed(p, n, 2, 3, up), scale = {};
+        if (EXPONENTIAL) {
+            g = g * 1.4426950408889634f;
+            const V whole = power_of_two(g) - 1.0f;
+            scale = splat(1.0f) / select(less(V{}, maximum(whole, -whole)), whole, splat(1.0f));
+        }
+        return {load_signed(p, n, 0, 1, up), g, scale, load_signed(p, n, 4, 5, up), select(up, high, low), low, high};
+    }
+    __attribute__((always_inline)) V step(V w, const Cell &c, V z) const {
+        const V b = maximum((c.edge - w) * c.inverse, V{});
+        V y;
+        // The cuts keep the step finite where a step already spans the bounds.
+        if (EXPONENTIAL) y = minimum(maximum((power_of_two(c.g * b) - 1.0f) * c.scale, V{}), splat(1e6f));
+        else y = select(less(V{}, b), power_of_two(minimum(c.g * (minus_two_log(b) * -0.7213475204444817f), splat(60.0f))), V{});
+        const V noise = z * sigma;
+        return clip(w + (multiplicative ? (c.s * y) * (noise + 1.0f) : c.s * y + c.s * noise), c.low, c.high);
+    }
+};
+
+// w += s y(t) (1 + sigma z) with y between the nodes of one table for all devices; t = (w - lower bound) i.
+struct PiecewiseLaw {
+    static constexpr int PLANES = 5;  // s up, s down, i, lower bound, upper bound
+    static constexpr int TOGETHER = 2;
+    struct Cell { V s, inverse, low, high; Mask up; };
+    float sigma;
+    int nodes;
+    const float *up, *down; // values at t = 0, 1, ..., nodes - 1
+    explicit PiecewiseLaw(const float *s) : sigma(s[0]), nodes((int)s[1]), up(s + 2), down(s + 2 + nodes) {}
+    bool draws() const { return sigma > 0; }
+    HWSIM_INLINE Cell load(const float *p, std::ptrdiff_t n, Mask up) {
+        return {load_signed(p, n, 0, 1, up), hwsim::HWSIM_NAMESPACE::load<V>(p + 2 * n), hwsim::HWSIM_NAMESPACE::load<V>(p + 3 * n),
+                hwsim::HWSIM_NAMESPACE::load<V>(p + 4 * n), up};
+    }
+    __attribute__((always_inline)) V step(V w, const Cell &c, V z) const {
+        const V t = (w - c.low) * c.inverse;
+        V base = {}, from = select(c.up, splat(up[0]), splat(down[0])), to = from;
+        if (nodes > 1) to = select(c.up, splat(up[1]), splat(down[1]));
+        for (int k = 1; k < nodes - 1; ++k) {
+            const Mask before = less(t, splat((float)k));
+            base = select(before, base, splat((float)k));
+            from = select(before, from, select(c.up, splat(up[k]), splat(down[k])));
+            to = select(before, to, select(c.up, splat(up[k + 1]), splat(down[k + 1])));
+        }
+        const V y = from + (to - from) * minimum(t - base, splat(1.0f));
+        return clip(w + (c.s * y) * (z * sigma + 1.0f), c.low, c.high);
+    }
+};
+
+// w += y(w) (1 + sigma z) with y between the nodes of a table of each device; the first and last nodes are the bounds.
+struct TableLaw {
+    static constexpr int PLANES = 0;  // nodes of w, then up steps, then (negative) down steps at them
+    static constexpr int TOGETHER = 1;
+    struct Cell { const float *p; std::ptrdiff_t n; Mask up; };
+    float sigma;
+    int nodes;
+    explicit TableLaw(const float *s) : sigma(s[0]), nodes((int)s[1]) {}
+    bool draws() const { return sigma > 0; }
+    HWSIM_INLINE Cell load(const float *p, std::ptrdiff_t n, Mask up) { return {p, n, up}; }
+    __attribute__((always_inline)) V step(V w, const Cell &c, V z) const {
+        V x0 = hwsim::HWSIM_NAMESPACE::load<V>(c.p), x1 = hwsim::HWSIM_NAMESPACE::load<V>(c.p + c.n);
+        V y0 = load_signed(c.p, c.n, nodes, 2 * nodes, c.up), y1 = load_signed(c.p, c.n, nodes + 1, 2 * nodes + 1, c.up);
+        const V low = x0;
+        for (int k = 1; k < nodes - 1; ++k) {
+            const V x = hwsim::HWSIM_NAMESPACE::load<V>(c.p + k * c.n);
+            const Mask before = less(w, x);
+            x0 = select(before, x0, x);
+            y0 = select(before, y0, load_signed(c.p, c.n, nodes + k, 2 * nodes + k, c.up));
+            x1 = select(before, x1, hwsim::HWSIM_NAMESPACE::load<V>(c.p + (k + 1) * c.n));
+            y1 = select(before, y1, load_signed(c.p, c.n, nodes + k + 1, 2 * nodes + k + 1, c.up));
+        }
+        const V high = hwsim::HWSIM_NAMESPACE::load<V>(c.p + (nodes - 1) * c.n), room = x1 - x0;
+        // Padding has no room; a stuck device has none either.
+        const V y = y0 + (y1 - y0) * ((w - x0) / select(less(V{}, room), room, splat(1.0f)));
+        return clip(w + y * (z * sigma + 1.0f), low, high);
+    }
+};
+
+template <class Law>
+int planes_of(const Law &) { return Law::PLANES; }
+static inline int planes_of(const TableLaw &law) { return 3 * law.nodes; }
 
 }  // namespace HWSIM_NAMESPACE
 }  // namespace hwsim

@@ -130,6 +130,18 @@ static void log_round(const RowWork &work, const Gate &gate, int64_t col, int ro
     }
 }
 
+// Adds the pulses of N vectors of devices to the counters of each device.
+template <int N>
+__attribute__((noinline)) static void count_pulses(const RowWork &work, const int64_t *col, const VI *counts, const uint32_t *up) {
+    uint32_t *ups = work.cells->pulse_counts + work.row * work.cells->stride;
+    uint32_t *downs = ups + work.cells->rows * work.cells->stride;
+    for (int u = 0; u < N; ++u) {
+        const Mask m = from_bits(up[u / UNITS] >> (u % UNITS * LANES));
+        store(ups + col[u], load<VI>(ups + col[u]) + select(m, counts[u], VI{}));
+        store(downs + col[u], load<VI>(downs + col[u]) + select(m, VI{}, counts[u]));
+    }
+}
+
 // Pulses on the devices of BLOCKS blocks, whose first columns are `cols`, interleaved round by round.
 template <class Law, class Gate, int BLOCKS, bool NOISE, bool WRITE, bool LOG>
 HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &work, const int32_t *blocks, RowSums *sums) {
@@ -155,6 +167,7 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
         sums->total[u % UNITS] += counts[u];
         sums->up[u % UNITS] += select(m, counts[u], VI{});
     }
+    if (work.cells->pulse_counts) count_pulses<N>(work, col, counts, up);
     float final_draw[BLOCK * BLOCKS], apparent[BLOCK * BLOCKS];
     V write_draw[N];
     int written = 0;
@@ -258,7 +271,7 @@ HWSIM_INLINE RowWork row_work(const Cells &cells, int planes, int64_t row, Norma
 template <class Law>
 static void pulse_few(const Law &law, const Trains &trains, int64_t segment, uint32_t mask, uint32_t flip, Side side, const RowWork &row,
                       RowTotals *totals) {
-    alignas(64) float weight[FEW], apparent[FEW], params[FEW * Law::PLANES];
+    alignas(64) float weight[FEW], apparent[FEW], params[FEW * (Law::PLANES > 0 ? Law::PLANES : 1)];
     static const int32_t blocks[] = {0, 1};
     const int64_t from = trains.few_begin[(size_t)segment], padded = trains.few_begin[(size_t)segment + 1] - from;
     const int32_t *columns = trains.few_columns.data() + from, n = trains.few_count[(size_t)segment];
@@ -298,7 +311,7 @@ static void train_rows(const Cells &cells, const Trains &trains, int64_t begin, 
         if (fire == last) continue;
         NormalStream pulses(cells.key_pulse, (uint32_t)row, cells.pulse_position[row]);
         NormalStream writes(cells.key_write, (uint32_t)row, cells.write_position[row]);
-        RowWork work = row_work(cells, Law::PLANES, row, &pulses, &writes, probe, log);
+        RowWork work = row_work(cells, planes_of(law), row, &pulses, &writes, probe, log);
         RowEntry entry{-1, {}};
         for (; fire < last; ++fire) {
             const int64_t segment = fire->segment, sample = trains.segment_sample[(size_t)segment];
@@ -323,7 +336,7 @@ static void train_rows(const Cells &cells, const Trains &trains, int64_t begin, 
             } else if (trains.kind == TrainKind::mean_count) {
                 const MeanGate gate{cols, negative, (float)fire->mask, (float)trains.segment_bl[(size_t)segment], flip};
                 pulse_side(law, gate, side, work, blocks, n_blocks, &entry.totals);
-            } else if (trains.few_count[(size_t)segment] > 0 && (fire->mask & (fire->mask - 1)) == 0) {
+            } else if (Law::PLANES > 0 && !cells.pulse_counts && trains.few_count[(size_t)segment] > 0 && (fire->mask & (fire->mask - 1)) == 0) {
                 pulse_few(law, trains, segment, fire->mask, flip, side, work, &entry.totals);
             } else {
                 const TrainGate gate{cols, negative, fire->mask, flip, trains.segment_slot[(size_t)segment]};
@@ -346,7 +359,7 @@ static void polarity_rows(const Cells &cells, const int32_t *polarity, int64_t b
     for (int64_t row = begin; row < end; ++row) {
         NormalStream pulses(cells.key_pulse, (uint32_t)row, cells.pulse_position[row]);
         NormalStream writes(cells.key_write, (uint32_t)row, cells.write_position[row]);
-        const RowWork work = row_work(cells, Law::PLANES, row, &pulses, &writes, probe, log);
+        const RowWork work = row_work(cells, planes_of(law), row, &pulses, &writes, probe, log);
         const PolarityGate gate{polarity + row * cells.stride};
         pulse_row(law, gate, work, blocks.data(), (int64_t)blocks.size(), totals + row);
         cells.pulse_position[row] = pulses.position();
@@ -361,6 +374,10 @@ static void update_rows(const Cells &cells, const Trains &trains, int64_t begin,
         case LawId::affine: return train_rows<AffineLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
         case LawId::additive: return train_rows<AdditiveLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
         case LawId::exponential: return train_rows<ExponentialLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
+        case LawId::power: return train_rows<DistanceLaw<false>>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
+        case LawId::exponential_response: return train_rows<DistanceLaw<true>>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
+        case LawId::piecewise: return train_rows<PiecewiseLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
+        case LawId::table: return train_rows<TableLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
     }
 }
 
@@ -371,6 +388,10 @@ static void pulse_rows(const Cells &cells, const int32_t *polarity, int64_t begi
         case LawId::affine: return polarity_rows<AffineLaw>(cells, polarity, begin, end, probe, totals, log);
         case LawId::additive: return polarity_rows<AdditiveLaw>(cells, polarity, begin, end, probe, totals, log);
         case LawId::exponential: return polarity_rows<ExponentialLaw>(cells, polarity, begin, end, probe, totals, log);
+        case LawId::power: return polarity_rows<DistanceLaw<false>>(cells, polarity, begin, end, probe, totals, log);
+        case LawId::exponential_response: return polarity_rows<DistanceLaw<true>>(cells, polarity, begin, end, probe, totals, log);
+        case LawId::piecewise: return polarity_rows<PiecewiseLaw>(cells, polarity, begin, end, probe, totals, log);
+        case LawId::table: return polarity_rows<TableLaw>(cells, polarity, begin, end, probe, totals, log);
     }
 }
 

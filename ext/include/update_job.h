@@ -6,7 +6,16 @@
 
 namespace hwsim {
 
-enum class LawId : int { constant = 0, affine = 1, additive = 2, exponential = 3 };
+enum class LawId : int {
+    constant = 0,
+    affine = 1,
+    additive = 2,
+    exponential = 3,
+    power = 4,
+    exponential_response = 5,
+    piecewise = 6,
+    table = 7
+};
 
 struct PulseRecord {
     int64_t sample;
@@ -33,6 +42,7 @@ struct Cells {
     uint64_t key_pulse = 0, key_write = 0, key_log = 0;
     uint64_t *pulse_position = nullptr; // [rows], normals of the row's stream that have been used
     uint64_t *write_position = nullptr;
+    uint32_t *pulse_counts = nullptr; // [2][rows][stride], up and down pulses of each device; null without
 };
 
 // What a train holds: random slots, the rounded mean number of pulses, or the (quantised) pulse probability itself.

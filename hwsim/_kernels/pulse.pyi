@@ -44,6 +44,7 @@ class PulsedCells:
         write_noise: float,
         positions: NDArray[np.uint64],
         keys: dict[str, int],
+        pulse_counts: NDArray[np.uint32] | None = None,
     ) -> None: ...
     def update(
         self,

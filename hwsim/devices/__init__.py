@@ -11,7 +11,7 @@ from hwsim.devices.load import (
     load_device,
 )
 from hwsim.devices.plan import TrainPlan, plan_trains
-from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
+from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftResult
 from hwsim.devices.scale import RunningScale, input_scale
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
@@ -25,6 +25,7 @@ __all__ = [
     "TrainPlan",
     "UpdateParameters",
     "UpdateResult",
+    "ZeroShiftResult",
     "device_document",
     "device_from_document",
     "device_names",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -10,25 +11,26 @@ from numpy.typing import ArrayLike, NDArray
 
 from hwsim._kernels import converter
 from hwsim._kernels.pulse import PulsedCells
+from hwsim.devices.aging import WHOLE, Aging, Index
 from hwsim.devices.float_update import Side, float_update
-from hwsim.devices.law import LAWS, Draws
+from hwsim.devices.law import LAWS, Draws, KernelForm, spread
 from hwsim.devices.mirror import mirrored
 from hwsim.devices.mvm import ReadKeys, read_array
 from hwsim.devices.periphery import Periphery
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
-from hwsim.devices.results import PulseLog, ReadResult, UpdateResult
+from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftResult
 from hwsim.devices.scale import RunningScale
 from hwsim.devices.scale import input_scale as divisor_of
-from hwsim.engine.rng import GROUP, normals, stream_key
+from hwsim.engine.rng import GROUP, normals, stream_key, uniforms
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.analog import IOParameters, UpdateParameters
-from hwsim.spec.device import DeviceSpec
+from hwsim.spec.device import LONGEST_TIME, DeviceSpec
 
 Region = tuple[slice, slice]
 """Rows and columns whose pulses are logged."""
 
-Lines = slice | NDArray[np.int64] | list[int]
-"""Rows or columns: a slice or their numbers."""
+Lines = slice | int | ArrayLike
+"""Rows or columns: a slice, numbers or a mask."""
 
 READ, READ_TRANSPOSED = "forward", "backward"
 DEFAULT_IO = IOParameters()
@@ -81,29 +83,32 @@ class DeviceArray:
         self._samples = 0
         self._resets = 0
         self._line_sums: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+        self._elapsed = 0.0
         self._build()
 
     def _build(self) -> None:
         p, (rows, cols) = self.spec.parameters, self.shape
-        form = self._law.kernel_form(p, self.parameters())
+        self._form = self._law.kernel_form(p, self.parameters())
         if self._mirror_of is not None:
-            form = mirrored(form)
+            self._form = mirrored(self._form)
         stride = -(-cols // GROUP) * GROUP
-        self._low = form.low.astype(np.float32)
-        self._high = form.high.astype(np.float32)
-        params = np.zeros((rows, len(form.planes), stride), np.float32)
-        for index, plane in enumerate(form.planes):
-            params[:, index, :cols] = plane
+        self._params = np.zeros((rows, len(self._form.planes), stride), np.float32)
+        self._reference: NDArray[np.float32] | None = None
+        self._load(self._form)
+        draws = Draws(self.seed, self.path, self.shape)
+        self._reset_target = spread(p.reset, p.reset_dtod, draws, "reset")
+        self._aging = Aging(p, draws, self._form.low, self._form.high, self._reset_target) if Aging.applies(p) else None
         self._write_noise = float(getattr(p, "write_noise_std", 0.0)) * p.dw_min
         weight = np.zeros((rows, stride), np.float32)
         weight[:, :cols] = np.clip(weight[:, :cols], self._low, self._high)
+        counts = np.zeros((2, rows, stride), np.uint32) if p.count_pulses else None
         self._cells = PulsedCells(
-            form.law,
+            self._form.law,
             cols,
             weight,
             weight.copy() if self._write_noise > 0 else None,
-            params,
-            np.array(form.scalars, np.float32),
+            self._params,
+            np.array(self._form.scalars, np.float32),
             self._write_noise,
             np.zeros((2, rows), np.uint64),
             {
@@ -112,10 +117,19 @@ class DeviceArray:
                 )
                 for name in ("pulse", "write", "log", "train", "rounding")
             },
+            counts,
         )
+        self._counts = None if counts is None else counts[:, :, :cols]
         seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
         self._weights = seen[:, :cols]
         self._weights.flags.writeable = False
+        self._written()
+
+    def _load(self, form: KernelForm) -> None:
+        """Hand the devices' parameters to the kernel."""
+        self._low, self._high = form.low.astype(np.float32), form.high.astype(np.float32)
+        for index, plane in enumerate(form.planes):
+            self._params[:, index, : self.shape[1]] = plane
 
     # Description
 
@@ -126,7 +140,8 @@ class DeviceArray:
 
     @property
     def weights(self) -> NDArray[np.float32]:
-        """A copy of the weights that a read sees, (rows, cols)."""
+        """A copy of the weights that a read sees, (rows, cols), at the present."""
+        self._settle()
         return self._weights.copy()
 
     @property
@@ -145,7 +160,25 @@ class DeviceArray:
         """Weight of each device, (rows, cols), at which its mean up and down steps are equal; NaN where there is
         none."""
         point = self._law.symmetric_point(self.spec.parameters, self.parameters())
-        return point if self._mirror_of is None else -point
+        if self._mirror_of is not None:
+            point = -point
+        return point if self._reference is None else point - self._reference
+
+    @property
+    def reference(self) -> NDArray[np.float32]:
+        """What ``zero_shift`` has subtracted from each device, (rows, cols); 0 before."""
+        return np.zeros(self.shape, np.float32) if self._reference is None else self._reference.copy()
+
+    @property
+    def pulse_counts(self) -> NDArray[np.uint32]:
+        """Up and down pulses that each device has received, (2, rows, cols); a copy.
+
+        Raises:
+            UsageError: the device does not have ``count_pulses``.
+        """
+        if self._counts is None:
+            raise UsageError(f"the device '{self.spec.name}' counts no pulses; set count_pulses")
+        return self._counts.copy()
 
     def parameters(self) -> dict[str, NDArray[np.float64]]:
         """Return the parameters of each device, (rows, cols), by AIHWKit's names: ``max_bound``, ``dwmin_up``, ...
@@ -178,23 +211,83 @@ class DeviceArray:
                 self._cells.apply_write_noise()
             else:
                 self._cells.apparent[:] = self._cells.weight
+        self._written()
 
-    def reset(self, rows: Lines = slice(None), cols: Lines = slice(None)) -> NDArray[np.bool_]:
-        """Reset the devices of some rows and columns to weight 0, within their bounds; returns which, (rows, cols).
+    def reset(
+        self, rows: Lines = slice(None), cols: Lines = slice(None), probability: float = 1.0
+    ) -> NDArray[np.bool_]:
+        """Reset the devices of some rows and columns, each with the given probability; returns which, (rows, cols).
 
-        A reset device gets fresh write noise.
+        A reset device has the weight ``reset`` + its own spread + ``reset_std`` noise, within its bounds, and fresh
+        write noise. The weight is what a read sees: with a symmetry point subtracted by the law, a reset of 0 leads to
+        that point; after ``zero_shift`` it leads to the same conductance as before.
+
+        Raises:
+            UsageError: no such line, or no probability.
         """
-        self._line_sums = None
+        if not 0 <= probability <= 1:
+            raise UsageError(f"a probability must be between 0 and 1, got {probability!r}")
         chosen = np.zeros(self.shape, bool)
-        chosen[np.ix_(np.arange(self.shape[0])[rows], np.arange(self.shape[1])[cols])] = True
-        weight = self._cells.weight[:, : self.shape[1]]
-        weight[chosen] = np.clip(np.zeros_like(self._low), self._low, self._high)[chosen]
-        if self._cells.apparent is not None:
-            noise = normals(stream_key(self.seed, self.path, "reset.write"), self._resets * chosen.size, chosen.size)
-            seen = weight + np.float32(self._write_noise) * noise.reshape(self.shape)
-            self._cells.apparent[:, : self.shape[1]][chosen] = seen[chosen]
+        chosen[np.ix_(_lines(rows, self.shape[0], "rows"), _lines(cols, self.shape[1], "columns"))] = True
+        size, first = chosen.size, self._resets * chosen.size
         self._resets += 1
+        self._line_sums = None
+        if probability < 1:
+            chosen &= uniforms(self._key("reset.choice"), first, size).reshape(self.shape) < probability
+        noise = normals(self._key("reset.noise"), first, size).reshape(self.shape)
+        conductance = self._reset_target + self.spec.parameters.reset_std * noise
+        wanted = (conductance - self.reference).astype(np.float32)
+        weight = self._cells.weight[:, : self.shape[1]]
+        weight[chosen] = np.minimum(np.maximum(wanted, self._low), self._high)[chosen]
+        if self._cells.apparent is not None:
+            write = normals(self._key("reset.write"), first, size).reshape(self.shape)
+            seen = weight + np.float32(self._write_noise) * write
+            self._cells.apparent[:, : self.shape[1]][chosen] = seen[chosen]
+        if self._aging is not None:
+            self._aging.write(weight, chosen)
         return chosen
+
+    def zero_shift(self, n_pulses: int | None = None) -> ZeroShiftResult:
+        """Bring each device to its symmetric point by alternating up and down pulses, and subtract what it reached.
+
+        ``n_pulses`` is even; None: four times the number of states, which for the linear device leaves exp(-8) of the
+        distance. Afterwards the weights are 0 and bounds, symmetric points and reset targets are shifted.
+        Source: Gokmen and Haensch, Front. Neurosci. 14:103 (2020), "symmetry point shifting technique"; Kim et al.,
+        arXiv 1907.10228, "zero-shifting".
+
+        Raises:
+            UsageError: an odd or non-positive number, or devices without a symmetric point.
+        """
+        if n_pulses is None:
+            n_pulses = 2 * ceil(2 * self.n_states)
+        if n_pulses < 2 or n_pulses % 2:
+            raise UsageError(f"zero-shifting takes an even number of at least 2 pulses, got {n_pulses}")
+        if np.isnan(self.symmetric_point).all():
+            raise UsageError(f"no device of '{self.spec.name}' has a symmetric point")
+        up, down, weight = 0, 0, 0.0
+        for pulse in range(n_pulses):
+            result = self.pulse(-1 if pulse % 2 else +1)
+            up, down = up + int(result.pulses_up[0]), down + int(result.pulses_down[0])
+            weight += float(result.sum_w[0])
+        reached = self._cells.weight[:, : self.shape[1]].copy()
+        self._subtract(reached)
+        return ZeroShiftResult(n_pulses, up, down, weight, reached)
+
+    def _subtract(self, reference: NDArray[np.float32]) -> None:
+        self._settle()
+        self._line_sums = None
+        self._cells.weight[:, : self.shape[1]] -= reference
+        if self._cells.apparent is not None:
+            self._cells.apparent[:, : self.shape[1]] -= reference
+        self._refer(reference if self._reference is None else self._reference + reference)
+
+    def _refer(self, reference: NDArray[np.float32]) -> None:
+        """Take weights as what remains after ``reference`` has been subtracted."""
+        self._reference = reference.astype(np.float32)
+        exact = self._reference.astype(np.float64)
+        self._load(self._form.shifted(exact))
+        if self._aging is not None:
+            self._aging.refer(exact)
 
     def pulse(self, polarity: int | ArrayLike, probe: Region | None = None) -> UpdateResult:
         """Give every device one pulse: +1 up, -1 down, 0 none; one number or an array (rows, cols).
@@ -210,7 +303,9 @@ class DeviceArray:
         padded = np.zeros(self._cells.weight.shape, np.int32)
         padded[:, : self.shape[1]] = wanted
         self._line_sums = None
+        before = self._touch()
         up, down, weight, log = self._cells.pulse(padded, self._region(probe), self._threads)
+        self._note_pulses(before)
         driven = padded[:, : self.shape[1]] != 0
         self._samples += 1
         return UpdateResult(
@@ -259,10 +354,12 @@ class DeviceArray:
         probe: Region | None,
         side: Side = "both",
     ) -> UpdateResult:
+        before = self._touch(x, d)
         params, region = plan.params, self._region(probe)
         self._line_sums = None
         if params.pulse_type == "none_with_device":
             float_update(self._cells, x, d, plan.lr, self._low, self._high, side)
+            self._note_pulses(before)
             return self.without_pulses(plan, logged=region is not None)
         implicit = params.pulse_type == "deterministic_implicit"
         up, down, weight, row_fires, col_fires, log = self._cells.update(
@@ -281,6 +378,7 @@ class DeviceArray:
             side,
         )
         self._samples += len(x)
+        self._note_pulses(before)
         return UpdateResult(
             plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log)
         )
@@ -334,7 +432,7 @@ class DeviceArray:
             DataError: wrong shapes, NaN or infinity.
         """
         vectors_in = finite_vectors(x, self.shape[0] if transposed else self.shape[1], "d" if transposed else "x")
-        matrix = self._weights if weights is None else weights
+        matrix = self.weights if weights is None else weights
         if matrix.shape != self.shape:
             raise DataError(f"weights must have shape {self.shape}, got {matrix.shape}")
         keys, first = self._next_reads(purpose, len(vectors_in))
@@ -369,6 +467,8 @@ class DeviceArray:
         if not 0 <= index < length:
             raise UsageError(f"{axis} {index} does not exist; the array has {length}")
         transposed = axis == "row"
+        chosen = slice(index, index + 1)
+        self._settle((chosen, slice(None)) if transposed else (slice(None), chosen))
         matrix = self._weights if weights is None else weights
         line = matrix[index : index + 1] if transposed else matrix[:, index : index + 1].T
         keys, first = self._next_reads(purpose, 1)
@@ -394,6 +494,7 @@ class DeviceArray:
 
     def line_sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the sums of the weights over each row, (rows,), and over each column, (cols,), both read-only."""
+        self._settle()
         if self._line_sums is None:
             seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
             self._line_sums = converter.line_sums(seen, self.shape[1])
@@ -401,21 +502,82 @@ class DeviceArray:
                 sums.flags.writeable = False
         return self._line_sums
 
+    # Time
+
+    @property
+    def elapsed(self) -> float:
+        """Simulated seconds that have passed for this array."""
+        return self._elapsed
+
+    def elapse(self, seconds: float) -> None:
+        """Let ``seconds`` of simulated time pass.
+
+        Devices decay, diffuse and drift by their parameters; each pays for its time when it is next touched or read.
+
+        Raises:
+            UsageError: the time is negative or not finite.
+        """
+        if not 0 <= seconds <= LONGEST_TIME:
+            raise UsageError(f"elapsed time must be between 0 and {LONGEST_TIME:g} s, got {seconds!r} s")
+        self._elapsed += seconds
+        if self._aging is not None:
+            self._aging.elapse(seconds)
+
+    def _settle(self, index: Index = WHOLE) -> None:
+        """Bring devices to the present; the noise of their last write stays on them."""
+        if self._aging is None:
+            return
+        self._line_sums = None
+        change = self._aging.settle(self._cells.weight[:, : self.shape[1]], index)
+        if change is not None and self._cells.apparent is not None:
+            self._cells.apparent[:, : self.shape[1]][index] += change
+
+    def _touch(
+        self, x: NDArray[np.float32] | None = None, d: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32] | None:
+        """Settle the devices that pulses of ``x`` and ``d`` can reach; returns the weights where drift needs them."""
+        if self._aging is None:
+            return None
+        index: Index = WHOLE
+        if x is not None and d is not None:
+            driven = d.any(axis=0), x.any(axis=0)
+            index = WHOLE if all(lines.all() for lines in driven) else np.ix_(*driven)
+        self._settle(index)
+        return self._cells.weight[:, : self.shape[1]].copy() if self._aging.drifts else None
+
+    def _note_pulses(self, before: NDArray[np.float32] | None) -> None:
+        if self._aging is not None and before is not None:
+            self._aging.pulsed(before, self._cells.weight[:, : self.shape[1]])
+
+    def _written(self) -> None:
+        if self._aging is not None:
+            self._aging.write(self._cells.weight[:, : self.shape[1]])
+
+    def _key(self, purpose: str) -> int:
+        return stream_key(self.seed, self.path, purpose)
+
     # Checkpoints
 
     def state(self) -> dict[str, Any]:
-        """Return all that changes: weights and positions of the random streams. Device parameters follow from the
-        seed."""
+        """Return all that changes: weights, times, counts and positions of the random streams. Device parameters
+        follow from the seed."""
+        cols = self.shape[1]
         state: dict[str, Any] = {
-            "weight": self._cells.weight[:, : self.shape[1]].copy(),
+            "weight": self._cells.weight[:, :cols].copy(),
             "positions": self._cells.positions.copy(),
             "samples": self._samples,
             "resets": self._resets,
             "reads": dict(self._reads),
             "scales": [scale.mean for scale in self._scales],
+            "elapsed": self._elapsed,
+            "reference": None if self._reference is None else self._reference.copy(),
         }
         if self._cells.apparent is not None:
-            state["apparent"] = self._cells.apparent[:, : self.shape[1]].copy()
+            state["apparent"] = self._cells.apparent[:, :cols].copy()
+        if self._counts is not None:
+            state["pulse_counts"] = self._counts.copy()
+        if self._aging is not None:
+            state["aging"] = self._aging.state()
         return state
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -424,24 +586,29 @@ class DeviceArray:
         Raises:
             DataError: the state is of an array of another shape or device.
         """
-        names = [
-            "weight",
-            "positions",
-            "samples",
-            "resets",
-            "reads",
-            "scales",
-            *(["apparent"] if self._cells.apparent is not None else []),
-        ]
-        if set(state) != set(names) or np.shape(state["weight"]) != self.shape:
+        if set(state) != set(self.state()) or np.shape(state["weight"]) != self.shape:
             raise DataError(f"this is no state of an array of shape {self.shape} with the device '{self.spec.name}'")
+        if state["reference"] is not None or self._reference is not None:
+            self._refer(np.zeros(self.shape, np.float32) if state["reference"] is None else state["reference"])
         self._line_sums = None
         self._cells.weight[:, : self.shape[1]] = state["weight"]
         if self._cells.apparent is not None:
             self._cells.apparent[:, : self.shape[1]] = state["apparent"]
+        if self._counts is not None:
+            self._counts[:] = state["pulse_counts"]
+        if self._aging is not None:
+            self._aging.restore(state["aging"])
         self._cells.positions[:] = state["positions"]
-        self._samples = int(state["samples"])
-        self._resets = int(state["resets"])
+        self._samples, self._resets = int(state["samples"]), int(state["resets"])
+        self._elapsed = float(state["elapsed"])
         for scale, mean in zip(self._scales, state["scales"], strict=True):
             scale.mean = float(mean)
         self._reads = {str(purpose): int(count) for purpose, count in state["reads"].items()}
+
+
+def _lines(choice: Lines, length: int, name: str) -> NDArray[np.intp]:
+    numbers = np.arange(length)
+    try:
+        return np.atleast_1d(numbers[choice if isinstance(choice, slice) else np.asarray(choice)])
+    except (IndexError, TypeError, ValueError) as error:
+        raise UsageError(f"{name} must be a slice, numbers or a mask of {length} {name}, got {choice!r}") from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import isclose, isfinite
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hwsim.engine.rng import normals, stream_key, uniforms
+from hwsim.errors import UsageError
 from hwsim.registry import Registry
 from hwsim.spec.device import PulsedParameters
 
@@ -19,6 +21,9 @@ Hidden = dict[str, Floats]
 
 STEEPEST = 1e6
 """Largest slope of a step per weight: a single step already spans the bounds, so more changes nothing but overflow."""
+
+UNBOUNDED = 1e30
+"""A bound that cuts nothing."""
 
 
 class WriteNoiseParameters(PulsedParameters):
@@ -42,6 +47,26 @@ class KernelForm:
     scalars: tuple[float, ...]
     low: Floats
     high: Floats
+
+    def shifted(self, by: Floats) -> KernelForm:
+        """Return the form of ``w - by``: the same devices with the reference ``by`` (rows, cols) subtracted.
+
+        Raises:
+            UsageError: the kernel law is not known here.
+        """
+        planes, low, high = list(self.planes), self.low - by, self.high - by
+        if self.law in ("affine", "additive"):
+            half = (len(planes) - 2) // 2
+            for slope in (0, half):
+                planes[slope + 1] = planes[slope + 1] + planes[slope] * by
+        elif self.law == "exponential":
+            planes[3] = planes[3] + by
+        elif self.law == "table":
+            nodes = len(planes) // 3
+            return replace(self, planes=(*(node - by for node in planes[:nodes]), *planes[nodes:]), low=low, high=high)
+        elif self.law not in ("constant", "power", "exponential_response", "piecewise"):
+            raise UsageError(f"no reference can be subtracted from devices of the kernel law '{self.law}'")
+        return replace(self, planes=(*planes[:-2], low, high), low=low, high=high)
 
 
 class Draws:
@@ -150,6 +175,62 @@ def quotient(numerator: Floats, denominator: Floats | float) -> Floats:
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         result = np.where(bottom != 0, numerator / bottom, 0.0)
     return np.clip(result, -STEEPEST, STEEPEST)
+
+
+def derived(data: Mapping[str, Any], values: Mapping[str, float | str], reason: str) -> dict[str, Any]:
+    """Return the raw parameters ``data`` with those that follow from others filled in.
+
+    Raises:
+        ValueError: one of them was given with another value; ``reason`` says what it follows from.
+    """
+    for name, value in values.items():
+        given = data.get(name, value)
+        near = isinstance(value, float) and _is_number(given) and isclose(given, value, rel_tol=1e-9, abs_tol=1e-12)
+        if not near and given != value:
+            raise ValueError(f"{name} follows from {reason}: it is {value!r}, got {given!r}; leave it out")
+    return {**data, **values}
+
+
+def numbers(cls: type[PulsedParameters], data: Any, names: tuple[str, ...]) -> tuple[float, ...] | None:
+    """Return parameters of the raw ``data`` or their defaults; None where one is no number, which is refused later."""
+    if not isinstance(data, dict):
+        return None
+    found = tuple(data.get(name, cls.model_fields[name].default) for name in names)
+    return found if all(_is_number(value) and isfinite(value) for value in found) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def still_if_inverted(hidden: Hidden) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return up steps, down steps, lower and upper bounds in which a device with inverted bounds does not move.
+
+    Its bounds cut nothing then; the kernel takes a bound at its word. A device between equal bounds has no steps.
+    """
+    low, high = hidden["min_bound"], hidden["max_bound"]
+    moves, inverted = low < high, low > high
+    return (
+        np.where(moves, hidden["dwmin_up"], 0.0),
+        np.where(moves, hidden["dwmin_down"], 0.0),
+        np.where(inverted, -UNBOUNDED, low),
+        np.where(inverted, UNBOUNDED, high),
+    )
+
+
+def bisected_balance(surplus: Callable[[Floats], Floats], low: Floats, high: Floats) -> Floats:
+    """Return, by bisection between the bounds, the weights at which ``surplus``, up less down step, vanishes.
+
+    NaN where it does not change its sign or vanishes at both bounds.
+    """
+    low, high = low.copy(), high.copy()
+    at_low, at_high = surplus(low), surplus(high)
+    crossing = (at_low * at_high <= 0) & ((at_low != 0) | (at_high != 0)) & (low < high)
+    for _ in range(60):
+        middle = (low + high) / 2
+        same_side = surplus(middle) * at_low > 0
+        low, high = np.where(same_side, middle, low), np.where(same_side, high, middle)
+    return np.where(crossing, (low + high) / 2, np.nan)
 
 
 def balance_point(hidden: Mapping[str, Floats], slope_up: Floats, slope_down: Floats) -> Floats:

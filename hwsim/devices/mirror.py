@@ -14,8 +14,8 @@ PER_DIRECTION = {"constant": 1, "affine": 2, "additive": 3, "exponential": 1}
 def mirrored(form: KernelForm) -> KernelForm:
     """Return the form of the law in v = -w: directions swap, offsets, spreads and bounds change sign, slopes stay.
 
-    From w += k w + o follows v += k v - o. The exponential law s max(1 - a exp(+-g (q w + b)), 0) also swaps its shared
-    a and g and turns the sign of b.
+    From w += k w + o follows v += k v - o. The exponential law s max(1 - a exp(+-g (q (w + c) + b)), 0) also swaps its
+    shared a and g and turns the signs of b and c.
 
     Raises:
         UsageError: a kernel law whose mirror image is not known.
@@ -36,4 +36,5 @@ def mirrored(form: KernelForm) -> KernelForm:
     if form.law == "exponential":
         a_up, a_down, g_up, g_down, b, *noise = scalars
         scalars = (a_down, a_up, g_down, g_up, -b, *noise)
+        planes = (*turned(down), *turned(up), shape[0], -shape[1], -form.high, -form.low)
     return replace(form, planes=planes, scalars=scalars, low=-form.high, high=-form.low)

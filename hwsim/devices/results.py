@@ -94,3 +94,19 @@ class ReadResult:
     saturated: int
     x_quantised: NDArray[np.float32]
     input_scale: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroShiftResult:
+    """What bringing devices to their symmetric point took and gave.
+
+    ``n_pulses`` slots, each with one pulse on every device; ``pulses_up``, ``pulses_down`` over all devices; ``sum_w``
+    sum over the pulses of the device's weight before the pulse, as in ``UpdateResult``; ``reference`` (rows, cols) the
+    weights reached, which have been subtracted.
+    """
+
+    n_pulses: int
+    pulses_up: int
+    pulses_down: int
+    sum_w: float
+    reference: NDArray[np.float32]

@@ -9,6 +9,9 @@ from pydantic import Field, SerializeAsAny, model_validator
 from hwsim.spec.base import Farads, Seconds, Siemens, Spec, Volts
 from hwsim.spec.unit_cell import SingleCell, UnitCellSpec
 
+LONGEST_TIME = 1e15
+"""Largest time in seconds, thirty million years: beyond it times of interest would be lost in the last bits."""
+
 
 class CellSpec(Spec):
     """What a cell is electrically. Conductance is linear in the weight, from ``g_min`` at ``w_min`` to ``g_max``."""
@@ -43,6 +46,44 @@ class CellSpec(Spec):
         if self.write == "gate" and self.gate_capacitance <= 0:
             raise ValueError("a gate cell needs a positive gate_capacitance")
         return self
+
+
+class DriftParameters(Spec):
+    """Power-law drift of the conductance from t_0 after a device was written, w ~ (t / t_0)^-nu, off with nu = 0.
+
+    Names and defaults of AIHWKit's ``DriftParameter``, less ``nu_std`` and ``w_noise_std``: noise that is redrawn
+    whenever one looks has no meaning in elapsed time (``w_noise`` of the converters is read noise).
+    """
+
+    nu: float = Field(0.0, ge=-10, le=10)
+    """Mean drift exponent."""
+    nu_dtod: float = Field(0.0, ge=0, le=100)
+    """Device-to-device spread of the exponent, relative."""
+    t_0: Seconds = 1.0
+    """Time after writing at which drift sets in, s."""
+    w_offset: float = Field(0.0, ge=-1e6, le=1e6)
+    """Weight of the conductance ``g_offset``; drift leads to w_offset - g_offset wg_ratio, zero conductance."""
+    wg_ratio: float = Field(1.0, ge=1e-6, le=1e6)
+    """Weight per conductance."""
+    g_offset: float = Field(0.0, ge=-1e6, le=1e6)
+    """Conductance at the weight ``w_offset``."""
+    nu_k: float = Field(0.0, ge=-10, le=10)
+    """Fall of the exponent per logarithm of the conductance as written."""
+    log_g0: float = Field(0.0, ge=-100, le=100)
+    """Logarithm of the conductance at which the exponent is ``nu``."""
+    reset_tol: float = Field(1e-7, ge=0)
+    """A pulse that changes the weight by no more than this does not restart the drift."""
+
+    @model_validator(mode="after")
+    def _check(self) -> DriftParameters:
+        if not 1e-15 <= self.t_0 <= LONGEST_TIME:
+            raise ValueError(f"t_0 must be between 1e-15 s and {LONGEST_TIME:g} s, got {self.t_0!r} s")
+        return self
+
+    @property
+    def active(self) -> bool:
+        """Whether devices drift."""
+        return self.nu != 0 or self.nu_k != 0
 
 
 class PulsedParameters(Spec):
@@ -82,9 +123,29 @@ class PulsedParameters(Spec):
     """Probability that a device is stuck."""
     corrupt_devices_range: float = Field(0.1, ge=0)
     """A stuck value is uniform within +- this range, cut at the device's bounds."""
+    reset: float = Field(0.0, ge=-1e6, le=1e6)
+    """Mean weight after a reset, and the weight to which retention decay leads."""
+    reset_dtod: float = Field(0.0, ge=0, le=1e6)
+    """Device-to-device spread of that weight, absolute."""
+    reset_std: float = Field(0.01, ge=0, le=1e6)
+    """Spread of the weight from reset to reset, absolute."""
+    lifetime: Seconds = 0.0
+    """Time constant of the retention decay, s; 0: none."""
+    lifetime_dtod: float = Field(0.0, ge=0, le=100)
+    """Device-to-device spread of the lifetime, relative."""
+    diffusion: float = Field(0.0, ge=0, le=1e6)
+    """Spread that a weight gains by diffusion, per square root of a second."""
+    diffusion_dtod: float = Field(0.0, ge=0, le=100)
+    """Device-to-device spread of the diffusion, relative."""
+    drift: DriftParameters = DriftParameters()
+    """Power-law drift."""
+    count_pulses: bool = False
+    """Count the up and down pulses of each device (endurance)."""
 
     @model_validator(mode="after")
     def _check_bounds(self) -> PulsedParameters:
+        if not 0 <= self.lifetime <= LONGEST_TIME:
+            raise ValueError(f"lifetime must be between 0 s (none) and {LONGEST_TIME:g} s, got {self.lifetime!r} s")
         if not self.w_min < self.w_max:
             raise ValueError("w_min must be below w_max")
         return self

@@ -17,7 +17,7 @@ from hwsim.training.refresh import Refreshes
 STEP = 0.01
 STILL: dict[str, Any] = {
     "dw_min": STEP, "dw_min_dtod": 0, "dw_min_std": 0, "up_down_dtod": 0, "w_max": 1.0, "w_min": -1.0, "w_max_dtod": 0,
-    "w_min_dtod": 0,
+    "w_min_dtod": 0, "reset_std": 0,
 }  # fmt: skip
 PERFECT = {"is_perfect": True}
 LONG = {"desired_bl": 200, "pulse_type": "mean_count"}

@@ -9,17 +9,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim.devices import DeviceArray, IOParameters, device_names, law_names, load_device
+from hwsim.devices import DeviceArray, IOParameters, device_from_document, device_names, law_names, load_device
 from hwsim.errors import SpecError
 
 STILL: dict[str, Any] = {"dw_min_dtod": 0, "dw_min_std": 0, "up_down_dtod": 0, "w_max_dtod": 0, "w_min_dtod": 0}
-LAWS = ["constant_step", "linear_step", "soft_bounds", "soft_bounds_reference", "exp_step"]
+LAWS = [
+    "constant_step",
+    "linear_step",
+    "soft_bounds",
+    "soft_bounds_reference",
+    "soft_bounds_pmax",
+    "exp_step",
+    "pow_step",
+    "pow_step_reference",
+    "piecewise_step",
+]
 
 
 def still(law: str, **overrides: Any) -> Any:
     """A device without any variation."""
     gammas = {"gamma_up_dtod": 0, "gamma_down_dtod": 0} if law == "linear_step" else {}
-    return load_device(law, **{**STILL, **gammas, **overrides})
+    exponent = {"pow_gamma_dtod": 0} if law.startswith("pow_step") else {}
+    return load_device(law, **{**STILL, **gammas, **exponent, **overrides})
 
 
 def one(device: Any, w: float, polarity: int) -> float:
@@ -51,6 +62,19 @@ def test_names() -> None:
             0.001 * (1 - 0.00081 * np.exp(12.44625 * (2 * 0.244 * 0.3 / 1.2 + 0.2425))),
             0.001 * (1 - 0.36833 * np.exp(-12.78785 * (2 * 0.244 * 0.3 / 1.2 + 0.2425))),
         ),
+        ("pow_step", {"pow_gamma": 1.7}, 0.3, 0.001 * 0.25**1.7, 0.001 * 0.75**1.7),
+        ("pow_step", {"pow_gamma": 2.0, "pow_up_down": 0.4}, 0.3, 0.001 * 0.25**2, 0.001 * 0.75**1.2),
+        ("pow_step", {"pow_gamma": 2.0, "pow_up_down": -0.4}, 0.3, 0.001 * 0.25**1.2, 0.001 * 0.75**2),
+        (
+            "pow_step",
+            {"pow_gamma": 2.0, "pow_up_down": 0.4, "pow_up_down_rule": "symmetric"},
+            0.3,
+            0.001 * 0.25**2.8,
+            0.001 * 0.75**1.2,
+        ),
+        ("pow_step_reference", {"pow_gamma": 1.7, "reference_mean": 0.1}, 0.2, 0.001 * 0.25**1.7, 0.001 * 0.75**1.7),
+        ("piecewise_step", {"piecewise_up": [1.5, 1, 1.5], "piecewise_down": [1, 2, 4]}, 0.3, 0.00125, 0.003),
+        ("piecewise_step", {"piecewise_up": [2.0], "piecewise_down": [0.5]}, 0.3, 0.002, 0.0005),
     ],
 )
 def test_single_step(law: str, extra: dict[str, Any], w: float, up: float, down: float) -> None:
@@ -61,7 +85,7 @@ def test_single_step(law: str, extra: dict[str, Any], w: float, up: float, down:
 
 @pytest.mark.parametrize("law", LAWS)
 def test_bounds_hold(law: str) -> None:
-    device = load_device(law, dw_min=0.05)
+    device = load_device(law, **({"alpha": 0.05, "p_max": 50} if law == "soft_bounds_pmax" else {"dw_min": 0.05}))
     cells = DeviceArray(device, (40, 40), seed=2)
     hidden = cells.parameters()
     reference = hidden.get("reference", np.zeros((40, 40)))
@@ -81,7 +105,7 @@ def test_soft_bounds_follow_their_closed_form() -> None:
             assert cells.weights.mean() == pytest.approx(mean, rel=1e-3)
 
 
-@pytest.mark.parametrize("law", ["soft_bounds", "soft_bounds_reference", "exp_step"])
+@pytest.mark.parametrize("law", ["soft_bounds", "soft_bounds_reference", "exp_step", "pow_step", "pow_step_reference"])
 def test_alternating_pulses_lead_to_the_symmetric_point(law: str) -> None:
     device = load_device(law, dw_min=0.005, dw_min_std=0, up_down_dtod=0.2)
     cells = DeviceArray(device, (10, 10), seed=4)
@@ -96,8 +120,9 @@ def test_alternating_pulses_lead_to_the_symmetric_point(law: str) -> None:
 
 
 def test_up_and_down_steps_are_equal_at_the_symmetric_point() -> None:
-    for law in ("linear_step", "soft_bounds", "soft_bounds_reference", "exp_step"):
-        device = load_device(law, dw_min_std=0, up_down_dtod=0.05)
+    for law in LAWS[1:]:
+        extra = {"piecewise_up": [2.0, 1.0, 0.0], "piecewise_down": [0.5, 1.0, 3.0]} if law == "piecewise_step" else {}
+        device = load_device(law, dw_min_std=0, up_down_dtod=0.05, **extra)
         cells = DeviceArray(device, (8, 8), seed=5)
         point = cells.symmetric_point
         hidden = cells.parameters()
@@ -243,6 +268,126 @@ def test_d7_write_noise_is_in_units_of_the_step() -> None:
     assert cells.weights.std() == pytest.approx(0.01, rel=0.02)
 
 
+def test_d8_pmax_follows_its_documented_curves() -> None:
+    cells = DeviceArray(still("soft_bounds_pmax"), (1, 1))
+    b = 2 / (1 - np.exp(-0.5))
+    cells.set_weights(-1.0)
+    for n in range(1, 1001):
+        cells.pulse(+1)
+        if n % 250 == 0:
+            assert cells.weights[0, 0] == pytest.approx(-1 + b * (1 - np.exp(-0.0005 * n)), abs=2e-5)
+    assert cells.weights[0, 0] == pytest.approx(1.0, abs=2e-5)
+    for n in range(1, 1001):
+        cells.pulse(-1)
+        if n % 250 == 0:
+            assert cells.weights[0, 0] == pytest.approx(1 - b * (1 - np.exp(-0.0005 * n)), abs=2e-5)
+    p = cells.spec.parameters
+    hidden = cells.parameters()
+    assert hidden["dwmin_up"][0, 0] == pytest.approx(0.0005 * p.w_max, rel=3e-4)
+    assert hidden["dwmin_down"][0, 0] == pytest.approx(0.0005 * abs(p.w_min), rel=3e-4)
+
+
+def test_pmax_refuses_what_follows_from_it() -> None:
+    device = load_device("soft_bounds_pmax", p_max=100, alpha=0.01)
+    assert device_from_document(device.model_dump(mode="json")) == device
+    with pytest.raises(SpecError, match=r"dw_min follows from p_max, alpha, range_min and range_max"):
+        load_device("soft_bounds_pmax", dw_min=0.01)
+    with pytest.raises(SpecError, match=r"range_max must be above range_min"):
+        load_device("soft_bounds_pmax", range_min=1.0)
+    with pytest.raises(SpecError, match=r"must enclose 0"):
+        load_device("soft_bounds_pmax", range_min=0.5, p_max=1e5)
+
+
+def test_pow_step_with_unit_exponent_is_the_soft_bound() -> None:
+    # (1 - w / w_max) scaled by w_max / range: half the step for symmetric bounds.
+    power = DeviceArray(still("pow_step", dw_min=0.02), (1, 1))
+    soft = DeviceArray(still("soft_bounds", dw_min=0.01), (1, 1))
+    for _ in range(60):
+        power.pulse(+1)
+        soft.pulse(+1)
+    assert power.weights == pytest.approx(soft.weights, abs=1e-6)
+    assert power.granularity == soft.granularity
+
+
+def test_estimated_symmetry_point_nears_the_exact_one() -> None:
+    def reference(steps: int) -> np.ndarray:
+        device = load_device(
+            "pow_step_reference",
+            subtract_symmetry_point=True,
+            n_estimation_steps=steps,
+            dw_min=0.05,
+            dw_min_dtod=0.1,
+            up_down_dtod=0.05,
+        )
+        return DeviceArray(device, (10, 10), seed=3).parameters()["reference"]
+
+    exact = reference(-1)
+    errors = [np.abs(reference(steps) - exact).max() for steps in (1, 30, 1000)]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 1e-4
+    assert np.abs(exact).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("law", "parameters", "up", "down"),
+    [
+        (
+            "pow_step",
+            {"pow_gamma": 1.7, "pow_up_down": 0.3, "pow_up_down_dtod": 0.05, "dw_min": 0.01},
+            (0.38305, 0.13269),
+            (-0.44041, 0.16610),
+        ),
+        (
+            "pow_step_reference",
+            {"pow_gamma": 1.7, "dw_min": 0.01, "up_down": 0.2, "reference_std": 0.1, "subtract_symmetry_point": True},
+            (0.34559, 0.11731),
+            (-0.30386, 0.13079),
+        ),
+        (
+            "piecewise_step",
+            {"piecewise_up": [2.0, 1.0, 0.5, 0.1], "piecewise_down": [0.2, 0.7, 1.3, 3.0], "dw_min": 0.005},
+            (0.51701, 0.15187),
+            (-0.52176, 0.17595),
+        ),
+    ],
+)
+def test_responses_of_aihwkit(
+    law: str, parameters: dict[str, Any], up: tuple[float, float], down: tuple[float, float]
+) -> None:
+    # Mean and spread of 60 x 60 devices after 300 pulses up from 0, then 300 down, measured with AIHWKit 1.1.0.
+    cells = DeviceArray(load_device(law, **parameters), (200, 200), seed=1)
+    for polarity, (mean, std) in ((1, up), (-1, down)):
+        for _ in range(300):
+            cells.pulse(polarity)
+        assert cells.weights.mean() == pytest.approx(mean, abs=4 * std / 60)
+        assert cells.weights.std() == pytest.approx(std, rel=0.05)
+
+
+def test_exponents_spread_from_device_to_device() -> None:
+    hidden = DeviceArray(load_device("pow_step", pow_gamma=2.0, pow_up_down_dtod=0.05), (200, 200), seed=1).parameters()
+    assert (hidden["gamma_up"] + hidden["gamma_down"]).std() / 2 == pytest.approx(0.2, rel=0.02)
+    assert (hidden["gamma_up"] - hidden["gamma_down"]).std() / 2 == pytest.approx(0.1, rel=0.02)
+
+
+def test_granularity_of_the_new_laws() -> None:
+    def granularity(law: str, **extra: Any) -> float:
+        return DeviceArray(load_device(law, **extra), (1, 1)).granularity
+
+    assert granularity("pow_step", pow_gamma=2.0) == pytest.approx(0.00025)
+    assert granularity("piecewise_step", piecewise_up=[0, 3, 0], piecewise_down=[0, 1, 0]) == pytest.approx(0.002)
+
+
+def test_bad_tables_are_refused() -> None:
+    with pytest.raises(SpecError, match="must have as many nodes, got 2 and 1"):
+        load_device("piecewise_step", piecewise_up=[1, 2])
+    with pytest.raises(SpecError, match="need a step above 0"):
+        load_device("piecewise_step", piecewise_up=[0], piecewise_down=[1])
+    with pytest.raises(SpecError, match="greater than or equal to 0"):
+        load_device("piecewise_step", piecewise_up=[-1], piecewise_down=[1])
+    with pytest.raises(SpecError, match="greater than or equal to 0"):
+        load_device("pow_step", pow_gamma=-1.0)
+
+
 def test_d9_set_weights_clips_the_conductance() -> None:
     device = still("soft_bounds_reference", w_max=1.0, w_min=-1.0, reference_mean=0.5)
     cells = DeviceArray(device, (1, 1))
@@ -316,8 +461,37 @@ def parameter_values(law: str) -> st.SearchStrategy[dict[str, Any]]:
             "dw_min_std_add": st.floats(0, 1),
             "dw_min_std_slope": st.floats(0, 1),
         },
+        "soft_bounds_pmax": {"p_max": st.floats(1, 1e6), "alpha": st.floats(1e-6, 3), "mult_noise": st.booleans()},
+        "pow_step": {**POWER, "write_noise_std": st.floats(0, 10)},
+        "pow_step_reference": {
+            **POWER,
+            "reference_std": st.floats(0, 1),
+            "subtract_symmetry_point": st.booleans(),
+            "n_estimation_steps": st.integers(-1, 20),
+        },
+        "piecewise_step": {"write_noise_std": st.floats(0, 10)},
     }
-    return st.fixed_dictionaries({}, optional={**values, **own[law]})
+    if law == "soft_bounds_pmax":
+        values = {name: value for name, value in values.items() if name not in PMAX_DERIVES}
+    given = st.fixed_dictionaries({}, optional={**values, **own[law]})
+    if law == "piecewise_step":
+        return st.tuples(given, st.integers(1, 6).flatmap(tables)).map(lambda both: {**both[0], **both[1]})
+    return given
+
+
+PMAX_DERIVES = {"dw_min", "up_down", "up_down_rule", "w_max", "w_min"}
+POWER = {
+    "pow_gamma": st.floats(0, 100),
+    "pow_gamma_dtod": st.floats(0, 2),
+    "pow_up_down": st.floats(-1, 1),
+    "pow_up_down_rule": st.sampled_from(["one_sided", "symmetric"]),
+    "pow_up_down_dtod": st.floats(0, 1),
+}
+
+
+def tables(nodes: int) -> st.SearchStrategy[dict[str, Any]]:
+    column = st.lists(st.floats(0, 1e6), min_size=nodes, max_size=nodes).filter(any)
+    return st.fixed_dictionaries({"piecewise_up": column, "piecewise_down": column})
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -350,3 +524,21 @@ def test_mean_step_has_the_sign_of_the_pulse(law: str, w: float, polarity: int) 
     before = cells.weights.copy()
     cells.pulse(polarity)
     assert ((cells.weights - before) * polarity >= 0).all()
+
+
+@pytest.mark.parametrize("law", ["soft_bounds", "soft_bounds_pmax", "pow_step"])
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(first=st.floats(-0.55, 0.55), second=st.floats(-0.55, 0.55))
+def test_mean_step_falls_towards_the_bound_ahead(law: str, first: float, second: float) -> None:
+    low, high = sorted((first, second))
+    device = still(law, **({"alpha": 0.05} if law == "soft_bounds_pmax" else {"dw_min": 0.05}))
+    assert one(device, low, 1) - low >= one(device, high, 1) - high - 1e-6
+    assert low - one(device, low, -1) <= high - one(device, high, -1) + 1e-6
+
+
+@pytest.mark.parametrize("law", ["soft_bounds", "pow_step", "pow_step_reference"])
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(w=st.floats(-0.5, 0.5))
+def test_up_and_down_mirror_each_other_between_mirrored_bounds(law: str, w: float) -> None:
+    device = still(law, dw_min=0.05)
+    assert one(device, w, 1) == pytest.approx(-one(device, -w, -1), abs=1e-6)

@@ -93,14 +93,30 @@ def step(law: str, scalars: np.ndarray, planes: np.ndarray, w: float, up: bool, 
         k, o, s = planes[0:3] if up else planes[3:6]
         low, high = planes[6:8]
         moved = w + k * w + o + s * scalars[0] * z
+    elif law in ("power", "exponential_response"):
+        s, g = planes[0 if up else 1], planes[2 if up else 3]
+        low, high = planes[6:8]
+        b = max((high - w) * planes[4] if up else (low - w) * planes[5], 0.0)
+        y = np.expm1(g * b) / np.expm1(g) if law == "exponential_response" else b**g * (b > 0)
+        moved = w + (s * y * (1 + scalars[0] * z) if scalars[1] else s * y + s * scalars[0] * z)
+    elif law == "piecewise":
+        low, high = planes[3:5]
+        nodes = int(scalars[1])
+        table = scalars[2 : 2 + nodes] if up else scalars[2 + nodes :]
+        y = np.interp((w - low) * planes[2], np.arange(nodes), table)
+        moved = w + planes[0 if up else 1] * y * (1 + scalars[0] * z)
+    elif law == "table":
+        x, y_up, y_down = planes.reshape(3, -1)
+        low, high = x[0], x[-1]
+        moved = w + np.interp(w, x, y_up if up else y_down) * (1 + scalars[0] * z)
     else:
         a_up, a_down, g_up, g_down, b, sigma, add, slope = scalars
-        s, q, low, high = planes[0 if up else 1], planes[2], planes[3], planes[4]
+        s, q, shift, low, high = planes[0 if up else 1], planes[2], planes[3], planes[4], planes[5]
         if s == 0:
             return w
         a, g = (a_up, g_up) if up else (a_down, -g_down)
-        d = s * max(1 - a * np.exp(g * (q * w + b)), 0)
-        moved = w + d + ((abs(d) + add + slope * abs(w)) if add or slope else d) * sigma * z
+        d = s * max(1 - a * np.exp(g * (q * (w + shift) + b)), 0)
+        moved = w + d + ((abs(d) + add + slope * abs(w + shift)) if add or slope else d) * sigma * z
     return float(np.clip(moved, low, high))
 
 
@@ -123,7 +139,7 @@ def update_row(
     passed = 0.0
     blocks = [range(begin, min(begin + GROUP, len(w))) for begin in range(0, len(w), GROUP)]
     blocks = [block for block in blocks if firing[list(block)].any()]
-    together = 2 if law == "exponential" else 1
+    together = 2 if law in ("exponential", "power", "exponential_response", "piecewise") else 1
     paired = len(blocks) - len(blocks) % together
     parts = [blocks[b : b + together] for b in range(0, paired, together)] + [[block] for block in blocks[paired:]]
     for part in parts:

@@ -92,7 +92,9 @@ from hwsim._kernels import rng
 from hwsim.devices import DeviceArray, IOParameters, UpdateParameters, load_device, make_cells
 h = sha256(rng.normals(3, 0, 50).tobytes())
 g = np.random.default_rng(0)
-for name in ("constant_step", "linear_step", "soft_bounds_reference", "reram-es", "pcm"):
+names = ("constant_step", "linear_step", "soft_bounds_reference", "reram-es", "pcm")
+names += ("pow_step", "piecewise_step", "exponential_response", "measured_curves")
+for name in names:
     a = DeviceArray(load_device(name), (37, 45), seed=1)
     x, d = g.normal(size=(4, 45)), g.normal(size=(4, 37))
     r = a.update(x, d, 0.05, probe=(slice(0, 5), slice(3, 40)))

@@ -32,6 +32,15 @@ DEVICES: list[tuple[str, dict[str, Any]]] = [
     ("pcm", {}),
     ("reram-array-om", {"write_noise_std": 0.0}),
     ("soft_bounds", {"dw_min_std": 0.0}),
+    ("asymmetric_linear", {"dw_min": 0.02, "asymmetry": 0.2, "w_d": 0.1, "dw_min_std": 0.3}),
+    ("power_response", {"dw_min": 0.02, "gamma_up": 2.0, "gamma_down": 0.5, "w_d": 0.1, "dw_min_std": 0.3}),
+    ("exponential_response", {"dw_min": 0.02, "gamma_up": -2.0, "asymmetry": 0.2, "dw_min_std": 0.3}),
+    ("exponential_response", {"dw_min": 0.02, "gamma_down": 3.0, "mult_noise": True, "dw_min_std": 0.3}),
+    ("measured_curves", {"dw_min_std": 0.3, "corrupt_devices_prob": 0.1}),
+    ("soft_bounds_pmax", {"dw_min_std": 1.0}),
+    ("pow_step", {"pow_gamma": 1.7, "pow_up_down": 0.3, "dw_min": 0.02}),
+    ("pow_step_reference", {"reference_std": 0.2, "dw_min": 0.02, "subtract_symmetry_point": True}),
+    ("piecewise_step", {"piecewise_up": [2.0, 1.0, 0.5, 0.1], "piecewise_down": [0.2, 0.7, 1.3, 3.0], "dw_min": 0.02}),
 ]
 SHAPE = (9, 70)
 

@@ -7,10 +7,20 @@ from math import exp
 import numpy as np
 from pydantic import Field
 
-from hwsim.devices.law import LAWS, Draws, Floats, Hidden, KernelForm, WriteNoiseParameters, quotient, sample_common
+from hwsim.devices.law import (
+    LAWS,
+    Draws,
+    Floats,
+    Hidden,
+    KernelForm,
+    WriteNoiseParameters,
+    bisected_balance,
+    quotient,
+    sample_common,
+    still_if_inverted,
+)
 
 LARGEST_EXPONENT = 87.0
-UNBOUNDED = 1e30
 
 
 class ExpStepParameters(WriteNoiseParameters):
@@ -53,14 +63,9 @@ class ExpStep:
         return sample_common(p, draws)
 
     def kernel_form(self, p: ExpStepParameters, hidden: Hidden) -> KernelForm:
-        """Return s up, s down, 2 a / range and the bounds; the shape goes into the scalars."""
-        low, high = hidden["min_bound"], hidden["max_bound"]
-        moves = low < high
-        up, down = np.where(moves, hidden["dwmin_up"], 0.0), np.where(moves, hidden["dwmin_down"], 0.0)
-        # Inverted bounds cut nothing, as the device does not move; the kernel takes a bound at its word.
-        inverted = low > high
-        low, high = np.where(inverted, -UNBOUNDED, low), np.where(inverted, UNBOUNDED, high)
-        planes = (up, -down, self._scale(p, hidden), low, high)
+        """Return s up, s down, 2 a / range, no shift and the bounds; the shape goes into the scalars."""
+        up, down, low, high = still_if_inverted(hidden)
+        planes = (up, -down, self._scale(p, hidden), np.zeros_like(up), low, high)
         shape = (p.A_up, p.A_down, p.gamma_up, p.gamma_down, p.b)
         return KernelForm(
             "exponential", planes, (*shape, p.dw_min_std, p.dw_min_std_add, p.dw_min_std_slope), low, high
@@ -76,14 +81,7 @@ class ExpStep:
                 p.A_down, -p.gamma_down * z
             )
 
-        low, high = hidden["min_bound"].copy(), hidden["max_bound"].copy()
-        at_low, at_high = surplus(low), surplus(high)
-        crossing = (at_low * at_high <= 0) & ((at_low != 0) | (at_high != 0)) & (low < high)
-        for _ in range(60):
-            middle = (low + high) / 2
-            same_side = surplus(middle) * at_low > 0
-            low, high = np.where(same_side, middle, low), np.where(same_side, high, middle)
-        return np.where(crossing, (low + high) / 2, np.nan)
+        return bisected_balance(surplus, hidden["min_bound"], hidden["max_bound"])
 
     def _scale(self, p: ExpStepParameters, hidden: Hidden) -> Floats:
         room = hidden["max_bound"] - hidden["min_bound"]
