@@ -67,7 +67,7 @@ class Chip:
         self.seed = seed
         self.threads = threads
         self.timing = timing
-        self.tables = CostTables.for_chip(spec)
+        self.tables = CostTables.for_chip(spec, devices_per_cell=device.unit_cell.n_devices)
         self.env = Env()
         self.ledger = Ledger(events)
         self.tiles: list[Tile] = []

@@ -30,7 +30,9 @@ def summarize(
         "steps": trainer.step,
         "epochs": trainer.step / trainer.steps_per_epoch,
         "area_m2": chip.tables.area,
-        "area_by_component": {path: costs.area * costs.count for path, costs in chip.tables.items()},
+        "area_by_component": chip.tables.area_by_component,
+        "leakage_W": chip.tables.leakage,
+        "leakage_by_component": chip.tables.leakage_by_component,
         "tiles_used": len(chip.tiles),
         "tiles": run.chip.tiles,
         "counts": dict(sorted(chip.counts.items())),
@@ -93,6 +95,7 @@ def statistics(chip: Chip, summary: dict[str, Any]) -> list[tuple[str, float, st
             ("chip.energy", summary["energy_J"], "energy of the run, leakage included", "J"),
         ]
     rows.append(("chip.area", summary["area_m2"], "area of all tiles and shared components", "m^2"))
+    rows.append(("chip.leakage", summary["leakage_W"], "static power with every tile powered on", "W"))
     rows += [
         (f"chip.counts.{name}", float(value), "how often it happened", "1") for name, value in summary["counts"].items()
     ]
