@@ -15,6 +15,7 @@ from hwsim.units import format_quantity
 if TYPE_CHECKING:
     from hwsim.cost import ComponentModel
     from hwsim.cost.model import Number
+    from hwsim.errors import Problem
 
 
 @click.command("components", short_help="List the component models, or show one.")
@@ -28,17 +29,28 @@ def command(name: str | None, settings: Sequence[str], wanted_type: str | None, 
     The status of a component is the weakest provenance of its numbers.
     """
     from hwsim.cost import component_model
-    from hwsim.errors import UsageError
+    from hwsim.errors import SpecError, UsageError
 
     if name is not None:
         if wanted_type is not None:
             raise UsageError("--type picks entries of the list; leave it out with a NAME")
-        model = component_model(name, _given(settings))
+        try:
+            model = component_model(name, _given(settings))
+        except SpecError as error:
+            raise SpecError([_as_option(problem, settings) for problem in error.problems]) from None
         echo_json(_as_data(model)) if as_json else _show(model)
         return
     if settings:
         raise UsageError("--set needs the NAME of a component: hwsim components NAME --set PARAMETER=VALUE")
     _list(wanted_type, as_json)
+
+
+def _as_option(problem: Problem, settings: Sequence[str]) -> Problem:
+    """Name a problem of a parameter after the option that set it."""
+    from dataclasses import replace
+
+    given = problem.file is None and any(text.partition("=")[0].strip() == problem.path for text in settings)
+    return replace(problem, path=f"--set {problem.path}") if given else problem
 
 
 def _given(settings: Sequence[str]) -> dict[str, Any]:
@@ -207,7 +219,8 @@ def echo_explanation(name: str, explanation: Mapping[str, Any]) -> None:
         inputs = ", ".join(f"{key} = {value}" for key, value in explanation["inputs"].items())
         echo_wrapped(f"{name} = {explanation['formula']}" + (f"   [{inputs}]" if inputs else ""), indent="  ")
     for factor, value in explanation.get("factors", {}).items():
-        echo_wrapped(f"{factor} = {value:.6g}", indent="    ")
+        if factor.startswith("node_"):
+            echo_wrapped(f"{factor} = {value:.6g}", indent="    ")
     for source in explanation.get("sources_of_factors", ()):
         echo_wrapped(f"factors of the node: {source}", indent="    ")
     if "before_rounding" in explanation:

@@ -15,11 +15,15 @@ class Dac(Component):
 
 
 class Integrator(Component):
-    """One integrator for each output line; its amplifier draws ``power`` (W) while it integrates."""
+    """One integrator for each output line; its amplifier draws ``power`` (W) while it integrates.
+
+    A model may also have an action ``integrate``, an energy for each integration whatever its time.
+    """
 
     def book_read(self, origin: Origin, start: int, integration: int, passes: int, lines: int) -> None:
         """Book ``passes`` integrations of ``integration`` ps on ``lines`` lines."""
-        energy = self.costs.property("power") * integration * 1e-12 * passes * lines
+        each = self.costs.actions["integrate"].energy if "integrate" in self.costs.actions else 0.0
+        energy = (self.costs.property("power") * integration * 1e-12 + each) * passes * lines
         self.book(origin, "integrate", start, integration * passes, passes * lines, energy=energy)
 
 

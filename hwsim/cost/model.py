@@ -75,16 +75,14 @@ class ComponentModel:
         """Technology node of the numbers, such as ``32 nm``."""
         return f"{self.parameters['node'] * 1e9:g} nm" if "node" in self.parameters else self.spec.node
 
-    def numbers(self) -> list[Number]:
-        """Return every number of the component."""
-        of_actions = [each for action in self.actions.values() for each in (action.energy, action.latency)]
-        return [self.leakage, self.area, *of_actions, *self.properties.values()]
-
     @property
     def status(self) -> Provenance:
-        """The weakest provenance of its numbers, leakage aside if there is none."""
-        counted = [each.provenance for each in self.numbers() if each is not self.leakage or each.value]
-        return max(counted, key=PROVENANCES.index)
+        """The weakest provenance of its numbers; a leakage of zero and properties that a chip sets do not count."""
+        chosen = [name for name, each in self.spec.properties.items() if each.value.rule == "parameter"]
+        counted = [self.area, *(number for name, number in self.properties.items() if name not in chosen)]
+        counted += [self.leakage] if self.leakage.value else []
+        counted += [each for action in self.actions.values() for each in (action.energy, action.latency)]
+        return max((each.provenance for each in counted), key=PROVENANCES.index)
 
 
 def set_parameters(spec: ComponentSpec, given: Mapping[str, Any]) -> dict[str, float]:

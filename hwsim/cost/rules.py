@@ -13,7 +13,6 @@ from hwsim.spec.component import read_measure
 from hwsim.units import format_quantity, parse_quantity
 
 Parameters = Mapping[str, float]
-_PLAIN = ("1", "bit", "B", "K")
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,11 @@ def evaluate(rule: rules.RuleSpec, parameters: Parameters) -> Derivation:
 
 def amount(value: float, unit: str) -> str:
     """Return a number with its unit for a formula."""
-    return f"{value:.6g}" if unit in ("1", "bit") else (
-        f"{value:.6g} {unit}" if unit in _PLAIN else format_quantity(value, unit, digits=6)
-    )  # fmt: skip
+    if unit in ("1", "bit"):
+        return f"{value:.6g}"
+    if unit == "m^2":
+        return f"{value * 1e6:.6g} mm^2" if value >= 1e-8 else f"{value * 1e12:.6g} um^2"
+    return f"{value:.6g} {unit}" if unit in ("B", "K") else format_quantity(value, unit, digits=6)
 
 
 def _measure(measure: rules.Measure) -> str:
@@ -102,7 +103,7 @@ def levels(count: rules.LevelCount, bits: float) -> float:
         "2^n": 2.0**bits,
         "2^n - 1": 2.0**bits - 1,
         "2^(n-1) - 1": 2.0 ** (bits - 1) - 1,
-        "2 * 2^(n/2)": 2.0 * 2.0 ** (bits / 2),
+        "2^(n/2)": 2.0 ** (bits / 2),
     }[count]
 
 
@@ -110,14 +111,19 @@ def levels(count: rules.LevelCount, bits: float) -> float:
 
 
 @singledispatch
-def _base(rule: rules.RuleSpec, parameters: Parameters) -> Derivation:
+def _base(rule: rules.RuleSpec, _parameters: Parameters) -> Derivation:
     """Evaluate a rule without its factors."""
     raise TypeError(f"no evaluation of the rule {rule!r}")
 
 
 @_base.register
-def _value(rule: rules.ValueRule, parameters: Parameters) -> Derivation:
+def _value(rule: rules.ValueRule, _parameters: Parameters) -> Derivation:
     return Derivation(rule.value.value, rule.unit, _measure(rule.value))
+
+
+@_base.register
+def _parameter(rule: rules.ParameterRule, parameters: Parameters) -> Derivation:
+    return Derivation(parameters[rule.name], rule.unit, rule.name)
 
 
 @_base.register
@@ -146,7 +152,7 @@ def _energy_in_time(rule: rules.EnergyInTimeRule, parameters: Parameters) -> Der
 
 
 def _joined(combine: object, sign: str, brackets: str, unit: str, *parts: Derivation) -> Derivation:
-    opening, closing = brackets or ("", "")
+    opening, closing = brackets[:1], brackets[1:]
     return Derivation(
         combine(part.value for part in parts),  # type: ignore[operator]
         unit,

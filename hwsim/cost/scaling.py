@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from hwsim.spec.load import load_scaling
 from hwsim.spec.scaling import NodeFactors, ScalingSpec
@@ -64,7 +65,7 @@ class NodeScaling:
 
 def interpolate(points: Sequence[tuple[float, float]], x: float) -> float:
     """Return the straight line between sorted ``points`` at ``x``, which lies within them."""
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         if x <= x1 + 1e-12 * abs(x1):
             return y0 if x0 == x1 else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
     return points[-1][1]

@@ -55,7 +55,8 @@ def kind_of(document: Document) -> str:
         return str(named)
     for kind, keys in (
         ("device", ("law", "base")), ("cell", ("g_min", "g_max")), ("component", ("actions", "leakage")),
-        ("scaling", ("nodes",)), ("chip", ("tile", "tiles")), ("algorithms", ("presets",)), ("trace", ("network", "loss")),
+        ("scaling", ("nodes",)), ("chip", ("tile", "tiles")), ("algorithms", ("presets",)),
+        ("trace", ("network", "loss")),
     ):  # fmt: skip
         if any(key in data for key in keys):
             return kind

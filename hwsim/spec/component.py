@@ -218,6 +218,10 @@ class ComponentSpec(Spec):
             for _, rule in number.rules():
                 for name in rule.parameters() - set(self.parameters):
                     raise ValueError(f"{path} depends on '{name}', which is not among the parameters")
+                for name, unit in rule.measured_in():
+                    if self.parameters[name].unit.replace("bit", "1") != unit:
+                        given = self.parameters[name].unit
+                        raise ValueError(f"{path}: the parameter {name} is measured in {given}, not in {unit}")
                 used |= rule.parameters()
         if unused := sorted(set(self.parameters) - used):
             raise ValueError(f"no number depends on the parameter {', '.join(unused)}")

@@ -7,7 +7,7 @@ the technology node. :mod:`hwsim.cost.rules` evaluates them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -24,7 +24,7 @@ class PowerFactor(Spec):
     exponent: float = 1.0
 
 
-LevelCount = Literal["2^n", "2^n - 1", "2^(n-1) - 1", "2 * 2^(n/2)"]
+LevelCount = Literal["2^n", "2^n - 1", "2^(n-1) - 1", "2^(n/2)"]
 
 
 class LevelsFactor(Spec):
@@ -34,7 +34,7 @@ class LevelsFactor(Spec):
     parameter: str
     count: LevelCount
     """``2^n``: steps of a ramp; ``2^n - 1``: comparators of a flash converter; ``2^(n-1) - 1``: slots of a pulse width
-    with a sign; ``2 * 2^(n/2)``: slots of two pulse widths, one for each half of the bits."""
+    with a sign; ``2^(n/2)``: slots of each of two pulse widths, one for each half of the bits."""
 
 
 class ShareFactor(Spec):
@@ -103,6 +103,26 @@ class RuleSpec(Spec):
         names = set(self.own_parameters()) | {factor.parameter for factor in self.times}
         return names.union(*(rule.parameters() for rule in self.inner()))
 
+    def measured_in(self) -> set[tuple[str, str]]:
+        """Return the parameters that stand for a number as they are, each with the unit that the rule says."""
+        own = {(self.name, self.unit)} if isinstance(self, ParameterRule) else set()
+        return own.union(*(rule.measured_in() for rule in self.inner()))
+
+
+def _in_unit(unit: str) -> Callable[[Any], Any]:
+    """Return a check that a rule gives numbers of ``unit``."""
+
+    def check(rule: Any) -> Any:
+        plain = rule.value if isinstance(rule, ValueRule) else None
+        if rule.unit != unit and plain != Measure(0.0):
+            given = "a plain number" if rule.unit == "1" else f"one with the unit {rule.unit}"
+            raise ValueError(f"expected a number with the unit {unit}, got {given}")
+        if plain is not None and plain.value < 0:
+            raise ValueError(f"must not be negative, got {plain.value:g} {plain.unit}")
+        return rule
+
+    return check
+
 
 class ValueRule(RuleSpec):
     """A number as it stands."""
@@ -114,6 +134,24 @@ class ValueRule(RuleSpec):
     def unit(self) -> str:
         """SI unit of the number."""
         return self.value.unit
+
+
+class ParameterRule(RuleSpec):
+    """A parameter as it stands."""
+
+    rule: Literal["parameter"]
+    name: str
+    unit_of: str = "1"
+    """SI unit of the parameter; ``1`` also for bits."""
+
+    @property
+    def unit(self) -> str:
+        """SI unit of the parameter."""
+        return self.unit_of
+
+    def own_parameters(self) -> Iterator[str]:
+        """Yield the parameter."""
+        yield self.name
 
 
 class PeriodRule(RuleSpec):
@@ -208,7 +246,7 @@ class PowerAtRateRule(RuleSpec):
     """An energy spent at a rate: a power."""
 
     rule: Literal["power_at_rate"]
-    energy: EnergyRule
+    energy: Annotated[Rule, AfterValidator(_in_unit("J"))]
     rate: str
 
     @property
@@ -229,8 +267,8 @@ class EnergyInTimeRule(RuleSpec):
     """A power drawn for a time: an energy."""
 
     rule: Literal["energy_in_time"]
-    power: PowerRule
-    time: TimeRule
+    power: Annotated[Rule, AfterValidator(_in_unit("W"))]
+    time: Annotated[Rule, AfterValidator(_in_unit("s"))]
 
     @property
     def unit(self) -> str:
@@ -280,7 +318,7 @@ class AdcSurveyAreaRule(RuleSpec):
     ``A [um^2] = exp(offset + per_ln_node ln node_nm + per_ln_rate ln f + per_ln_energy ln E_pJ)``."""
 
     rule: Literal["adc_survey_area"]
-    energy: EnergyRule
+    energy: Annotated[Rule, AfterValidator(_in_unit("J"))]
     """Energy of one conversion."""
     rate: str = "rate"
     node: str = "node"
@@ -369,6 +407,7 @@ def _read_rule(value: Any) -> Any:
 
 Rule = Annotated[
     ValueRule
+    | ParameterRule
     | PeriodRule
     | SumRule
     | TableRule
@@ -383,24 +422,10 @@ Rule = Annotated[
 ]
 """A number of a component: a quantity, or a rule."""
 
-
-def _rule_in(unit: str) -> Any:
-    def check(rule: RuleSpec) -> RuleSpec:
-        plain = rule.value if isinstance(rule, ValueRule) else None
-        if rule.unit != unit and plain != Measure(0.0):
-            given = "a plain number" if rule.unit == "1" else f"one with the unit {rule.unit}"
-            raise ValueError(f"expected a number with the unit {unit}, got {given}")
-        if plain is not None and plain.value < 0:
-            raise ValueError(f"must not be negative, got {plain.value:g} {plain.unit}")
-        return rule
-
-    return Annotated[Rule, AfterValidator(check)]
-
-
-EnergyRule = _rule_in("J")
-TimeRule = _rule_in("s")
-PowerRule = _rule_in("W")
-AreaRule = _rule_in("m^2")
+EnergyRule = Annotated[Rule, AfterValidator(_in_unit("J"))]
+TimeRule = Annotated[Rule, AfterValidator(_in_unit("s"))]
+PowerRule = Annotated[Rule, AfterValidator(_in_unit("W"))]
+AreaRule = Annotated[Rule, AfterValidator(_in_unit("m^2"))]
 
 for _rule in (SumRule, PowerAtRateRule, EnergyInTimeRule, AdcSurveyAreaRule):
     _rule.model_rebuild()
