@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from hwsim.chip.mapping import Block
+from hwsim.chip.platform import Platform
 from hwsim.chip.tile import ReadWork, Tile
 from hwsim.devices import (
     IOParameters,
@@ -21,9 +22,6 @@ from hwsim.devices import (
 )
 from hwsim.engine.ledger import Origin
 from hwsim.engine.station import Stream
-
-if TYPE_CHECKING:
-    from hwsim.chip.chip import Chip
 
 PROBABILITY_BITS = 8
 """Bits of a pulse probability on its way to a pulse generator, whose comparator has 8 bits (an assumption)."""
@@ -45,7 +43,7 @@ class AnalogMatrix:
 
     def __init__(
         self,
-        chip: Chip,
+        chip: Platform,
         name: str,
         shape: tuple[int, int],
         grid: list[list[Piece]],

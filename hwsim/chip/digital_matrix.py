@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from hwsim.chip.platform import Platform
 from hwsim.engine.ledger import Origin
-
-if TYPE_CHECKING:
-    from hwsim.chip.chip import Chip
 
 
 class DigitalMatrix:
     """A (rows, cols) float32 matrix; its weights are fetched from the buffer once for each stream of vectors."""
 
-    def __init__(self, chip: Chip, name: str, shape: tuple[int, int]) -> None:
+    def __init__(self, chip: Platform, name: str, shape: tuple[int, int]) -> None:
         self.name = name
         self.shape = shape
         self.n_arrays = 1
