@@ -16,6 +16,7 @@ import numpy as np
 from hwsim.chip.analog_matrix import AnalogMatrix, Axis
 from hwsim.chip.digital_matrix import DigitalMatrix
 from hwsim.chip.platform import Platform
+from hwsim.chip.tile import ReadWork
 from hwsim.devices import UpdateParameters, UpdateResult
 from hwsim.engine.ledger import Origin
 
@@ -53,22 +54,22 @@ class Forward(Operation):
     def __post_init__(self) -> None:
         self.layer = self.matrix.name
 
-    def _read(self, chip: Platform) -> tuple[np.ndarray, Any]:
-        y, works = self.matrix.read(self.x, transposed=self.transposed, purpose=self.kind)
+    def _count(self, chip: Platform, works: Any) -> None:
         chip.count(self.kind, len(self.x))
         if works is not None:
             chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
             chip.count("bound_management_retries", sum(work.retries for work in works))
-        return y, works
 
     def run(self, chip: Platform) -> np.ndarray:
         """Return the products."""
-        return self._read(chip)[0]
+        y, works = self.matrix.read(self.x, transposed=self.transposed, purpose=self.kind)
+        self._count(chip, works)
+        return y
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return the products when the last one is in the buffer."""
-        y, works = self._read(chip)
-        yield from self.matrix.time_read(origin, len(self.x), works, transposed=self.transposed)
+        y, works = yield from self.matrix.time_read(origin, self.x, transposed=self.transposed, purpose=self.kind)
+        self._count(chip, works)
         return y
 
 
@@ -186,20 +187,20 @@ class TransferRead(Operation):
     def __post_init__(self) -> None:
         self.layer = self.matrix.name
 
-    def _read(self, chip: Platform) -> tuple[np.ndarray, Any]:
-        values, works = self.matrix.read_line(self.array, self.line, self.axis)
+    def _count(self, chip: Platform, works: list[ReadWork]) -> None:
         chip.count(self.kind, 1)
-        chip.count("adc_conversions", sum(work.conversions * work.lines_out for _, work in works))
-        return values, works
+        chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
 
     def run(self, chip: Platform) -> np.ndarray:
         """Return the line as it was read."""
-        return self._read(chip)[0]
+        values, works = self.matrix.read_line(self.array, self.line, self.axis)
+        self._count(chip, works)
+        return values
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return the line when it is in the buffer."""
-        values, works = self._read(chip)
-        yield from self.matrix.time_read_line(origin, self.array, works)
+        values, works = yield from self.matrix.time_read_line(origin, self.array, self.line, self.axis)
+        self._count(chip, works)
         return values
 
 

@@ -18,8 +18,6 @@ from hwsim.engine.station import Stream
 from hwsim.errors import UsageError
 from hwsim.spec.unit_cell import OneSidedCell
 
-Works = list[tuple[Piece, ReadWork]]
-
 
 @dataclass
 class Refresh(Operation):
@@ -51,19 +49,28 @@ class Refresh(Operation):
         self._cell = device.unit_cell
         self._w_max = device.parameters.w_max
 
-    def _read(self, chip: Platform, line: int) -> tuple[np.ndarray, list[Works]]:
-        """Read a column of both devices; returns (2, rows) and the work of each."""
-        values = np.empty((2, self.matrix.shape[0]), dtype=np.float32)
-        works: list[Works] = [[], []]
+    def _count_reads(self, chip: Platform, works: list[ReadWork]) -> None:
+        chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
+
+    def _read(self, chip: Platform, line: int) -> np.ndarray:
+        """Read a column of both devices; returns (2, rows)."""
+        values = []
         for device in (0, 1):
-            for piece, index in self.matrix.along("column", line):
-                part, work = piece.tile.read_line(
-                    self.array, index, self._cell.refresh_forward, axis="column", device=device
-                )
-                values[device, piece.block.rows] = part
-                works[device].append((piece, work))
-                chip.count("adc_conversions", work.conversions * work.lines_out)
-        return values, works
+            part, works = self.matrix.read_line(self.array, line, "column", self._cell.refresh_forward, device)
+            self._count_reads(chip, works)
+            values.append(part)
+        return np.stack(values)
+
+    def _time_reads(self, chip: Platform, origin: Origin, line: int) -> Generator[Any, Any, np.ndarray]:
+        """Read a column of both devices, one after the other."""
+        values = []
+        for device in (0, 1):
+            part, works = yield from self.matrix.time_read_line(
+                origin, self.array, line, "column", self._cell.refresh_forward, device
+            )
+            self._count_reads(chip, works)
+            values.append(part)
+        return np.stack(values)
 
     def _used_up(self, values: np.ndarray) -> np.ndarray:
         """Return which pairs (rows,) need a refresh."""
@@ -92,7 +99,7 @@ class Refresh(Operation):
         """Refresh the array."""
         total = 0
         for line in range(self.matrix.shape[1]):
-            values, _ = self._read(chip, line)
+            values = self._read(chip, line)
             chosen = self._used_up(values)
             if chosen.any():
                 self._reset(chip, None, line, chosen)
@@ -108,9 +115,7 @@ class Refresh(Operation):
         total = 0
         rows = self.matrix.shape[0]
         for line in range(self.matrix.shape[1]):
-            values, works = self._read(chip, line)
-            for device in (0, 1):
-                yield from self.matrix.time_read_line(origin, self.array, works[device])
+            values = yield from self._time_reads(chip, origin, line)
             yield from self._time_choice(chip, origin, rows)
             chosen = self._used_up(values)
             if chosen.any():

@@ -47,7 +47,7 @@ def test_the_first_result_is_not_there_one_cycle_earlier(make_chip, weights) -> 
     seen = []
 
     def reader():
-        yield from tile.pass_through(origin, chip.stream(1), work)
+        yield from tile.pass_through(origin, chip.stream(1), lambda: (None, work))
         seen.append(chip.env.now)
 
     chip.env.process(reader())
