@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,18 +10,17 @@ import numpy as np
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.digital_matrix import DigitalMatrix
 from hwsim.chip.mapping import split
-from hwsim.chip.operations import Operation
 from hwsim.chip.platform import Platform, PulseSink
 from hwsim.chip.probe import Probe, probed_regions
+from hwsim.chip.program import Program
+from hwsim.chip.sequencer import NumbersOnly, Sequencer
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component
 from hwsim.devices import make_cells
-from hwsim.engine.ledger import FLUSH_ROWS, Origin, Table
+from hwsim.engine.ledger import Table
 from hwsim.errors import MappingError
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
-
-Program = Generator[Operation, Any, Any]
 
 
 class Chip(Platform):
@@ -61,9 +59,7 @@ class Chip(Platform):
         self.timing = timing
         self.tiles: list[Tile] = []
         self.matrices: dict[str, AnalogMatrix | DigitalMatrix] = {}
-        self.time_by: dict[tuple[str, str], int] = defaultdict(int)
-        self.step = -1
-        self.sample = -1
+        self._runner = Sequencer(self) if timing else NumbersOnly(self)
         self._leakage = 0.0
         self._wanted_probes = list(probes)
         self._reads = (spec.tile.forward, spec.tile.backward, spec.tile.transfer)
@@ -131,38 +127,17 @@ class Chip(Platform):
     # Running
 
     def run(self, program: Program) -> Any:
-        """Run a program of operations to its end, one after the other; returns what the program returns."""
-        if not self.timing:
-            return self._run_numbers(program)
-        process = self.env.process(self._control(program))
-        return self.env.run(process)
+        """Run a program to its end; returns what it returns.
 
-    def _run_numbers(self, program: Program) -> Any:
-        result = None
-        try:
-            while True:
-                result = program.send(result).run(self)
-        except StopIteration as stop:
-            return stop.value
+        Raises:
+            RunError: it comes to a standstill.
+        """
+        return self._runner.run(program)
 
-    def _control(self, program: Program) -> Generator[Any, Any, Any]:
-        result = None
-        while True:
-            try:
-                operation = program.send(result)
-            except StopIteration as stop:
-                return stop.value
-            start = self.env.now
-            origin = self._origin(operation)
-            yield from self.controller.issue(origin)
-            result = yield from operation.time(self, origin)
-            self.time_by[operation.phase, operation.layer] += self.env.now - start
-            if self.ledger.pending >= FLUSH_ROWS:
-                self.ledger.flush(until=self.env.now)
-
-    def _origin(self, operation: Operation) -> Origin:
-        return self.ledger.origin(operation.kind, operation.phase, operation.layer, self.step, self.sample)
-
+    @property
+    def time_by(self) -> dict[tuple[str, str], float]:
+        """Simulated time by phase and layer, ps; empty without timing."""
+        return self._runner.time_by if isinstance(self._runner, Sequencer) else {}
 
     # Results
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import simpy
@@ -23,6 +23,17 @@ from hwsim.engine.station import Stream
 from hwsim.spec.chip import ChipSpec
 
 PulseSink = Callable[[dict[str, np.ndarray]], None]
+
+
+class Described(Protocol):
+    """What names an operation in the ledger."""
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def phase(self) -> str: ...  # noqa: D102
+    @property
+    def layer(self) -> str: ...  # noqa: D102
 
 
 class Platform:
@@ -58,6 +69,10 @@ class Platform:
     def shared_components(self) -> list[SharedComponent]:
         """The components that operations queue for."""
         return [self.controller, self.bus, self.buffer, self.digital]
+
+    def origin(self, operation: Described, step: int = -1, sample: int = -1) -> Origin:
+        """Return the origin of what an operation books."""
+        return self.ledger.origin(operation.kind, operation.phase, operation.layer, step, sample)
 
     def stream(self, n: int) -> Stream:
         """Return a stream of ``n`` vectors that are all there now."""

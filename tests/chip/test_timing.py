@@ -43,7 +43,7 @@ def test_the_first_result_is_not_there_one_cycle_earlier(make_chip, weights) -> 
     _, work = tile.read(
         np.ones((1, 8), np.float32), matrix.forward_io, transposed=False, input_scale=None, purpose="forward"
     )
-    origin = chip._origin(Forward(matrix, np.ones((1, 8), np.float32)))
+    origin = chip.origin(Forward(matrix, np.ones((1, 8), np.float32)))
     seen = []
 
     def reader():
