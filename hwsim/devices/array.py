@@ -97,7 +97,7 @@ class DeviceArray:
         self._load(self._form)
         draws = Draws(self.seed, self.path, self.shape)
         self._reset_target = spread(p.reset, p.reset_dtod, draws, "reset")
-        self._aging = Aging(p, draws, self._form.low, self._form.high, self._reset_target) if Aging.applies(p) else None
+        self._aging = Aging(p, draws, self._form.low, self._form.high, self._reset_target) if p.ages else None
         self._write_noise = float(getattr(p, "write_noise_std", 0.0)) * p.dw_min
         weight = np.zeros((rows, stride), np.float32)
         weight[:, :cols] = np.clip(weight[:, :cols], self._low, self._high)
@@ -503,6 +503,11 @@ class DeviceArray:
         return self._line_sums
 
     # Time
+
+    @property
+    def ages(self) -> bool:
+        """Whether time changes these devices."""
+        return self._aging is not None
 
     @property
     def elapsed(self) -> float:

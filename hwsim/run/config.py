@@ -277,6 +277,11 @@ def _build(
             problems += draft.problems(root, error)
     if problems:
         raise SpecError(problems)
+    if not timing and built["device"].parameters.ages:
+        raise UsageError(
+            f"device '{built['device'].name}' changes with time (lifetime, diffusion or drift), so its weights need "
+            "simulated time: leave timing on"
+        )
     document = Document(
         {
             **rest,

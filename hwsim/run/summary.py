@@ -66,7 +66,7 @@ def _timed(chip: Chip) -> dict[str, Any]:
         energy["layer"][total.layer] += total.energy_J
         tile = total.component.partition(".")[0] if total.component.startswith("tile") else ""
         energy["tile"][tile] += total.energy_J
-    latency: dict[str, dict[str, int]] = {"phase": defaultdict(int), "layer": defaultdict(int)}
+    latency: dict[str, dict[str, float]] = {"phase": defaultdict(float), "layer": defaultdict(float)}
     for (phase, layer), time in chip.time_by.items():
         latency["phase"][phase] += time
         latency["layer"][layer] += time
