@@ -162,7 +162,7 @@ def test_oscillators_count_while_the_array_is_integrated(make_chip, weights, int
     """2^8 levels of 300 ps are 76.8 ns, 77 cycles: the longer of both counts, and no sample is held."""
     changes = {"tile.adc": {"model": "adc-cco-hermes", "kind": "current_controlled_oscillator", "lines_per_adc": 1},
                "tile.sample_hold": None, "tile.crossbar.integration_time": f"{integration} ns"}  # fmt: skip
-    _, elapsed, totals, chip = forward(make_chip, weights, changes, n)
+    _, elapsed, totals, _ = forward(make_chip, weights, changes, n)
     assert elapsed == AROUND + n * (DAC + counted * 1000) + ADD
     assert totals["tile0.adc", "convert"].count == 8 * n
     assert not any(component == "tile0.sample_hold" for component, _ in totals)
