@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwsim.devices import DeviceArray, UpdateParameters, load_device, make_cells, plan_trains
+from hwsim.devices import DeviceArray, UpdateParameters, law_names, load_device, make_cells, plan_trains
 from hwsim.errors import DataError
 
 STILL: dict[str, Any] = {"dw_min_dtod": 0, "dw_min_std": 0, "up_down_dtod": 0, "w_max_dtod": 0, "w_min_dtod": 0}
@@ -135,13 +135,18 @@ def test_reset_writes_zero_with_write_noise_into_the_chosen_devices() -> None:
 
 
 INVERTIBLE: list[tuple[str, dict[str, Any]]] = [
-    ("constant_step", {}),
+    *((law, {}) for law in law_names()),
     ("linear_step", {"gamma_up": 0.3, "gamma_down": 0.6}),
     ("linear_step", {"mult_noise": False}),
-    ("soft_bounds", {}),
     ("soft_bounds_reference", {"reference_std": 0.1}),
     ("exp_step", {"A_up": 0.2, "b": 0.1}),
     ("reram-es", {"write_noise_std": 0.0}),
+    ("pow_step", {"pow_gamma": 1.7, "pow_up_down": 0.3, "pow_up_down_dtod": 0.1}),
+    ("pow_step_reference", {"pow_gamma": 2.0, "reference_std": 0.1}),
+    ("piecewise_step", {"piecewise_up": [1.5, 1.0, 0.2], "piecewise_down": [0.3, 2.0, 4.0]}),
+    ("power_response", {"gamma_up": 2.0, "gamma_down": 0.7, "w_d": 0.2, "asymmetry": 0.3, "w_max_dtod": 0.2}),
+    ("exponential_response", {"gamma_up": 2.0, "gamma_down": -1.5, "w_d": -0.2, "asymmetry": 0.3, "mult_noise": True}),
+    ("asymmetric_linear", {"w_d": 0.3}),
 ]
 
 
