@@ -237,6 +237,19 @@ class Chip:
             order = np.argsort(table["t_ps"], kind="stable")
             self._pulses({name: column[order] for name, column in table.items()})
 
+    @property
+    def logs_pulses(self) -> bool:
+        """Whether pulses of probed regions are logged."""
+        return self._pulses is not None
+
+    def log_pulse_rows(self, parts: Sequence[Mapping[str, np.ndarray]]) -> None:
+        """Pass on rows of the pulse log that an operation has made up itself, in time order."""
+        if self._pulses is None or not parts:
+            return
+        table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        order = np.argsort(table["t_ps"], kind="stable")
+        self._pulses({name: column[order] for name, column in table.items()})
+
     # Results
 
     @property

@@ -313,6 +313,27 @@ class Tile:
             count = int(rows.sum()) * len(self.arrays[array].devices)
             self.crossbar.book(origin, "reset", start, self.slot, count, energy=energy, array=array)
 
+    def pulse_energy(
+        self,
+        pulses: int,
+        weight_before: float,
+        row_fires: np.ndarray,
+        col_fires: np.ndarray,
+        sums: tuple[np.ndarray, np.ndarray],
+    ) -> float:
+        """Return the energy of pulses on one plane of devices, J; see ``update_energy``. ``sums`` are its line sums."""
+        return update_energy(
+            self._device.cell,
+            self._conductance,
+            pulses=pulses,
+            weight_before=weight_before,
+            row_fires=row_fires,
+            col_fires=col_fires,
+            row_sums=sums[0],
+            col_sums=sums[1],
+            line_capacitance=self._line_capacitance,
+        )
+
     def pulse_times(
         self, start: int, slots: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
     ) -> np.ndarray:

@@ -109,6 +109,8 @@ class Trainer:
         last_step = min(
             epochs * self.steps_per_epoch, max_steps if max_steps is not None else epochs * self.steps_per_epoch
         )
+        for layer in self.layers:
+            yield from self.algorithm.prepare(layer.matrix)
         for epoch in range(epochs):
             rate = learning_rate(self.trace, epoch)
             losses = []
