@@ -134,7 +134,8 @@ class TransferAlgorithm(Algorithm):
 
     def prepare(self, matrix: AnalogMatrix) -> Emits:
         """Emit the zero-shifting of every array but the last."""
-        yield from self._zero_shifts(matrix)
+        for operation in self._zero_shifts(matrix):  # noqa: UP028 (a list takes no answers)
+            yield operation
 
     def _zero_shifts(self, matrix: AnalogMatrix) -> list[ZeroShift]:
         n_pulses = self.parameters.zero_shift_pulses
