@@ -96,7 +96,9 @@ class DeviceArray:
         self._reference: NDArray[np.float32] | None = None
         self._load(self._form)
         draws = Draws(self.seed, self.path, self.shape)
-        self._reset_target = spread(p.reset, p.reset_dtod, draws, "reset")
+        self._reset_target = spread(p.reset, p.reset_dtod, self._parameter_draws(), "reset")
+        if self._mirror_of is not None:
+            self._reset_target = -self._reset_target
         self._aging = Aging(p, draws, self._form.low, self._form.high, self._reset_target) if Aging.applies(p) else None
         self._write_noise = float(getattr(p, "write_noise_std", 0.0)) * p.dw_min
         weight = np.zeros((rows, stride), np.float32)
@@ -185,8 +187,10 @@ class DeviceArray:
 
         Those of mirror images are the parameters of the devices that they mirror.
         """
-        path = self.path if self._mirror_of is None else self._mirror_of
-        return self._law.sample(self.spec.parameters, Draws(self.seed, path, self.shape))
+        return self._law.sample(self.spec.parameters, self._parameter_draws())
+
+    def _parameter_draws(self) -> Draws:
+        return Draws(self.seed, self.path if self._mirror_of is None else self._mirror_of, self.shape)
 
     # Writing
 

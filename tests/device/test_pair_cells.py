@@ -168,6 +168,16 @@ def test_inverted_copy_moves_as_device_0_pulsed_down(law: str, options: dict[str
     np.testing.assert_array_equal(second.symmetric_point, -first.symmetric_point)
 
 
+def test_an_inverted_copy_is_reset_to_the_mirror_image() -> None:
+    cell = {"unit_cell__kind": "one_sided", "unit_cell__copy_inverted": True}
+    device = load_device("constant_step", reset=0.1, reset_dtod=0.05, reset_std=0.0, **cell)
+    first, second = make_cells(device, (20, 30), seed=5).devices
+    for plane in (first, second):
+        plane.reset()
+    np.testing.assert_array_equal(second.weights, -first.weights)
+    assert first.weights.std() > 0.03
+
+
 def test_bad_polarities_are_refused() -> None:
     with pytest.raises(DataError, match="-1, 0"):
         make_cells(pair("one_sided"), (2, 2)).pulse(2)
