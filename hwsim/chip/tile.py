@@ -241,6 +241,7 @@ class Tile:
 
     def _book_array_read(self, origin: Origin, start: int, work: ReadWork, only: int | None) -> None:
         busy = self.integration * work.passes
+        beside = False
         for index, (array, gain) in enumerate(zip(self.arrays, self.gains, strict=True)):
             share = 1.0 if only == index else 0.0 if only is not None else gain**2
             if not share:
@@ -257,7 +258,8 @@ class Tile:
                 )
                 for device in (array.devices if work.device is None else [array.devices[work.device]])
             )
-            self.crossbar.book(origin, "read", start, busy, work.passes, energy=energy, array=index)
+            self.crossbar.book(origin, "read", start, busy, work.passes, energy=energy, array=index, beside=beside)
+            beside = True
 
     # Updates
 
