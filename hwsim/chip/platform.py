@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -78,10 +78,10 @@ class Platform:
         """Return a stream of ``n`` vectors that are all there now."""
         return Stream(n, self.env.now, self.env.now)
 
-    def wait_until(self, time: int) -> Generator[Any, Any, None]:
-        """Wait for a time (ps)."""
-        if time > self.env.now:
-            yield from self.env.sleep(time - self.env.now)
+    def wait_until(self, time: int) -> Iterable[simpy.Event]:
+        """Let the time (ps) come; the calling process waits for the events that are returned."""
+        now = self.env.now
+        return self.env.sleep(time - now) if time > now else ()
 
     def together(self, parts: Sequence[Generator[Any, Any, Stream]]) -> Generator[Any, Any, Stream]:
         """Run parts side by side; returns the stream that has a vector when every part has it."""
