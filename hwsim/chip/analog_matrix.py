@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from hwsim.chip.mapping import Block
+from hwsim.chip.platform import Platform
 from hwsim.chip.tile import ReadWork, Tile
 from hwsim.devices import (
     IOParameters,
@@ -23,9 +24,6 @@ from hwsim.engine.ledger import Origin
 from hwsim.engine.station import Stream
 from hwsim.errors import DataError
 
-if TYPE_CHECKING:
-    from hwsim.chip.chip import Chip
-
 PROBABILITY_BITS = 8
 """Bits of a pulse probability on its way to a pulse generator, whose comparator has 8 bits (an assumption)."""
 
@@ -39,6 +37,7 @@ class Piece:
 
 
 Axis = Literal["column", "row"]
+Reads = Callable[[Piece], tuple[np.ndarray, ReadWork]]
 
 
 class AnalogMatrix:
@@ -46,7 +45,7 @@ class AnalogMatrix:
 
     def __init__(
         self,
-        chip: Chip,
+        chip: Platform,
         name: str,
         shape: tuple[int, int],
         grid: list[list[Piece]],
@@ -74,6 +73,7 @@ class AnalogMatrix:
         result = np.empty(self.shape, dtype=np.float32)
         for piece in self.pieces:
             tile = piece.tile
+            tile.let_time_pass()
             value = tile.seen_weights() if array is None else tile.arrays[array].weights
             result[piece.block.rows, piece.block.cols] = value
         return result
@@ -81,6 +81,7 @@ class AnalogMatrix:
     def set_weights(self, array: int, weights: np.ndarray) -> None:
         """Write weights into one array; each device keeps within its own bounds."""
         for piece in self.pieces:
+            piece.tile.let_time_pass()
             piece.tile.arrays[array].set_weights(weights[piece.block.rows, piece.block.cols])
 
     def granularity(self, array: int) -> float:
@@ -105,55 +106,79 @@ class AnalogMatrix:
 
         Every tile sees the input scale of the whole vector; partial sums of column blocks are added in float32.
         """
+        scale = self._input_scale(x, transposed=transposed, purpose=purpose)
+        parts = [self._read_piece(piece, x, scale, transposed=transposed, purpose=purpose) for piece in self.pieces]
+        return self._sum([y for y, _ in parts], len(x), transposed=transposed), [work for _, work in parts]
+
+    def _input_scale(self, x: np.ndarray, *, transposed: bool, purpose: str) -> np.ndarray | None:
         io = self.backward_io if transposed else self.forward_io
-        scale = input_scale(x, io, self._scales[transposed], learn=purpose in ("forward", "backward"))
-        y = np.zeros((len(x), self.shape[1] if transposed else self.shape[0]), dtype=np.float32)
-        works = []
-        for piece in self.pieces:
-            inputs, outputs = (
-                (piece.block.rows, piece.block.cols) if transposed else (piece.block.cols, piece.block.rows)
-            )
-            part, work = piece.tile.read(x[:, inputs], io, transposed=transposed, input_scale=scale, purpose=purpose)
-            y[:, outputs] += part
-            works.append(work)
-        return y, works
+        return input_scale(x, io, self._scales[transposed], learn=purpose in ("forward", "backward"))
+
+    def _read_piece(
+        self, piece: Piece, x: np.ndarray, scale: np.ndarray | None, *, transposed: bool, purpose: str
+    ) -> tuple[np.ndarray, ReadWork]:
+        io = self.backward_io if transposed else self.forward_io
+        inputs = piece.block.rows if transposed else piece.block.cols
+        return piece.tile.read(x[:, inputs], io, transposed=transposed, input_scale=scale, purpose=purpose)
+
+    def _sum(self, parts: list[np.ndarray], n: int, *, transposed: bool) -> np.ndarray:
+        y = np.zeros((n, self.shape[1] if transposed else self.shape[0]), dtype=np.float32)
+        for piece, part in zip(self.pieces, parts, strict=True):
+            y[:, piece.block.cols if transposed else piece.block.rows] += part
+        return y
 
     def time_read(
-        self, origin: Origin, n: int, works: list[ReadWork], *, transposed: bool = False
-    ) -> Generator[Any, Any, None]:
-        """Let the hardware read ``n`` vectors: buffer, input scale, bus, tiles, partial sums, output scale, buffer."""
+        self, origin: Origin, x: np.ndarray, *, transposed: bool = False, purpose: str = "forward"
+    ) -> Generator[Any, Any, tuple[np.ndarray, list[ReadWork]]]:
+        """Let the hardware read (n, inputs): buffer, input scale, bus, tiles, partial sums, output scale, buffer.
+
+        Each tile reads its devices as they stand when it is free for the read. Returns what :meth:`read` returns.
+        """
         chip = self._chip
         io = self.backward_io if transposed else self.forward_io
         n_in, n_out = self.shape if transposed else self.shape[::-1]
         word = chip.spec.word_bits
         managed = io.noise_management not in ("none", "constant") and not io.is_perfect
-        stream = yield from chip.buffer.access(origin, "read", chip.stream(n), _bytes(n_in, word))
+        scale = self._input_scale(x, transposed=transposed, purpose=purpose)
+        parts: dict[int, tuple[np.ndarray, ReadWork]] = {}
+
+        def read(piece: Piece) -> tuple[np.ndarray, ReadWork]:
+            part = self._read_piece(piece, x, scale, transposed=transposed, purpose=purpose)
+            parts[piece.tile.index] = part
+            return part
+
+        stream = yield from chip.buffer.access(origin, "read", chip.stream(len(x)), _bytes(n_in, word))
         if managed:
             mean = 2 if io.noise_management == "average_abs_max" else 0
             manage = {"compare": n_in, "div": 1, "mul": n_in + mean, "add": mean // 2}
             stream = yield from chip.digital.compute(origin, stream, manage)
-        by_piece = dict(zip((id(piece) for piece in self.pieces), works, strict=True))
         lanes = list(self.grid) if transposed else list(zip(*self.grid, strict=True))
-        stream = yield from chip.together([self._lane(origin, stream, lane, by_piece, io) for lane in lanes])
+        stream = yield from chip.together([self._lane(origin, stream, lane, read, transposed) for lane in lanes])
         finish = {"add": (len(lanes) - 1) * n_out, "mul": n_out if managed else 0}
         if any(finish.values()):
             stream = yield from chip.digital.compute(origin, stream, finish)
         stream = yield from chip.buffer.access(origin, "write", stream, _bytes(n_out, word))
         yield from chip.wait_until(stream.last)
+        done = [parts[piece.tile.index] for piece in self.pieces]
+        return self._sum([y for y, _ in done], len(x), transposed=transposed), [work for _, work in done]
 
     def _lane(
-        self, origin: Origin, stream: Stream, lane: Any, works: dict[int, ReadWork], io: IOParameters
+        self, origin: Origin, stream: Stream, lane: Sequence[Piece], read: Reads, transposed: bool
     ) -> Generator[Any, Any, Stream]:
         """Send one slice of the input to every tile that needs it, read them, and send the results back."""
         chip = self._chip
-        bits = io.inp_bits or chip.spec.word_bits
-        stream = yield from chip.bus.transfer(origin, stream, _bytes(works[id(lane[0])].lines_in, bits))
-        return (yield from chip.together([self._read_tile(origin, stream, piece, works[id(piece)]) for piece in lane]))
+        bits = (self.backward_io if transposed else self.forward_io).inp_bits or chip.spec.word_bits
+        lines_in = lane[0].block.shape[0 if transposed else 1]
+        stream = yield from chip.bus.transfer(origin, stream, _bytes(lines_in, bits))
+        return (yield from chip.together([self._read_tile(origin, stream, piece, read, transposed) for piece in lane]))
 
-    def _read_tile(self, origin: Origin, stream: Stream, piece: Piece, work: ReadWork) -> Generator[Any, Any, Stream]:
+    def _read_tile(
+        self, origin: Origin, stream: Stream, piece: Piece, read: Reads, transposed: bool
+    ) -> Generator[Any, Any, Stream]:
         chip = self._chip
-        stream = yield from piece.tile.pass_through(origin, stream, work)
-        return (yield from chip.bus.transfer(origin, stream, _bytes(work.lines_out, chip.spec.word_bits)))
+        stream = yield from piece.tile.pass_through(origin, stream, lambda: read(piece))
+        lines_out = piece.block.shape[1 if transposed else 0]
+        return (yield from chip.bus.transfer(origin, stream, _bytes(lines_out, chip.spec.word_bits)))
 
     # Reads of one column or row
 
@@ -170,30 +195,59 @@ class AnalogMatrix:
                 found.append((piece, line - start))
         return found
 
-    def read_line(self, array: int, line: int, axis: Axis) -> tuple[np.ndarray, list[tuple[Piece, ReadWork]]]:
-        """Read one column (or row) of one array by a one-hot input through the transfer converters."""
+    def read_line(
+        self, array: int, line: int, axis: Axis, io: IOParameters | None = None, device: int | None = None
+    ) -> tuple[np.ndarray, list[ReadWork]]:
+        """Read one column (or row) of one array by a one-hot input.
+
+        ``io`` are the converters, by default those of transfers; ``device`` picks one device of the unit cells.
+        """
+        parts = [
+            piece.tile.read_line(array, index, io or self.transfer_io, axis=axis, device=device)
+            for piece, index in self.along(axis, line)
+        ]
+        return self._join(axis, line, [y for y, _ in parts]), [work for _, work in parts]
+
+    def _join(self, axis: Axis, line: int, parts: list[np.ndarray]) -> np.ndarray:
         values = np.empty(self.shape[0] if axis == "column" else self.shape[1], dtype=np.float32)
-        works = []
-        for piece, index in self.along(axis, line):
-            part, work = piece.tile.read_line(array, index, self.transfer_io, axis=axis)
+        for (piece, _), part in zip(self.along(axis, line), parts, strict=True):
             values[piece.block.rows if axis == "column" else piece.block.cols] = part
-            works.append((piece, work))
-        return values, works
+        return values
 
     def time_read_line(
-        self, origin: Origin, array: int, works: list[tuple[Piece, ReadWork]]
-    ) -> Generator[Any, Any, None]:
-        """Let the hardware read one line of one array; the results go to the digital unit's buffer."""
+        self,
+        origin: Origin,
+        array: int,
+        line: int,
+        axis: Axis,
+        io: IOParameters | None = None,
+        device: int | None = None,
+    ) -> Generator[Any, Any, tuple[np.ndarray, list[ReadWork]]]:
+        """Let the hardware read one line of one array; the results go to the digital unit's buffer.
+
+        Returns what :meth:`read_line` returns.
+        """
         chip = self._chip
+        word = chip.spec.word_bits
+        along = self.along(axis, line)
+        parts: dict[int, tuple[np.ndarray, ReadWork]] = {}
 
-        def one(piece: Piece, work: ReadWork) -> Generator[Any, Any, Stream]:
-            stream = yield from piece.tile.pass_through(origin, chip.stream(1), work, array)
-            return (yield from chip.bus.transfer(origin, stream, _bytes(work.lines_out, chip.spec.word_bits)))
+        def one(piece: Piece, index: int) -> Generator[Any, Any, Stream]:
+            def read() -> tuple[np.ndarray, ReadWork]:
+                part = piece.tile.read_line(array, index, io or self.transfer_io, axis=axis, device=device)
+                parts[piece.tile.index] = part
+                return part
 
-        stream = yield from chip.together([one(piece, work) for piece, work in works])
-        outputs = sum(work.lines_out for _, work in works)
-        stream = yield from chip.buffer.access(origin, "write", stream, _bytes(outputs, chip.spec.word_bits))
+            stream = yield from piece.tile.pass_through(origin, chip.stream(1), read, array)
+            outputs = piece.block.shape[0 if axis == "column" else 1]
+            return (yield from chip.bus.transfer(origin, stream, _bytes(outputs, word)))
+
+        stream = yield from chip.together([one(piece, index) for piece, index in along])
+        outputs = self.shape[0 if axis == "column" else 1]
+        stream = yield from chip.buffer.access(origin, "write", stream, _bytes(outputs, word))
         yield from chip.wait_until(stream.last)
+        done = [parts[piece.tile.index] for piece, _ in along]
+        return self._join(axis, line, [y for y, _ in done]), [work for _, work in done]
 
     # Pulsed updates
 
@@ -231,6 +285,8 @@ class AnalogMatrix:
         stream = yield from chip.bus.transfer(origin, stream, _bytes(lines, PROBABILITY_BITS))
         yield from chip.together([self._pulse_tile(stream, piece.tile, plan) for piece in pieces])
         starts = [chip.env.now - piece.tile.train_time(int(plan.slots.sum())) for piece in pieces]
+        for piece in pieces:
+            piece.tile.let_time_pass()
         sums = [[device.line_sums() for device in piece.tile.arrays[array].devices] for piece in pieces]
         results = self.apply(array, x, d, plan, pieces)
         for piece, result, start, before in zip(pieces, results, starts, sums, strict=True):

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from hwsim.chip.platform import Platform
 from hwsim.engine.ledger import Origin
-
-if TYPE_CHECKING:
-    from hwsim.chip.chip import Chip
 
 
 class DigitalMatrix:
     """A (rows, cols) float32 matrix; its weights are fetched from the buffer once for each stream of vectors."""
 
-    def __init__(self, chip: Chip, name: str, shape: tuple[int, int]) -> None:
+    def __init__(self, chip: Platform, name: str, shape: tuple[int, int]) -> None:
         self.name = name
         self.shape = shape
         self.n_arrays = 1
@@ -37,17 +35,22 @@ class DigitalMatrix:
         """Multiply (n, inputs) by the matrix in float32."""
         return x @ (self._weights if transposed else self._weights.T), None
 
-    def time_read(self, origin: Origin, n: int, work: None, *, transposed: bool = False) -> Generator[Any, Any, None]:  # noqa: ARG002
+    def time_read(
+        self, origin: Origin, x: np.ndarray, *, transposed: bool = False, purpose: str = "forward"
+    ) -> Generator[Any, Any, tuple[np.ndarray, None]]:
         """Let the hardware multiply: weights and inputs come from the buffer, results go back there."""
+        n = len(x)
         chip = self._chip
         n_in, n_out = self.shape if transposed else self.shape[::-1]
         word_bytes = chip.spec.word_bits / 8
         fetched = yield from chip.buffer.access(origin, "read", chip.stream(1), self._n_bytes)
         yield from chip.wait_until(fetched.last)
         stream = yield from chip.buffer.access(origin, "read", chip.stream(n), int(np.ceil(n_in * word_bytes)))
+        y = self.read(x, transposed=transposed, purpose=purpose)
         stream = yield from chip.digital.compute(origin, stream, {"mul": n_in * n_out, "add": n_in * n_out})
         stream = yield from chip.buffer.access(origin, "write", stream, int(np.ceil(n_out * word_bytes)))
         yield from chip.wait_until(stream.last)
+        return y
 
     def apply_gradient(self, x: np.ndarray, d: np.ndarray, lr: float) -> None:
         """Subtract ``lr d x^T``, summed over the (n, cols) and (n, rows) vectors."""

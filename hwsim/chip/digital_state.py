@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hwsim.chip.operations import Digital
-
-if TYPE_CHECKING:
-    from hwsim.chip.chip import Chip
+from hwsim.chip.platform import Platform
 
 
 class DigitalState:
@@ -20,7 +18,7 @@ class DigitalState:
     energy. A number has the chip's ``weight_bits``, a sign one bit.
     """
 
-    def __init__(self, chip: Chip, layer: str) -> None:
+    def __init__(self, chip: Platform, layer: str) -> None:
         self._chip = chip
         self._layer = layer
         self._bits: dict[str, int] = {}

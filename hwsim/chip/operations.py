@@ -9,17 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from hwsim.chip.analog_matrix import AnalogMatrix, Axis
 from hwsim.chip.digital_matrix import DigitalMatrix
+from hwsim.chip.platform import Platform
+from hwsim.chip.tile import ReadWork
 from hwsim.devices import UpdateParameters, UpdateResult
 from hwsim.engine.ledger import Origin
-
-if TYPE_CHECKING:
-    from hwsim.chip.chip import Chip
 
 Matrix = AnalogMatrix | DigitalMatrix
 Steps = Generator[Any, Any, Any]
@@ -33,11 +32,11 @@ class Operation(ABC):
     layer: str
 
     @abstractmethod
-    def run(self, chip: Chip) -> Any:
+    def run(self, chip: Platform) -> Any:
         """Do the numbers and return the result."""
 
     @abstractmethod
-    def time(self, chip: Chip, origin: Origin) -> Steps:
+    def time(self, chip: Platform, origin: Origin) -> Steps:
         """Do the numbers and occupy the hardware; returns the result."""
 
 
@@ -55,22 +54,22 @@ class Forward(Operation):
     def __post_init__(self) -> None:
         self.layer = self.matrix.name
 
-    def _read(self, chip: Chip) -> tuple[np.ndarray, Any]:
-        y, works = self.matrix.read(self.x, transposed=self.transposed, purpose=self.kind)
+    def _count(self, chip: Platform, works: Any) -> None:
         chip.count(self.kind, len(self.x))
         if works is not None:
             chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
             chip.count("bound_management_retries", sum(work.retries for work in works))
-        return y, works
 
-    def run(self, chip: Chip) -> np.ndarray:
+    def run(self, chip: Platform) -> np.ndarray:
         """Return the products."""
-        return self._read(chip)[0]
+        y, works = self.matrix.read(self.x, transposed=self.transposed, purpose=self.kind)
+        self._count(chip, works)
+        return y
 
-    def time(self, chip: Chip, origin: Origin) -> Steps:
+    def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return the products when the last one is in the buffer."""
-        y, works = self._read(chip)
-        yield from self.matrix.time_read(origin, len(self.x), works, transposed=self.transposed)
+        y, works = yield from self.matrix.time_read(origin, self.x, transposed=self.transposed, purpose=self.kind)
+        self._count(chip, works)
         return y
 
 
@@ -105,7 +104,7 @@ class Update(Operation):
         self._pieces = self.matrix.pieces
         self._lines = sum(self.matrix.shape)
 
-    def _finish(self, chip: Chip, results: list[UpdateResult]) -> None:
+    def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, len(self.x))
         up = sum(int(result.pulses_up.sum()) for result in results)
         down = sum(int(result.pulses_down.sum()) for result in results)
@@ -113,12 +112,12 @@ class Update(Operation):
         chip.count("pulses_down", down)
         chip.count("coincidences", up + down)
 
-    def run(self, chip: Chip) -> None:
+    def run(self, chip: Platform) -> None:
         """Pulse the array."""
         plan = self.matrix.plan(self.array, self.x, self.d, self.lr, self.parameters)
         self._finish(chip, self.matrix.apply(self.array, self.x, self.d, plan, self._pieces))
 
-    def time(self, chip: Chip, origin: Origin) -> Steps:
+    def time(self, chip: Platform, origin: Origin) -> Steps:
         """Pulse the array when the trains have ended."""
         plan = self.matrix.plan(self.array, self.x, self.d, self.lr, self.parameters)
         results = yield from self.matrix.time_update(
@@ -153,18 +152,18 @@ class TransferWrite(Operation):
         x, d = (one_hot, values) if self.axis == "column" else (values, one_hot)
         return x, d, [piece for piece, _ in self.matrix.along(self.axis, self.line)]
 
-    def _finish(self, chip: Chip, results: list[UpdateResult]) -> None:
+    def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, 1)
         chip.count("transfer_pulses", sum(int(result.pulses_up.sum() + result.pulses_down.sum()) for result in results))
 
-    def run(self, chip: Chip) -> None:
+    def run(self, chip: Platform) -> None:
         """Pulse the line; a vector of zeros takes no pulse and no time."""
         if np.any(self.values):
             x, d, pieces = self._vectors()
             plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
             self._finish(chip, self.matrix.apply(self.array, x, d, plan, pieces))
 
-    def time(self, chip: Chip, origin: Origin) -> Steps:
+    def time(self, chip: Platform, origin: Origin) -> Steps:
         """Pulse the line when the train has ended."""
         if np.any(self.values):
             x, d, pieces = self._vectors()
@@ -188,20 +187,20 @@ class TransferRead(Operation):
     def __post_init__(self) -> None:
         self.layer = self.matrix.name
 
-    def _read(self, chip: Chip) -> tuple[np.ndarray, Any]:
-        values, works = self.matrix.read_line(self.array, self.line, self.axis)
+    def _count(self, chip: Platform, works: list[ReadWork]) -> None:
         chip.count(self.kind, 1)
-        chip.count("adc_conversions", sum(work.conversions * work.lines_out for _, work in works))
-        return values, works
+        chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
 
-    def run(self, chip: Chip) -> np.ndarray:
+    def run(self, chip: Platform) -> np.ndarray:
         """Return the line as it was read."""
-        return self._read(chip)[0]
+        values, works = self.matrix.read_line(self.array, self.line, self.axis)
+        self._count(chip, works)
+        return values
 
-    def time(self, chip: Chip, origin: Origin) -> Steps:
+    def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return the line when it is in the buffer."""
-        values, works = self._read(chip)
-        yield from self.matrix.time_read_line(origin, self.array, works)
+        values, works = yield from self.matrix.time_read_line(origin, self.array, self.line, self.axis)
+        self._count(chip, works)
         return values
 
 
@@ -220,12 +219,12 @@ class DigitalUpdate(Operation):
     def __post_init__(self) -> None:
         self.layer = self.matrix.name
 
-    def run(self, chip: Chip) -> None:
+    def run(self, chip: Platform) -> None:
         """Change the weights."""
         chip.count(self.kind, len(self.x))
         self.matrix.apply_gradient(self.x, self.d, self.lr)
 
-    def time(self, chip: Chip, origin: Origin) -> Steps:
+    def time(self, chip: Platform, origin: Origin) -> Steps:
         """Change the weights when they are written."""
         yield from self.matrix.time_update(origin, len(self.x))
         self.run(chip)
@@ -252,7 +251,7 @@ class Digital(Operation):
 
     kind: ClassVar[str] = "digital"
 
-    def run(self, chip: Chip) -> Any:
+    def run(self, chip: Platform) -> Any:
         """Return what ``compute`` does."""
         chip.count("digital_operations", self.n * sum(self.operations.values()))
         if self.state_read or self.state_written:
@@ -260,7 +259,7 @@ class Digital(Operation):
             chip.count("state_bits_written", self.n * sum(self.state_written))
         return self.compute()
 
-    def time(self, chip: Chip, origin: Origin) -> Steps:
+    def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return what ``compute`` does, when the last result is written."""
         stream = chip.stream(self.n)
         bits = chip.spec.word_bits
@@ -289,11 +288,11 @@ class Move(Operation):
     phase = "load"
     layer = ""
 
-    def run(self, chip: Chip) -> None:
+    def run(self, chip: Platform) -> None:
         """Count the bytes."""
         chip.count("bytes_loaded", -(-self.n * self.words * chip.spec.word_bits // 8))
 
-    def time(self, chip: Chip, origin: Origin) -> Steps:
+    def time(self, chip: Platform, origin: Origin) -> Steps:
         """Occupy bus and buffer."""
         n_bytes = -(-self.words * chip.spec.word_bits // 8)
         stream = yield from chip.bus.transfer(origin, chip.stream(self.n), n_bytes)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.operations import Operation, Steps
+from hwsim.chip.platform import Platform
 from hwsim.chip.reset import log_resets
 from hwsim.chip.tile import ReadWork
 from hwsim.devices import TrainPlan, UpdateResult
@@ -17,11 +18,6 @@ from hwsim.engine.ledger import Origin
 from hwsim.engine.station import Stream
 from hwsim.errors import UsageError
 from hwsim.spec.unit_cell import OneSidedCell
-
-if TYPE_CHECKING:
-    from hwsim.chip.chip import Chip
-
-Works = list[tuple[Piece, ReadWork]]
 
 
 @dataclass
@@ -54,19 +50,28 @@ class Refresh(Operation):
         self._cell = device.unit_cell
         self._w_max = device.parameters.w_max
 
-    def _read(self, chip: Chip, line: int) -> tuple[np.ndarray, list[Works]]:
-        """Read a column of both devices; returns (2, rows) and the work of each."""
-        values = np.empty((2, self.matrix.shape[0]), dtype=np.float32)
-        works: list[Works] = [[], []]
+    def _count_reads(self, chip: Platform, works: list[ReadWork]) -> None:
+        chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
+
+    def _read(self, chip: Platform, line: int) -> np.ndarray:
+        """Read a column of both devices; returns (2, rows)."""
+        values = []
         for device in (0, 1):
-            for piece, index in self.matrix.along("column", line):
-                part, work = piece.tile.read_line(
-                    self.array, index, self._cell.refresh_forward, axis="column", device=device
-                )
-                values[device, piece.block.rows] = part
-                works[device].append((piece, work))
-                chip.count("adc_conversions", work.conversions * work.lines_out)
-        return values, works
+            part, works = self.matrix.read_line(self.array, line, "column", self._cell.refresh_forward, device)
+            self._count_reads(chip, works)
+            values.append(part)
+        return np.stack(values)
+
+    def _time_reads(self, chip: Platform, origin: Origin, line: int) -> Generator[Any, Any, np.ndarray]:
+        """Read a column of both devices, one after the other."""
+        values = []
+        for device in (0, 1):
+            part, works = yield from self.matrix.time_read_line(
+                origin, self.array, line, "column", self._cell.refresh_forward, device
+            )
+            self._count_reads(chip, works)
+            values.append(part)
+        return np.stack(values)
 
     def _used_up(self, values: np.ndarray) -> np.ndarray:
         """Return which pairs (rows,) need a refresh."""
@@ -74,7 +79,7 @@ class Refresh(Operation):
         lower = values.min(axis=0) > self._cell.refresh_lower_thres * self._w_max
         return upper & lower
 
-    def _reset(self, chip: Chip, origin: Origin | None, line: int, chosen: np.ndarray) -> None:
+    def _reset(self, chip: Platform, origin: Origin | None, line: int, chosen: np.ndarray) -> None:
         start = chip.env.now - self.matrix.pieces[0].tile.slot if origin is not None else 0
         for piece, col in self.matrix.along("column", line):
             own = chosen[piece.block.rows]
@@ -95,14 +100,14 @@ class Refresh(Operation):
         d = np.where(chosen, values[1] - values[0], np.float32(0))[None, :]
         return x, d, self.matrix.plan(self.array, x, d, 1.0, self._cell.refresh_update)
 
-    def _count_pulses(self, chip: Chip, results: list[UpdateResult]) -> None:
+    def _count_pulses(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count("refresh_pulses", sum(int(result.pulses_up.sum() + result.pulses_down.sum()) for result in results))
 
-    def run(self, chip: Chip) -> int:
+    def run(self, chip: Platform) -> int:
         """Refresh the array."""
         total = 0
         for line in range(self.matrix.shape[1]):
-            values, _ = self._read(chip, line)
+            values = self._read(chip, line)
             chosen = self._used_up(values)
             if chosen.any():
                 self._reset(chip, None, line, chosen)
@@ -113,14 +118,12 @@ class Refresh(Operation):
         chip.count(self.kind, 1)
         return total
 
-    def time(self, chip: Chip, origin: Origin) -> Steps:
+    def time(self, chip: Platform, origin: Origin) -> Steps:
         """Refresh the array; each column changes when its reset and its write end."""
         total = 0
         rows = self.matrix.shape[0]
         for line in range(self.matrix.shape[1]):
-            values, works = self._read(chip, line)
-            for device in (0, 1):
-                yield from self.matrix.time_read_line(origin, self.array, works[device])
+            values = yield from self._time_reads(chip, origin, line)
             yield from self._time_choice(chip, origin, rows)
             chosen = self._used_up(values)
             if chosen.any():
@@ -133,7 +136,7 @@ class Refresh(Operation):
         chip.count(self.kind, 1)
         return total
 
-    def _time_choice(self, chip: Chip, origin: Origin, rows: int) -> Generator[Any, Any, None]:
+    def _time_choice(self, chip: Platform, origin: Origin, rows: int) -> Generator[Any, Any, None]:
         """Compare the weights of each pair with each other and with both thresholds, and subtract them."""
         n_bytes = -(-2 * rows * chip.spec.word_bits // 8)
         stream = yield from chip.buffer.access(origin, "read", chip.stream(1), n_bytes)
@@ -142,7 +145,7 @@ class Refresh(Operation):
         yield from chip.wait_until(stream.last)
 
     def _time_reset(
-        self, chip: Chip, origin: Origin, pieces: list[Piece], line: int, chosen: np.ndarray
+        self, chip: Platform, origin: Origin, pieces: list[Piece], line: int, chosen: np.ndarray
     ) -> Generator[Any, Any, None]:
         """Send one bit a row over the bus and hold the tiles for one slot; the devices change when it ends."""
         stream = yield from chip.bus.transfer(origin, chip.stream(1), -(-len(chosen) // 8))

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from hwsim.chip.analog_matrix import PROBABILITY_BITS, AnalogMatrix, Piece
 from hwsim.chip.operations import Operation, Steps
+from hwsim.chip.platform import Platform
 from hwsim.devices import DeviceArray
 from hwsim.engine.ledger import Origin
 from hwsim.engine.station import Stream
 from hwsim.errors import UsageError
-
-if TYPE_CHECKING:
-    from hwsim.chip.chip import Chip
 
 RESET = 0
 """Polarity of a reset pulse in the pulse log."""
@@ -58,16 +56,17 @@ class Reset(Operation):
         if not 0 <= self.probability <= 1:
             raise UsageError(f"a reset probability must be between 0 and 1, got {self.probability!r}")
 
-    def run(self, chip: Chip) -> int:
+    def run(self, chip: Platform) -> int:
         """Reset the columns."""
         total = 0
         for column in self.columns:
             for piece, col in self.matrix.along("column", column):
+                piece.tile.let_time_pass()
                 for device in piece.tile.arrays[self.array].devices:
                     total += int(device.reset(slice(None), [col], self.probability).sum())
         return self._counted(chip, total)
 
-    def time(self, chip: Chip, origin: Origin) -> Steps:
+    def time(self, chip: Platform, origin: Origin) -> Steps:
         """Reset the columns; each changes when its slot ends."""
         total = 0
         n_bytes = -(-(PROBABILITY_BITS + self.matrix.shape[1].bit_length()) // 8)
@@ -80,14 +79,15 @@ class Reset(Operation):
                 piece.tile.station.release()
         return self._counted(chip, total)
 
-    def _counted(self, chip: Chip, total: int) -> int:
+    def _counted(self, chip: Platform, total: int) -> int:
         chip.count(self.kind, 1)
         chip.count("reset_devices", total)
         return total
 
-    def _reset(self, chip: Chip, origin: Origin, piece: Piece, col: int) -> int:
+    def _reset(self, chip: Platform, origin: Origin, piece: Piece, col: int) -> int:
         """Reset a column of a tile at the end of its slot, and book it."""
         tile = piece.tile
+        tile.let_time_pass()
         start = chip.env.now - tile.slot
         energy, count = 0.0, 0
         fires = np.zeros(tile.shape[1])
@@ -106,7 +106,7 @@ class Reset(Operation):
         return count
 
 
-def _slot(chip: Chip, piece: Piece, stream: Stream) -> Generator[Any, Any, Stream]:
+def _slot(chip: Platform, piece: Piece, stream: Stream) -> Generator[Any, Any, Stream]:
     """Hold a tile for one slot; the caller releases it when the devices have changed."""
     yield from piece.tile.station.acquire()
     yield from chip.wait_until(max(chip.env.now, stream.last) + piece.tile.slot)
@@ -114,7 +114,7 @@ def _slot(chip: Chip, piece: Piece, stream: Stream) -> Generator[Any, Any, Strea
 
 
 def log_resets(
-    chip: Chip,
+    chip: Platform,
     origin: Origin,
     piece: Piece,
     place: tuple[int, int],

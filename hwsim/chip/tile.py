@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,6 +76,8 @@ class Tile:
         self.shape = self.arrays[0].shape
         self.polarity: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self.station = Station(env)
+        self._told = env.now
+        self._ages = any(part.ages for cells in self.arrays for part in cells.devices)
         self._device = device
         self._conductance = Conductance.of(device.cell, device.parameters.w_min, device.parameters.w_max)
         lines = max(spec.rows, spec.cols)
@@ -114,18 +116,27 @@ class Tile:
             self.sample_hold, self.adc, self.accumulator, self.control,
         ]  # fmt: skip
 
+    def let_time_pass(self) -> None:
+        """Tell the devices how much simulated time has passed; each pays for it when it is next touched or read."""
+        elapsed = self.env.now - self._told
+        if elapsed and self._ages:
+            self._told = self.env.now
+            for cells in self.arrays:
+                for device in cells.devices:
+                    device.elapse(elapsed * 1e-12)
+
     # Reads
 
     def read(
         self, x: np.ndarray, io: IOParameters, *, transposed: bool, input_scale: np.ndarray | None, purpose: str
     ) -> tuple[np.ndarray, ReadWork]:
         """Read the weighted sum of the arrays with (n, lines) inputs; returns (n, outputs) and the work it was."""
-        first = next(array for array, gain in zip(self.arrays, self.gains, strict=True) if gain)
-        weights = self.seen_weights()
-        result = first.read(
-            x, io, transposed=transposed, input_scale=input_scale, purpose=purpose,
-            weights=None if weights is first.weights else weights,
-        )  # fmt: skip
+        self.let_time_pass()
+        used = self._used
+        weights = None if self._is_plain(used) else self.seen_weights()
+        result = self.arrays[used[0]].read(
+            x, io, transposed=transposed, input_scale=input_scale, purpose=purpose, weights=weights
+        )
         return result.y, self._read_work(result, io, transposed)
 
     def seen_weights(self) -> np.ndarray:
@@ -133,10 +144,18 @@ class Tile:
 
         An array with a polarity counts with the signs of its lines: its drivers and integrators are reversed there.
         """
-        used = [index for index, gain in enumerate(self.gains) if gain]
-        if len(used) == 1 and self.gains[used[0]] == 1.0 and used[0] not in self.polarity:
+        used = self._used
+        if self._is_plain(used):
             return self.arrays[used[0]].weights
         return np.add.reduce([np.float32(self.gains[index]) * self._signed(index) for index in used])
+
+    @property
+    def _used(self) -> list[int]:
+        return [index for index, gain in enumerate(self.gains) if gain]
+
+    def _is_plain(self, used: list[int]) -> bool:
+        """Return whether a read sees one array as it is."""
+        return len(used) == 1 and self.gains[used[0]] == 1.0 and used[0] not in self.polarity
 
     def _signed(self, index: int) -> np.ndarray:
         weights = self.arrays[index].weights
@@ -152,6 +171,7 @@ class Tile:
 
         ``device`` picks one device of the unit cells, as a refresh reads them.
         """
+        self.let_time_pass()
         cells = self.arrays[array]
         if device is None:
             result = cells.read_line(index, axis=axis, io=io)
@@ -180,9 +200,15 @@ class Tile:
         return drive
 
     def pass_through(
-        self, origin: Origin, stream: Stream, work: ReadWork, array: int | None = None
+        self,
+        origin: Origin,
+        stream: Stream,
+        read: Callable[[], tuple[np.ndarray, ReadWork]],
+        array: int | None = None,
     ) -> Generator[Any, Any, Stream]:
         """Occupy the tile for a read of a stream; ``array`` is the one read alone, None for all that count.
+
+        ``read`` does the numbers; it is called when the tile is free, so it sees every update that came before.
 
         One conversion takes DAC and integration of its pass (or of both passes that it collects), sampling and
         conversion one after the other; the next one follows as fast as the slowest of them allows. Returns the stream
@@ -190,6 +216,7 @@ class Tile:
         """
         yield from self.station.acquire()
         start = self.env.now
+        _, work = read()
         dac = self.row_dac if work.transposed else self.col_dac
         converting = dac.cost("convert").latency
         sampling = self.sample_hold.cost("sample").latency
@@ -221,6 +248,7 @@ class Tile:
 
     def _book_array_read(self, origin: Origin, start: int, work: ReadWork, only: int | None) -> None:
         busy = self.integration * work.passes
+        beside = False
         for index, (array, gain) in enumerate(zip(self.arrays, self.gains, strict=True)):
             share = 1.0 if only == index else 0.0 if only is not None else gain**2
             if not share:
@@ -237,7 +265,8 @@ class Tile:
                 )
                 for device in (array.devices if work.device is None else [array.devices[work.device]])
             )
-            self.crossbar.book(origin, "read", start, busy, work.passes, energy=energy, array=index)
+            self.crossbar.book(origin, "read", start, busy, work.passes, energy=energy, array=index, beside=beside)
+            beside = True
 
     # Updates
 
@@ -249,6 +278,7 @@ class Tile:
         self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, probe: tuple[slice, slice] | None = None
     ) -> UpdateResult:
         """Apply the pulse trains of a stream of rank-1 updates to one array."""
+        self.let_time_pass()
         return self.arrays[array].apply_trains(x, d, plan, probe=probe)
 
     def book_update(
@@ -291,6 +321,7 @@ class Tile:
         One slot at the write voltage over each device, half of it over the other cells of the firing lines (an
         assumption: the RESET pulse costs what a write pulse does). ``origin`` None: only the numbers.
         """
+        self.let_time_pass()
         energy = 0.0
         fires = np.zeros(self.shape[1])
         fires[col] = 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from hwsim.chip.analog_matrix import PROBABILITY_BITS, AnalogMatrix, Piece
 from hwsim.chip.operations import Operation, Steps
+from hwsim.chip.platform import Platform
 from hwsim.chip.tile import ReadWork
 from hwsim.devices import DeviceArray, ZeroShiftResult
 from hwsim.devices.unit_cell_pair import ReferenceCells
@@ -17,11 +18,6 @@ from hwsim.engine.ledger import Origin
 from hwsim.engine.station import Stream
 from hwsim.errors import UsageError
 from hwsim.spec.unit_cell import OneSidedCell
-
-if TYPE_CHECKING:
-    from hwsim.chip.chip import Chip
-
-Works = list[tuple[Piece, ReadWork]]
 
 
 @dataclass
@@ -68,14 +64,17 @@ class ZeroShift(Operation):
         cells = piece.tile.arrays[self.array]
         return cells.devices[:1] if isinstance(cells, ReferenceCells) else cells.devices
 
-    def run(self, chip: Chip) -> np.ndarray:
+    def run(self, chip: Platform) -> np.ndarray:
         """Shift the array."""
         for piece in self.matrix.pieces:
             self._pulse(chip, piece)
-        lines = [self._read(chip, line)[0] for line in range(self.matrix.shape[1])]
+        lines = []
+        for line in range(self.matrix.shape[1]):
+            reads = [self.matrix.read_line(self.array, line, "column", device=plane) for plane in range(self._planes)]
+            lines.append(self._values(chip, reads))
         return self._finish(chip, np.stack(lines, axis=2))
 
-    def time(self, chip: Chip, origin: Origin) -> Steps:
+    def time(self, chip: Platform, origin: Origin) -> Steps:
         """Shift the array; it changes when its pulses and the programming of its references end."""
         pieces = self.matrix.pieces
         yield from chip.together([_hold(chip, piece, self._n * piece.tile.slot, chip.stream(1)) for piece in pieces])
@@ -88,37 +87,35 @@ class ZeroShift(Operation):
         chip.log_pulse_rows(logged)
         lines = []
         for line in range(self.matrix.shape[1]):
-            values, works = self._read(chip, line)
-            for of_plane in works:
-                yield from self.matrix.time_read_line(origin, self.array, of_plane)
+            reads = []
+            for plane in range(self._planes):
+                reads.append((yield from self.matrix.time_read_line(origin, self.array, line, "column", device=plane)))
+            values = self._values(chip, reads)
             yield from self._time_program(chip, origin, line, values)
             lines.append(values)
         return self._finish(chip, np.stack(lines, axis=2))
 
     # Numbers
 
-    def _pulse(self, chip: Chip, piece: Piece) -> list[ZeroShiftResult]:
+    def _pulse(self, chip: Platform, piece: Piece) -> list[ZeroShiftResult]:
+        piece.tile.let_time_pass()
         probe = chip.probes.get(piece.tile.index) if chip.logs_pulses else None
         return [device.seek_symmetric_point(self._n, probe) for device in self._shifted(piece)]
 
-    def _read(self, chip: Chip, line: int) -> tuple[np.ndarray, list[Works]]:
-        """Read a column of each plane; returns (planes, rows) and the work of each plane."""
-        planes = len(self._shifted(self.matrix.pieces[0]))
-        values = np.empty((planes, self.matrix.shape[0]), np.float32)
-        works: list[Works] = [[] for _ in range(planes)]
-        for piece, index in self.matrix.along("column", line):
-            for plane in range(planes):
-                part, work = piece.tile.read_line(
-                    self.array, index, self.matrix.transfer_io, axis="column", device=plane
-                )
-                values[plane, piece.block.rows] = part
-                works[plane].append((piece, work))
-                chip.count("adc_conversions", work.conversions * work.lines_out)
-        return values, works
+    @property
+    def _planes(self) -> int:
+        return len(self._shifted(self.matrix.pieces[0]))
 
-    def _finish(self, chip: Chip, references: np.ndarray) -> np.ndarray:
+    def _values(self, chip: Platform, reads: list[tuple[np.ndarray, list[ReadWork]]]) -> np.ndarray:
+        """Return what was read of a column of each plane, (planes, rows)."""
+        for _, works in reads:
+            chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
+        return np.stack([values for values, _ in reads])
+
+    def _finish(self, chip: Platform, references: np.ndarray) -> np.ndarray:
         """Program the references (planes, rows, cols)."""
         for piece in self.matrix.pieces:
+            piece.tile.let_time_pass()
             part = references[:, piece.block.rows, piece.block.cols]
             cells = piece.tile.arrays[self.array]
             if isinstance(cells, ReferenceCells):
@@ -137,7 +134,7 @@ class ZeroShift(Operation):
 
     # Time and energy
 
-    def _book_pulses(self, chip: Chip, origin: Origin, piece: Piece, results: list[ZeroShiftResult]) -> None:
+    def _book_pulses(self, chip: Platform, origin: Origin, piece: Piece, results: list[ZeroShiftResult]) -> None:
         tile = piece.tile
         rows, cols = tile.shape
         duration = self._n * tile.slot
@@ -153,7 +150,7 @@ class ZeroShift(Operation):
             origin, "write", start, duration, self._n * rows * cols * len(results), energy=energy, array=self.array
         )
 
-    def _time_program(self, chip: Chip, origin: Origin, line: int, values: np.ndarray) -> Generator[Any, Any, None]:
+    def _time_program(self, chip: Platform, origin: Origin, line: int, values: np.ndarray) -> Generator[Any, Any, None]:
         """Program a column of references: values from the buffer, pulses from the digital unit, trains of the tiles."""
         pulses = self._programmed(values)
         bits = chip.spec.word_bits
@@ -177,7 +174,7 @@ class ZeroShift(Operation):
             tile.station.release()
 
     def _log(
-        self, chip: Chip, origin: Origin, piece: Piece, results: list[ZeroShiftResult]
+        self, chip: Platform, origin: Origin, piece: Piece, results: list[ZeroShiftResult]
     ) -> list[dict[str, np.ndarray]]:
         start = chip.env.now - self._n * piece.tile.slot
         parts = []
@@ -204,7 +201,7 @@ class ZeroShift(Operation):
         return parts
 
 
-def _hold(chip: Chip, piece: Piece, duration: int, stream: Stream) -> Generator[Any, Any, Stream]:
+def _hold(chip: Platform, piece: Piece, duration: int, stream: Stream) -> Generator[Any, Any, Stream]:
     """Hold a tile for ``duration`` ps; the caller releases it when the devices have changed."""
     yield from piece.tile.station.acquire()
     yield from chip.wait_until(max(chip.env.now, stream.last) + duration)

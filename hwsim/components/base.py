@@ -55,17 +55,20 @@ class Component:
         *,
         energy: float | None = None,
         array: int = -1,
+        beside: bool = False,
     ) -> None:
         """Book ``count`` actions from ``start`` for ``duration`` ps.
 
-        ``energy`` (J, of all of them) replaces the table's where it depends on the data.
+        ``energy`` (J, of all of them) replaces the table's where it depends on the data. ``beside``: the component is
+        busy with another action at the same time, which counts its time.
         """
         known = self._actions.get((action, array))
         if known is None:
             per_action = self.costs.actions[action].energy if action in self.costs.actions else 0.0
             known = (self._ledger.action(self.name, action, self.tile, array), per_action)
             self._actions[action, array] = known
-        self.busy += duration
+        if not beside:
+            self.busy += duration
         self._ledger.book(origin, known[0], start, duration, count, count * known[1] if energy is None else energy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from hwsim.components.base import SharedComponent
 from hwsim.cost import ComponentCosts
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
+from hwsim.engine.room import Room
 from hwsim.engine.station import Stream
 from hwsim.errors import MappingError
 
@@ -19,8 +21,9 @@ class Buffer(SharedComponent):
     def __init__(self, env: Env, costs: ComponentCosts, ledger: Ledger, *, banks: int, ports: int) -> None:
         super().__init__(env, "buffer", costs, ledger, instances=banks, capacity=ports)
         self.word_bytes = int(costs.property("width")) // 8
+        self.words_moved = 0
         self.capacity_bytes = int(costs.property("capacity")) * banks
-        self.allocated_bytes = 0
+        self.room = Room(env, self.capacity_bytes)
 
     def allocate(self, n_bytes: int, what: str) -> None:
         """Keep ``n_bytes`` for data that stay for the whole run.
@@ -28,12 +31,20 @@ class Buffer(SharedComponent):
         Raises:
             MappingError: the buffer is too small.
         """
-        if self.allocated_bytes + n_bytes > self.capacity_bytes:
+        self.check_room(n_bytes, what)
+        deque(self.room.claim(n_bytes), maxlen=0)
+
+    def check_room(self, n_bytes: int, what: str) -> None:
+        """Check that ``n_bytes`` fit beside what is there.
+
+        Raises:
+            MappingError: they do not.
+        """
+        if n_bytes > self.room.free:
             raise MappingError(
-                f"{what} needs {n_bytes} bytes of the buffer, but only {self.capacity_bytes - self.allocated_bytes} of "
-                f"{self.capacity_bytes} are free; give the chip more banks (--set chip.buffer.banks=N)"
+                f"{what} needs {n_bytes} bytes of the buffer, but only {self.room.free} of {self.capacity_bytes} are "
+                "free; give the chip more banks (--set chip.buffer.banks=N)"
             )
-        self.allocated_bytes += n_bytes
 
     def access(
         self, origin: Origin, action: Literal["read", "write"], stream: Stream, n_bytes: int
@@ -41,5 +52,6 @@ class Buffer(SharedComponent):
         """Read or write ``n_bytes`` for each vector of a stream."""
         words = -(-n_bytes // self.word_bytes)
         cost = self.cost(action)
+        self.words_moved += words * stream.n
         latency = cost.latency + (words - 1) * cost.interval
         return self.serve(origin, stream, latency, words * cost.interval, [(action, words * stream.n)])

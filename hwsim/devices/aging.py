@@ -57,11 +57,6 @@ class Aging:
         # What float32 weights cannot hold: many short spans would round to nothing.
         self._carry = np.zeros(draws.shape)
 
-    @staticmethod
-    def applies(p: PulsedParameters) -> bool:
-        """Return whether time changes these devices."""
-        return p.lifetime > 0 or p.diffusion > 0 or p.drift.active
-
     @property
     def drifts(self) -> bool:
         """Whether it matters when a device was written."""

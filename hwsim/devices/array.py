@@ -99,7 +99,7 @@ class DeviceArray:
         self._reset_target = spread(p.reset, p.reset_dtod, self._parameter_draws(), "reset")
         if self._mirror_of is not None:
             self._reset_target = -self._reset_target
-        self._aging = Aging(p, draws, self._form.low, self._form.high, self._reset_target) if Aging.applies(p) else None
+        self._aging = Aging(p, draws, self._form.low, self._form.high, self._reset_target) if p.ages else None
         self._write_noise = float(getattr(p, "write_noise_std", 0.0)) * p.dw_min
         weight = np.zeros((rows, stride), np.float32)
         weight[:, :cols] = np.clip(weight[:, :cols], self._low, self._high)
@@ -540,6 +540,11 @@ class DeviceArray:
         return self._line_sums
 
     # Time
+
+    @property
+    def ages(self) -> bool:
+        """Whether time changes these devices."""
+        return self._aging is not None
 
     @property
     def elapsed(self) -> float:

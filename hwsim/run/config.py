@@ -276,6 +276,13 @@ def _build(
             problems += draft.problems(root, error)
     if problems:
         raise SpecError(problems)
+    if not timing and built["device"].parameters.ages:
+        raise UsageError(
+            f"device '{built['device'].name}' changes with time (lifetime, diffusion or drift), so its weights need "
+            "simulated time: leave timing on"
+        )
+    if not timing and built["chip"].schedule.delay:
+        raise UsageError("a delayed schedule's numbers depend on time: leave timing on, or use another schedule.kind")
     document = Document(
         {
             **rest,

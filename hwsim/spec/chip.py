@@ -64,6 +64,31 @@ class DigitalPlacement(PlacedComponent):
     """Operations of one kind in a cycle."""
 
 
+class ScheduleSpec(Spec):
+    """How much of a training step runs side by side.
+
+    ``sequential``: one operation after the other. ``overlapped``: a layer is updated while the backward pass goes on
+    below it. ``pipelined``: groups of ``vectors`` samples follow each other through the layers, forward and back, and
+    updates overlap. ``delayed``: as pipelined, and the next mini-batches start before the update of this one has ended,
+    so they read older weights (PipeLayer: Song et al., HPCA 2017).
+    """
+
+    kind: Literal["sequential", "overlapped", "pipelined", "delayed"] = "sequential"
+    vectors: int = Field(1, ge=1)
+    """Samples that pass through the layers together in a pipeline."""
+    max_delay: int = Field(1, ge=1, le=1024)
+    """``delayed``: mini-batches that may be under way besides the one that has just started."""
+
+    @property
+    def delay(self) -> int:
+        """Mini-batches that may be under way besides the newest."""
+        return self.max_delay if self.kind == "delayed" else 0
+
+    def group(self, batch: int) -> int:
+        """Return how many samples of a mini-batch of ``batch`` go through the layers together."""
+        return min(self.vectors, batch) if self.kind in ("pipelined", "delayed") else batch
+
+
 class TileSpec(Spec):
     """One tile: its arrays, converters and pulse generators.
 
@@ -116,6 +141,8 @@ class ChipSpec(Spec):
     bus: PlacedComponent
     digital: DigitalPlacement
     controller: PlacedComponent
+    schedule: ScheduleSpec = ScheduleSpec()
+    """How much of a training step runs side by side."""
     word_bits: int = Field(16, ge=1, le=64)
     """Bits of a digital activation or partial sum."""
     weight_bits: int = Field(32, ge=1, le=64)

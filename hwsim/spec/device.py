@@ -153,6 +153,11 @@ class PulsedParameters(Spec):
             raise ValueError("w_min must be below w_max")
         return self
 
+    @property
+    def ages(self) -> bool:
+        """Whether time changes these devices."""
+        return self.lifetime > 0 or self.diffusion > 0 or self.drift.active
+
 
 class DeviceSpec(Spec):
     """A device: its law with all parameters, and its cell."""

@@ -43,11 +43,11 @@ def test_the_first_result_is_not_there_one_cycle_earlier(make_chip, weights) -> 
     _, work = tile.read(
         np.ones((1, 8), np.float32), matrix.forward_io, transposed=False, input_scale=None, purpose="forward"
     )
-    origin = chip._origin(Forward(matrix, np.ones((1, 8), np.float32)))
+    origin = chip.origin(Forward(matrix, np.ones((1, 8), np.float32)))
     seen = []
 
     def reader():
-        yield from tile.pass_through(origin, chip.stream(1), work)
+        yield from tile.pass_through(origin, chip.stream(1), lambda: (None, work))
         seen.append(chip.env.now)
 
     chip.env.process(reader())

@@ -1,0 +1,184 @@
+"""Runs programs on a platform: issues their operations, keeps their order, and says who waits when nobody can go on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from hwsim.chip.operations import Operation
+from hwsim.chip.platform import Platform
+from hwsim.chip.program import Await, Claim, CountDown, Directive, Free, Join, Latch, Mark, Program, Start, Task
+from hwsim.engine.ledger import FLUSH_ROWS
+from hwsim.errors import RunError
+
+
+@dataclass
+class Thread:
+    """A program at work: the step and sample it is at, and what it is doing."""
+
+    name: str
+    step: int = -1
+    sample: int = -1
+    doing: str = ""
+
+
+class Sequencer:
+    """The controller's program counter, one for each program that runs side by side.
+
+    ``time_by`` is the simulated time by phase and layer (ps): time in which several operations are under way is shared
+    equally between them, so that it adds up to the time of the run.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._threads: dict[int, Thread] = {}
+        self._started = 0
+        self.time_by: dict[tuple[str, str], float] = defaultdict(float)
+        self._under_way: list[tuple[str, str]] = []
+        self._shared_until = 0
+
+    def run(self, program: Program) -> Any:
+        """Run a program to its end in simulated time; returns what it returns.
+
+        Raises:
+            RunError: every program that is left waits for another one.
+        """
+        env = self._platform.env
+        process = env.process(self._control(program, Thread("the program")))
+        try:
+            return env.run(process)
+        except RuntimeError as error:
+            # SimPy's way to say that nothing is scheduled any more although the process has not ended.
+            if process.triggered or env.peek() != float("inf"):
+                raise
+            raise RunError(self._who_waits()) from error
+
+    def _control(self, program: Program, thread: Thread) -> Generator[Any, Any, Any]:
+        number = self._started
+        self._started += 1
+        self._threads[number] = thread
+        try:
+            return (yield from self._steps(program, thread))
+        finally:
+            del self._threads[number]
+
+    def _steps(self, program: Program, thread: Thread) -> Generator[Any, Any, Any]:
+        platform = self._platform
+        result = None
+        while True:
+            try:
+                step = program.send(result)
+            except StopIteration as stop:
+                return stop.value
+            if not isinstance(step, Operation):
+                result = yield from self._obey(step, thread)
+                continue
+            origin = platform.origin(step, thread.step, thread.sample)
+            thread.doing = f"{step.kind} of layer '{step.layer}'" if step.layer else step.kind
+            key = (step.phase, step.layer)
+            self._share_time()
+            self._under_way.append(key)
+            yield from platform.controller.issue(origin)
+            result = yield from step.time(platform, origin)
+            self._share_time()
+            self._under_way.remove(key)
+            if platform.ledger.pending >= FLUSH_ROWS:
+                platform.ledger.flush(until=platform.env.now)
+
+    def _share_time(self) -> None:
+        """Give the time since the last change to the operations under way."""
+        now = self._platform.env.now
+        if now > self._shared_until:
+            share = (now - self._shared_until) / max(len(self._under_way), 1)
+            for key in self._under_way or [("wait", "")]:
+                self.time_by[key] += share
+            self._shared_until = now
+
+    def _obey(self, directive: Directive, thread: Thread) -> Generator[Any, Any, Any]:
+        match directive:
+            case Mark():
+                thread.step, thread.sample = directive.step, directive.sample
+            case CountDown():
+                _count_down(directive.latch)
+            case Await():
+                yield from self._wait(directive.latch, thread)
+            case Start():
+                return self._start(directive, thread)
+            case Join():
+                yield from self._wait(directive.task.done, thread)
+                return directive.task.result
+            case Claim():
+                thread.doing = f"claiming {directive.n_bytes} bytes of the buffer for {directive.name}"
+                yield from self._platform.buffer.room.claim(directive.n_bytes)
+            case Free():
+                self._platform.buffer.room.give_back(directive.n_bytes)
+        return None
+
+    def _start(self, start: Start, thread: Thread) -> Task:
+        task = Task(start.name, Latch(f"the end of {start.name}", 1))
+
+        def whole() -> Generator[Any, Any, None]:
+            own = Thread(start.name, thread.step, thread.sample)
+            task.result = yield from self._control(start.program, own)
+            _count_down(task.done)
+
+        self._platform.env.process(whole())
+        return task
+
+    def _wait(self, latch: Latch, thread: Thread) -> Generator[Any, Any, None]:
+        if latch.count > 0:
+            thread.doing = f"waiting for {latch.name}"
+            opened = self._platform.env.event()
+            latch.waiting.append(opened)
+            yield opened
+
+    def _who_waits(self) -> str:
+        lines = [
+            f"  {thread.name}{f' (step {thread.step})' if thread.step >= 0 else ''}: {thread.doing}"
+            for thread in self._threads.values()
+        ]
+        buffer = self._platform.buffer.room
+        room = f"{buffer.free} of {buffer.capacity} bytes of the buffer are free"
+        return "\n".join(["the chip has come to a standstill: every program waits for another one", *lines, room])
+
+
+def _count_down(latch: Latch) -> None:
+    latch.count -= 1
+    if latch.count == 0:
+        for opened in latch.waiting:
+            opened.succeed()
+
+
+class NumbersOnly:
+    """Runs programs without time: every started program runs to its end at once, in the order of the starts."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def run(self, program: Program) -> Any:
+        """Run a program; returns what it returns.
+
+        Raises:
+            RunError: it waits for something that only happens later.
+        """
+        result = None
+        try:
+            while True:
+                step = program.send(result)
+                result = step.run(self._platform) if isinstance(step, Operation) else self._obey(step)
+        except StopIteration as stop:
+            return stop.value
+
+    def _obey(self, directive: Directive) -> Any:
+        match directive:
+            case CountDown():
+                directive.latch.count -= 1
+            case Await() if directive.latch.count > 0:
+                raise RunError(f"a program waits for {directive.latch.name}, which needs time: leave timing on")
+            case Start():
+                return Task(directive.name, Latch(directive.name, 0), self.run(directive.program))
+            case Join():
+                return directive.task.result
+        return None
