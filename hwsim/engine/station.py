@@ -63,11 +63,14 @@ class Station:
     def acquire(self) -> Iterable[simpy.Event]:
         """Take a server as soon as one is free; the calling process waits for the events that are returned."""
         self.arrivals += 1
-        if self._releases:
-            self._collect()
+        now = self._env.now
+        releases = self._releases
+        while releases and releases[0] <= now:
+            heappop(releases)
+            self._free += 1
         if self._free and not self._waiting:
             self._free -= 1
-            self.held -= self._env.now
+            self.held -= now
             return ()
         return self._queue_up()
 
