@@ -21,6 +21,7 @@ class Buffer(SharedComponent):
     def __init__(self, env: Env, costs: ComponentCosts, ledger: Ledger, *, banks: int, ports: int) -> None:
         super().__init__(env, "buffer", costs, ledger, instances=banks, capacity=ports)
         self.word_bytes = int(costs.property("width")) // 8
+        self.words_moved = 0
         self.capacity_bytes = int(costs.property("capacity")) * banks
         self.room = Room(env, self.capacity_bytes)
 
@@ -51,5 +52,6 @@ class Buffer(SharedComponent):
         """Read or write ``n_bytes`` for each vector of a stream."""
         words = -(-n_bytes // self.word_bytes)
         cost = self.cost(action)
+        self.words_moved += words * stream.n
         latency = cost.latency + (words - 1) * cost.interval
         return self.serve(origin, stream, latency, words * cost.interval, [(action, words * stream.n)])
