@@ -16,6 +16,7 @@ class Channel(SharedComponent):
     def __init__(self, env: Env, name: str, costs: ComponentCosts, ledger: Ledger) -> None:
         super().__init__(env, name, costs, ledger)
         self.word_bytes = int(costs.property("width")) // 8
+        self.words_moved = 0
 
     def transfer(self, origin: Origin, stream: Stream, n_bytes: int, *, cut_through: bool = False) -> Part:
         """Move ``n_bytes`` for each vector of a stream.
@@ -24,6 +25,7 @@ class Channel(SharedComponent):
         """
         words = -(-n_bytes // self.word_bytes)
         cost = self.cost("transfer")
+        self.words_moved += words * stream.n
         latency = cost.latency + (0 if cut_through else words - 1) * cost.interval
         return self.serve(origin, stream, latency, words * cost.interval, [("transfer", words * stream.n)])
 

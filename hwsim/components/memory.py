@@ -23,8 +23,10 @@ class Buffer(SharedComponent):
     ) -> None:
         super().__init__(env, name, costs, ledger, instances=banks, capacity=ports)
         self.word_bytes = int(costs.property("width")) // 8
+        self.words_moved = 0
         self.capacity_bytes = int(costs.property("capacity")) * banks
         self.room = Room(env, self.capacity_bytes)
+        self.allocated_bytes = 0
 
     def allocate(self, n_bytes: int, what: str) -> None:
         """Keep ``n_bytes`` for data that stay for the whole run.
@@ -34,6 +36,7 @@ class Buffer(SharedComponent):
         """
         self.check_room(n_bytes, what)
         deque(self.room.claim(n_bytes), maxlen=0)
+        self.allocated_bytes += n_bytes
 
     def check_room(self, n_bytes: int, what: str) -> None:
         """Check that ``n_bytes`` fit beside what is there.
@@ -53,5 +56,6 @@ class Buffer(SharedComponent):
         """Read or write ``n_bytes`` for each vector of a stream."""
         words = -(-n_bytes // self.word_bytes)
         cost = self.cost(action)
+        self.words_moved += words * stream.n
         latency = cost.latency + (words - 1) * cost.interval
         return self.serve(origin, stream, latency, words * cost.interval, [(action, words * stream.n)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -23,6 +23,9 @@ class Stream(NamedTuple):
 class Station:
     """A queue in front of ``capacity`` equal servers.
 
+    ``held`` is the time for which servers have been taken, added up over the servers; ``wait_time`` the time that
+    operations have waited, added up over the operations (ps).
+
     Nothing costs the engine an event unless somebody must wait: an idle server is taken at once, and a release in the
     future is only a note of its time until a waiting operation needs it.
     """
@@ -35,6 +38,7 @@ class Station:
         "_waiting",
         "arrivals",
         "capacity",
+        "held",
         "longest_queue",
         "wait_time",
     )
@@ -47,6 +51,7 @@ class Station:
         self._free = capacity
         self.capacity = capacity
         self.arrivals = 0
+        self.held = 0
         self.wait_time = 0
         self.longest_queue = 0
 
@@ -55,14 +60,21 @@ class Station:
         """How many wait now."""
         return len(self._waiting)
 
-    def acquire(self) -> Generator[simpy.Event, None, None]:
-        """Wait for a free server and take it."""
+    def acquire(self) -> Iterable[simpy.Event]:
+        """Take a server as soon as one is free; the calling process waits for the events that are returned."""
         self.arrivals += 1
-        if self._releases:
-            self._collect()
+        now = self._env.now
+        releases = self._releases
+        while releases and releases[0] <= now:
+            heappop(releases)
+            self._free += 1
         if self._free and not self._waiting:
             self._free -= 1
-            return
+            self.held -= now
+            return ()
+        return self._queue_up()
+
+    def _queue_up(self) -> Generator[simpy.Event, None, None]:
         arrived = self._env.now
         turn = self._env.event()
         self._waiting.append(turn)
@@ -74,6 +86,7 @@ class Station:
     def release(self) -> None:
         """Give the server to who waits longest, or make it free."""
         self._free += 1
+        self.held += self._env.now
         self._serve()
 
     def release_at(self, time: int) -> None:
@@ -81,6 +94,7 @@ class Station:
         if time <= self._env.now:
             self.release()
             return
+        self.held += time
         heappush(self._releases, time)
         if self._waiting:
             self._set_alarm()
@@ -95,6 +109,7 @@ class Station:
     def _serve(self) -> None:
         while self._free and self._waiting:
             self._free -= 1
+            self.held -= self._env.now
             self._waiting.popleft().succeed()
 
     def _set_alarm(self) -> None:

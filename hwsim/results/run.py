@@ -171,6 +171,20 @@ class Run:
         queries.columns(self.path, table)  # refuses a missing or damaged log by name
         return queries.frame(self.path, queries.select(table, where=where, start=start, end=end, limit=limit))
 
+    def critical_path(self, step: int | None = None) -> pd.DataFrame:
+        """Return the chain of actions that the duration of a training step consists of; None: the last step.
+
+        Columns: ``t_ps``, ``path_ps`` (they add up to the duration of the step), ``dur_ps``, component, action,
+        operation, phase and layer.
+
+        Raises:
+            UsageError: the log has no such step.
+            ResultsError: the run kept no event log, or it is damaged.
+        """
+        from hwsim.results.critical_path import critical_path
+
+        return critical_path(self, step)
+
     def sql(self, query: str) -> pd.DataFrame:
         """Return the answer to one SELECT over the views ``events``, ``pulses`` and ``metrics``.
 

@@ -285,6 +285,8 @@ def _build(
             f"device '{built['device'].name}' changes with time (lifetime, diffusion or drift), so its weights need "
             "simulated time: leave timing on"
         )
+    if not timing and built["chip"].schedule.delay:
+        raise UsageError("a delayed schedule's numbers depend on time: leave timing on, or use another schedule.kind")
     document = Document(
         {
             **rest,

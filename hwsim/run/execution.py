@@ -18,7 +18,8 @@ from hwsim.errors import HwsimError, RunError
 from hwsim.results import Run, open_run
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
 from hwsim.run.folder import METRIC_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
-from hwsim.run.summary import statistics, statistics_text, summarize
+from hwsim.run.statistics import statistics, statistics_text
+from hwsim.run.summary import summarize
 from hwsim.spec.device import DeviceSpec
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import DataSet, check_fit, load_data

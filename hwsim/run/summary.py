@@ -1,4 +1,4 @@
-"""Sums up a run: totals, breakdowns that add up, utilisation, counts; and the statistics file."""
+"""Sums up a run: totals, breakdowns that add up, utilisation, counts."""
 
 from __future__ import annotations
 
@@ -84,60 +84,3 @@ def _timed(chip: Chip) -> dict[str, Any]:
 
 def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def statistics(chip: Chip, summary: dict[str, Any]) -> list[tuple[str, float, str, str]]:
-    """Return ``(path, value, description, unit)`` for every statistic of the run."""
-    rows: list[tuple[str, float, str, str]] = []
-    if summary["timing"]:
-        rows += [
-            ("chip.latency", summary["latency_s"], "simulated time of the run", "s"),
-            ("chip.energy", summary["energy_J"], "energy of the run, leakage included", "J"),
-        ]
-    rows.append(("chip.area", summary["area_m2"], "area of all tiles and shared components", "m^2"))
-    rows.append(("chip.leakage", summary["leakage_W"], "static power with every tile powered on", "W"))
-    rows += [
-        (f"chip.counts.{name}", float(value), "how often it happened", "1") for name, value in summary["counts"].items()
-    ]
-    if summary["timing"]:
-        for part in chip.components:
-            rows.append((f"{part.name}.busy", part.busy * SECONDS, "time that it worked", "s"))
-            rows.append(
-                (
-                    f"{part.name}.energy",
-                    summary["energy_by_component"].get(part.name, 0.0),
-                    "energy, leakage included",
-                    "J",
-                )
-            )
-        for part in chip.shared_components:
-            station = part.station
-            rows += [
-                (f"{part.name}.requests", float(station.arrivals), "operations that asked for it", "1"),
-                (
-                    f"{part.name}.waiting",
-                    station.wait_time * SECONDS,
-                    "time that operations waited for it, added up",
-                    "s",
-                ),
-                (
-                    f"{part.name}.longest_queue",
-                    float(station.longest_queue),
-                    "most operations waiting at the same time",
-                    "1",
-                ),
-            ]
-    return rows
-
-
-def statistics_text(rows: list[tuple[str, float, str, str]]) -> str:
-    """Return statistics as text: one ``path value # description (unit)`` a line."""
-    lines = [f"{path:<48} {value:>22.12g}  # {text} ({unit})" for path, value, text, unit in rows]
-    return "\n".join(
-        [
-            "---------- Begin Simulation Statistics ----------",
-            *lines,
-            "---------- End Simulation Statistics   ----------",
-            "",
-        ]
-    )

@@ -25,8 +25,10 @@ def with_network(make_chip, network, **changes):
 
 def run(chip, *operations):
     def program():
+        results = []
         for operation in operations:
-            yield operation
+            results.append((yield operation))
+        return results
 
     chip.run(program())
     return chip.env.now
