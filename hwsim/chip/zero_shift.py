@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy as np
 from hwsim.chip.analog_matrix import PROBABILITY_BITS, AnalogMatrix, Piece
 from hwsim.chip.operations import Operation, Steps
 from hwsim.chip.platform import Platform
-from hwsim.chip.tile import ReadWork
+from hwsim.chip.read_path import ReadWork
+from hwsim.components.interconnect import Delivery, Share
 from hwsim.devices import DeviceArray, ZeroShiftResult
 from hwsim.devices.unit_cell_pair import ReferenceCells
 from hwsim.engine.ledger import Origin
@@ -154,12 +156,25 @@ class ZeroShift(Operation):
         """Program a column of references: values from the buffer, pulses from the digital unit, trains of the tiles."""
         pulses = self._programmed(values)
         bits = chip.spec.word_bits
-        stream = yield from chip.buffer.access(origin, "read", chip.stream(1), -(-values.size * bits // 8))
+        stream = yield from chip.load(origin, chip.stream(1), -(-values.size * bits // 8))
         stream = yield from chip.digital.compute(origin, stream, {"mul": values.size})
-        stream = yield from chip.bus.transfer(origin, stream, -(-values.size * PROBABILITY_BITS // 8))
         pieces = [piece for piece, _ in self.matrix.along("column", line)]
         slots = int(pulses.max())
-        yield from chip.together([_hold(chip, piece, piece.tile.train_time(slots), stream) for piece in pieces])
+        planes = len(pulses)
+
+        def n_bytes(lines: int) -> int:
+            return -(-planes * lines * PROBABILITY_BITS // 8)
+
+        deliveries = [
+            Delivery(
+                piece.tile.index,
+                n_bytes(piece.block.shape[0]),
+                partial(_hold, chip, piece, piece.tile.train_time(slots)),
+            )
+            for piece in pieces
+        ]
+        share = Share(stream, n_bytes(self.matrix.shape[0]), "digital")
+        yield from chip.interconnect.scatter(origin, share, deliveries)
         for piece in pieces:
             tile = piece.tile
             own = pulses[:, piece.block.rows]
