@@ -20,7 +20,7 @@ CLOCKS = "clocks: {core: 1 GHz}"
 CASES = {
     "mesh too small": (BUS, MESH + "rows: 2, cols: 4}", "interconnect.rows: a mesh of 2 x 4 has 7 nodes beside"),
     "mesh without a size": (BUS, MESH + "rows: 3}", "interconnect.cols: a mesh needs cols"),
-    "a node outside": (BUS, MESH + "rows: 3, cols: 4, buffer_node: 12}", "interconnect.buffer_node: the mesh has nodes"),
+    "a node outside": (BUS, MESH + "rows: 3, cols: 4, buffer_node: 12}", "interconnect.buffer_node: the mesh has"),
     "a node twice": (BUS, MESH + "rows: 3, cols: 4, tile_nodes: [1, 2, 3, 4, 5, 6, 7, 1]}",
                      "interconnect.tile_nodes: node 1 is given to more than one tile"),
     "too few nodes": (BUS, MESH + "rows: 3, cols: 4, tile_nodes: [1, 2]}", "8 tiles, but 2 nodes are given"),
@@ -50,7 +50,7 @@ CASES = {
         CONTROLLER, "controller: {model: controller-puma, instruction_latency: 1.5 ns, rounding: error}",
         "controller.instruction_latency: 1500 ps is no whole number of cycles of 1000 ps; set controller.rounding",
     ),
-    "a clock without a period": (CLOCKS, "clocks: {core: 0.3 THz}", "clocks.core: a clock of 3e+11 Hz has no period of"),
+    "a clock without a period": (CLOCKS, "clocks: {core: 0.3 THz}", "clocks.core: a clock of 3e+11 Hz has no period"),
     "a latency between cycles": (
         BUS, "bus: {model: bus-256b-isaac, clock: slow, rounding: error}",
         "actions.transfer.latency: 1000 ps is no whole number of cycles of 3000 ps; set bus.rounding to 'up'",
@@ -64,7 +64,7 @@ CASES = {
     "an unknown reference": (CROSSBAR, CROSSBAR.replace("}", ", reference: column}"), "tile.crossbar.reference"),
     "oscillators that are shared": (ADC, ADC.replace("lines", "kind: current_controlled_oscillator, lines"),
                                     "tile.adc.lines_per_adc: must be 1"),
-    "an unknown converter": (ADC, ADC.replace("lines", "kind: pipeline, lines"), "tile.adc.kind: input should be 'sar'"),
+    "an unknown converter": (ADC, ADC.replace("lines", "kind: pipeline, lines"), "tile.adc.kind: input should be"),
     "no sample": (SAMPLE_HOLD, "", "tile.sample_hold: this parameter is missing; only oscillators convert without it"),
     "a sign slice of a level": ("  col_dac: {model: dac-8b-brahms}", "  col_dac: {model: dac-8b-brahms, sign: slice}",
                                 "tile.col_dac.sign: only a bit-serial converter can drive the sign as a slice"),
@@ -128,9 +128,9 @@ def test_a_link_narrower_than_a_byte(tmp_path: Path) -> None:
     assert "'bus-4b' has a width of 4 bit; it must be a whole number of bytes, at least one" in str(problem)
 
 
-def test_an_override_is_named(tmp_path: Path) -> None:
+def test_an_override_is_named() -> None:
     with pytest.raises(SpecError, match=r"--set bus: .*a chip has a bus or an interconnect"):
         resolve("digits-mlp", set={"bus": None})
+    mesh = {"kind": "mesh", "model": "bus-256b-isaac", "rows": 2, "cols": 2}
     with pytest.raises(SpecError, match=r"--set interconnect: a mesh of 2 x 2 has 3 nodes"):
-        mesh = {"kind": "mesh", "model": "bus-256b-isaac", "rows": 2, "cols": 2}
         resolve("digits-mlp", set={"bus": None, "interconnect": mesh})

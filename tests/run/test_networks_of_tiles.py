@@ -1,4 +1,4 @@
-"""Training on chips with other interconnects, memories and links: the same numbers, every word and joule accounted for."""
+"""Training on chips with other interconnects, memories and links: the same numbers, every word accounted for."""
 
 from pathlib import Path
 from typing import Any
