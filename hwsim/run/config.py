@@ -13,7 +13,9 @@ from pydantic import Field, SerializeAsAny
 
 from hwsim.devices import device_document, device_from_document
 from hwsim.errors import Problem, SpecError, UsageError, suggest
+from hwsim.run.activity import choose_statistics
 from hwsim.run.npz_trace import trace_document_for
+from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
@@ -23,6 +25,8 @@ from hwsim.training.algorithms import ALGORITHMS, AlgorithmParameters
 from hwsim.training.presets import AlgorithmPreset, find_algorithm
 
 Log = Literal["none", "events", "pulses"]
+Fidelity = Literal["device", "activity"]
+FIDELITIES: tuple[Fidelity, ...] = ("device", "activity")
 LOGS: tuple[Log, ...] = ("none", "events", "pulses")
 DEFAULT_TRACE = "digits-mlp"
 DEFAULT_CHIP = "baseline"
@@ -60,7 +64,10 @@ class RunSpec(Spec):
     timing: bool = True
     """False: only the numbers; no time, no energy, no logs."""
     threads: int = Field(1, ge=1)
-    fidelity: Literal["device"] = "device"
+    fidelity: Fidelity = "device"
+    """``device``: every device is kept. ``activity``: none is; statistics stand for the data."""
+    statistics: ActivitySpec | None = None
+    """What stands for the data at activity fidelity."""
 
     @property
     def hash(self) -> str:
@@ -154,13 +161,15 @@ def resolve(
     timing: bool = True,
     threads: int = 1,
     fidelity: str = "device",
+    statistics: str | Path | None = None,
 ) -> RunSpec:
     """Resolve the arguments of a run; see :func:`hwsim.simulate` for their meaning.
 
     Raises:
         InputError: something is unknown, of the wrong type or unit, or does not fit; every mistake of a file at once.
     """
-    _check_choices(log, timing, probe, fidelity)
+    _check_choices(log, timing, probe)
+    _check_fidelity(fidelity, timing, log, statistics)
     trace_document = trace_document_for(trace) if trace.endswith(".npz") else _copy(named_document("traces", trace))
     draft = _Draft({"trace": trace_document})
     draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
@@ -178,13 +187,25 @@ def resolve(
     for path, value in _assignments(set):
         draft.put(path, value, said=f"--set {path}")
     return _build(
-        draft, seed=seed, epochs=epochs, steps=steps, data=data, log=log, probe=probe, timing=timing, threads=threads
-    )
+        draft, seed=seed, epochs=epochs, steps=steps, data=data, log=log, probe=probe, timing=timing, threads=threads,
+        fidelity=fidelity, statistics=statistics,
+    )  # fmt: skip
 
 
-def _check_choices(log: str | None, timing: bool, probe: Sequence[str], fidelity: str) -> None:
-    if fidelity != "device":
-        raise UsageError(f"no fidelity is called '{fidelity}' (known: device)")
+def _check_fidelity(fidelity: str, timing: bool, log: str | None, statistics: str | Path | None) -> None:
+    if fidelity not in FIDELITIES:
+        raise UsageError(
+            f"no fidelity is called '{fidelity}'{suggest(fidelity, FIDELITIES)} (known: {', '.join(FIDELITIES)})"
+        )
+    if fidelity == "activity" and log == "pulses":
+        raise UsageError("activity fidelity keeps no devices, so there are no pulses to log: use --fidelity device")
+    if fidelity == "activity" and not timing:
+        raise UsageError("activity fidelity has time and energy only, no numbers: leave timing on")
+    if fidelity == "device" and statistics is not None:
+        raise UsageError("statistics stand for data at activity fidelity only: use --fidelity activity with them")
+
+
+def _check_choices(log: str | None, timing: bool, probe: Sequence[str]) -> None:
     if log is not None and log not in LOGS:
         raise UsageError(f"no log is called '{log}'{suggest(log, LOGS)} (known: {', '.join(LOGS)})")
     if not timing and log in ("events", "pulses"):
@@ -259,7 +280,14 @@ def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[
 
 
 def _build(
-    draft: _Draft, *, epochs: int | None, data: str | Path | None, log: Log | None, timing: bool, **rest: Any
+    draft: _Draft,
+    *,
+    epochs: int | None,
+    data: str | Path | None,
+    log: Log | None,
+    timing: bool,
+    statistics: str | Path | None,
+    **rest: Any,
 ) -> RunSpec:
     problems: list[Problem] = []
     built: dict[str, Any] = {}
@@ -283,10 +311,14 @@ def _build(
         )
     if not timing and built["chip"].schedule.delay:
         raise UsageError("a delayed schedule's numbers depend on time: leave timing on, or use another schedule.kind")
+    chosen = None
+    if rest["fidelity"] == "activity":
+        chosen = choose_statistics(statistics, built["trace"], built["algorithm"].name, built["device"])
     document = Document(
         {
             **rest,
             **built,
+            "statistics": chosen,
             "probe": tuple(rest.get("probe", ())),
             "epochs": epochs if epochs is not None else built["trace"].epochs,
             "data_dir": str(data) if data is not None else None,

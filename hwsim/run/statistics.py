@@ -51,7 +51,7 @@ def statistics_text(rows: list[Row]) -> str:
 
 def _cells(chip: Chip) -> Iterator[Row]:
     spec = chip.spec.tile
-    used = sum(tile.shape[0] * tile.shape[1] * len(tile.arrays) for tile in chip.tiles)
+    used = chip.cells_used
     there = len(chip.tiles) * spec.rows * spec.cols * spec.arrays
     yield "chip.tiles_used", float(len(chip.tiles)), "tiles that hold a matrix", "1"
     yield "chip.cells_used", float(used), "cells that hold a weight", "1"

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from hwsim import library
 from hwsim.errors import Problem, SpecError, suggest
+from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
 from hwsim.spec.device import CellSpec
@@ -257,3 +258,8 @@ def load_cell(name: str) -> CellSpec:
 def load_trace(name: str) -> TraceSpec:
     """Read a live-trace description by name or path."""
     return build(TraceSpec, named_document("traces", name))
+
+
+def load_statistics(name: str) -> ActivitySpec:
+    """Read activity statistics by name or path."""
+    return build(ActivitySpec, named_document("statistics", name))

@@ -132,6 +132,8 @@ class TraceSpec(Spec):
     the chip's."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Values of chip parameters by path, such as ``tile.forward.out_noise: 0.06``; a user's ``--set`` comes later."""
+    statistics: str | None = None
+    """Activity statistics that stand for the data at activity fidelity: a name (``models/statistics``) or a file."""
 
     @field_validator("algorithm", "device", mode="before")
     @classmethod
