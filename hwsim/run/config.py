@@ -11,15 +11,18 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializeAsAny
 
+from hwsim import library
 from hwsim.devices import device_document, device_from_document
-from hwsim.errors import Problem, SpecError, UsageError, suggest
+from hwsim.errors import Problem, SpecError, UsageError, suggest, unknown
 from hwsim.run.activity import choose_statistics
+from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document
 from hwsim.run.npz_trace import trace_document_for
 from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value
+from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.training import TraceSpec
 from hwsim.training.algorithms import ALGORITHMS, AlgorithmParameters
 from hwsim.training.presets import AlgorithmPreset, find_algorithm
@@ -50,7 +53,7 @@ class AlgorithmSpec(Spec):
 class RunSpec(Spec):
     """The complete description of a run."""
 
-    trace: TraceSpec
+    trace: TraceSpec | NetworkTraceSpec
     chip: ChipSpec
     device: DeviceSpec
     algorithm: AlgorithmSpec
@@ -116,7 +119,8 @@ class _Draft:
     def _names(self, root: str) -> set[str]:
         data = self.documents[root].data
         if root == "trace":
-            return set(TraceSpec.model_fields) - {"kind", "name", "description", "source", "device", "algorithm"}
+            fields = _trace_model(self.documents[root]).model_fields
+            return set(fields) - {"kind", "name", "description", "source", "device", "algorithm"}
         if root == "chip":
             return set(ChipSpec.model_fields) - {"kind", "name", "description", "source", "device"}
         if root == "device":
@@ -170,7 +174,7 @@ def resolve(
     """
     _check_choices(log, timing, probe)
     _check_fidelity(fidelity, timing, log, statistics)
-    trace_document = trace_document_for(trace) if trace.endswith(".npz") else _copy(named_document("traces", trace))
+    trace_document = trace_document_for(trace) if trace.endswith(".npz") else _trace_document(trace)
     draft = _Draft({"trace": trace_document})
     draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
     own_algorithm, own_device = trace_document.data.get("algorithm"), trace_document.data.get("device")
@@ -214,6 +218,17 @@ def _check_choices(log: str | None, timing: bool, probe: Sequence[str]) -> None:
         raise UsageError("a probe picks the devices of a pulse log; use --log pulses with --probe")
     if log == "pulses" and not probe:
         raise UsageError("a pulse log needs a region to watch; give --probe TILE[:ROWS[:COLS]], such as --probe 0:0-15")
+
+
+def _trace_document(name: str) -> Document:
+    """Read a trace, or make one of the network called ``name`` (or in the file ``name``)."""
+    if library.is_path(name) or name in library.names("traces"):
+        document = _copy(named_document("traces", name))
+    elif name in library.names("networks"):
+        document = _copy(named_document("networks", name))
+    else:
+        raise UsageError(unknown("trace or network", name, [*library.names("traces"), *library.names("networks")]))
+    return network_trace_document(document) if document.data.get("kind") == "network" else document
 
 
 def _copy(document: Document) -> Document:
@@ -279,6 +294,10 @@ def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[
     return pairs
 
 
+def _trace_model(document: Document) -> type[TraceSpec] | type[NetworkTraceSpec]:
+    return NetworkTraceSpec if document.data.get("kind") == NETWORK_TRACE else TraceSpec
+
+
 def _build(
     draft: _Draft,
     *,
@@ -292,7 +311,7 @@ def _build(
     problems: list[Problem] = []
     built: dict[str, Any] = {}
     builders = {
-        "trace": lambda document: build(TraceSpec, document),
+        "trace": lambda document: build(_trace_model(document), document),
         "chip": lambda document: build(ChipSpec, document),
         "device": device_from_document,
         "algorithm": _build_algorithm,
@@ -311,6 +330,11 @@ def _build(
         )
     if not timing and built["chip"].schedule.delay:
         raise UsageError("a delayed schedule's numbers depend on time: leave timing on, or use another schedule.kind")
+    if rest["fidelity"] == "device" and isinstance(built["trace"], NetworkTraceSpec):
+        raise UsageError(
+            f"{built['trace'].name} is a list of layers without data and initial weights, which runs at activity "
+            "fidelity only: use --fidelity activity"
+        )
     chosen = None
     if rest["fidelity"] == "activity":
         chosen = choose_statistics(statistics, built["trace"], built["algorithm"].name, built["device"])

@@ -23,9 +23,12 @@ from hwsim.run.folder import METRIC_COLUMNS, PULSE_COLUMNS, RunFolder, check_new
 from hwsim.run.statistics import statistics, statistics_text
 from hwsim.run.summary import summarize
 from hwsim.spec.device import DeviceSpec
+from hwsim.spec.network_trace import NetworkTraceSpec
+from hwsim.spec.training import TraceSpec
 from hwsim.training.activity import ActivityTrainer
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import DataSet, check_fit, load_data
+from hwsim.training.network_trainer import NetworkTrainer
 from hwsim.training.trainer import StepMetrics, Trainer
 
 Progress = Callable[[int, int, int, Mapping[str, float]], None]
@@ -131,6 +134,8 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
 def _samples(spec: RunSpec) -> DataSet | int:
     """Return the data, or how many training samples an epoch has where that is all that is needed."""
     known = spec.statistics
+    if isinstance(spec.trace, NetworkTraceSpec):
+        return spec.trace.samples
     if known is not None and known.samples is not None and known.trace == spec.trace.name:
         return min(known.samples, spec.trace.data.limit_train or known.samples)
     samples = load_data(spec.trace.data, data_dir=spec.data_dir, seed=spec.seed)
@@ -141,16 +146,19 @@ def _samples(spec: RunSpec) -> DataSet | int:
 def _chip(spec: RunSpec, **sinks: Any) -> Chip:
     shared = {"seed": spec.seed, "threads": spec.threads, "timing": spec.timing, **sinks}
     if spec.statistics is not None:
-        return ActivityChip(spec.chip, spec.device, statistics=spec.statistics, **shared)
+        replicas = spec.trace.layer_replicas() if isinstance(spec.trace, NetworkTraceSpec) else {}
+        return ActivityChip(spec.chip, spec.device, statistics=spec.statistics, replicas=replicas, **shared)
     return Chip(spec.chip, spec.device, probes=[Probe.parse(text) for text in spec.probe], **shared)
 
 
 def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
     algorithm = ALGORITHMS.get(spec.algorithm.name)(spec.algorithm.parameters, chip, spec.seed)
     if isinstance(chip, ActivityChip):
+        if isinstance(spec.trace, NetworkTraceSpec):
+            return NetworkTrainer(spec.trace, chip, algorithm, spec.seed)
         assert isinstance(samples, int)
         return ActivityTrainer(spec.trace, samples, chip, algorithm, spec.seed)
-    assert isinstance(samples, DataSet)
+    assert isinstance(samples, DataSet) and isinstance(spec.trace, TraceSpec)
     return Trainer(spec.trace, samples, chip, algorithm, spec.seed)
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from hwsim import library
 from hwsim.errors import Problem, SpecError, suggest
 from hwsim.spec.activity import ActivitySpec
+from hwsim.spec.architecture import ArchitectureSpec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
 from hwsim.spec.device import CellSpec
@@ -263,3 +264,8 @@ def load_trace(name: str) -> TraceSpec:
 def load_statistics(name: str) -> ActivitySpec:
     """Read activity statistics by name or path."""
     return build(ActivitySpec, named_document("statistics", name))
+
+
+def load_network(name: str) -> ArchitectureSpec:
+    """Read a network's list of layers by name or path."""
+    return build(ArchitectureSpec, named_document("networks", name))
