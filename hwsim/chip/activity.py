@@ -68,7 +68,12 @@ class ExpectedMatrix(AnalogMatrix):
         return values * np.float32(min(self._tallies.take(("nonzero", array), share), 1)), works
 
     def plan(
-        self, array: int, x: Any, d: Any, lr: float | np.ndarray, params: UpdateParameters
+        self,
+        array: int,
+        x: Any,
+        d: Any,
+        lr: float | np.ndarray,  # noqa: ARG002 (the statistics hold for the run's learning rate)
+        params: UpdateParameters,
     ) -> TrainPlan:
         """Take the trains of a stream from the statistics; vectors that are arrays are those of a transfer."""
         n = len(x)

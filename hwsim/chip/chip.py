@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -155,14 +156,40 @@ class Chip(Platform):
                 )
 
     @property
+    def cells_by_tile(self) -> dict[int, int]:
+        """Cells of each tile that hold a weight, all arrays in use together."""
+        found: dict[int, int] = defaultdict(int)
+        for matrix in self.matrices.values():
+            for piece in matrix.pieces if isinstance(matrix, AnalogMatrix) else []:
+                found[piece.tile.index] += piece.block.shape[0] * piece.block.shape[1] * len(piece.tile.arrays)
+        return found
+
+    @property
     def cells_used(self) -> int:
         """Cells that hold a weight."""
-        analog = [matrix for matrix in self.matrices.values() if isinstance(matrix, AnalogMatrix)]
-        return sum(
-            piece.block.shape[0] * piece.block.shape[1] * len(piece.tile.arrays)
-            for matrix in analog
-            for piece in matrix.pieces
-        )
+        return sum(self.cells_by_tile.values())
+
+    @property
+    def cell_utilization(self) -> float:
+        """Part of the cells of the used tiles that hold a weight."""
+        tile = self.spec.tile
+        there = len(self.tiles) * tile.rows * tile.cols * tile.arrays
+        return self.cells_used / there if there else 0.0
+
+    def mapping(self) -> dict[str, dict[str, Any]]:
+        """Return where every analog matrix is: its shape, blocks of one copy, replicas, arrays and tiles."""
+        found = {}
+        for name, matrix in self.matrices.items():
+            if isinstance(matrix, AnalogMatrix):
+                blocks = len(matrix.grid) * len(matrix.grid[0])
+                found[name] = {
+                    "shape": list(matrix.shape),
+                    "blocks": [len(matrix.grid), len(matrix.grid[0])],
+                    "replicas": len(matrix.pieces) // blocks,
+                    "arrays": matrix.n_arrays,
+                    "tiles": [piece.tile.index for piece in matrix.pieces],
+                }
+        return found
 
     def note_weights(self) -> None:
         """Let the recorder note the mean weight of every array."""

@@ -69,9 +69,9 @@ class _Used:
 class Placement:
     """Hands out places on tiles of ``tile_shape`` (rows, cols).
 
-    Each block gets a tile of its own, unless ``share``: then a block goes to the first tile with enough rows and columns
-    left that no other block uses, so that layers on one tile have their own lines, converters and pulse generators and
-    their cells do not see each other's voltages.
+    Each block gets a tile of its own, unless ``share``: then a block goes to the first tile with enough rows and
+    columns left that no other block uses, so that layers on one tile have their own lines, converters and pulse
+    generators and their cells do not see each other's voltages.
     """
 
     def __init__(self, tile_shape: tuple[int, int], *, share: bool = False) -> None:

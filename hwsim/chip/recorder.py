@@ -20,10 +20,21 @@ class Trains:
     unit cell pulses on rows and columns, up and down pulses and weights before them."""
 
     def __init__(self, devices: int) -> None:
-        self.vectors = 0
-        self.slots = 0
-        self.lines = np.zeros(3)
-        self.counts = np.zeros((devices, 5))
+        self.vectors = self.slots = self.rows = self.cols = self.cells = 0
+        # Plain numbers: an update of a few vectors would take longer to add up as an array.
+        self.counts = [[0, 0, 0, 0, 0.0] for _ in range(devices)]
+
+    def means(self) -> dict[str, Any]:
+        """Return the means for one vector, line or cell, as plain data of ``TrainStatistics``."""
+        row_fires, col_fires, up, down, weight = np.array(self.counts, dtype=float).T
+        return {
+            "slots": self.slots / self.vectors,
+            "row_fires": _plain(row_fires / self.rows),
+            "col_fires": _plain(col_fires / self.cols),
+            "pulses_up": _plain(up / self.cells),
+            "pulses_down": _plain(down / self.cells),
+            "weight": _plain(weight / np.maximum(up + down, 1)),
+        }
 
 
 class Recorder:
@@ -62,12 +73,15 @@ class Recorder:
         for result in results:
             rows = 1 if one_hot == "row" else result.row_fires.shape[1]
             cols = 1 if one_hot == "column" else result.col_fires.shape[1]
-            sums.lines += (n * rows, n * cols, n * rows * cols)
-            sums.counts += [
-                (part.row_fires.sum(), part.col_fires.sum(), part.pulses_up.sum(), part.pulses_down.sum(),
-                 part.sum_w.sum())
-                for part in result.by_device
-            ]  # fmt: skip
+            sums.rows += n * rows
+            sums.cols += n * cols
+            sums.cells += n * rows * cols
+            for total, part in zip(sums.counts, result.by_device, strict=True):
+                total[0] += int(part.row_fires.sum())
+                total[1] += int(part.col_fires.sum())
+                total[2] += int(part.pulses_up.sum())
+                total[3] += int(part.pulses_down.sum())
+                total[4] += float(part.sum_w.sum())
 
     def state(self, layer: str, name: str, result: Any) -> None:
         """Note what the work on a digital state let go of."""
@@ -91,17 +105,8 @@ class Recorder:
                 found[layer].setdefault(kind, {})[array] = entry
             else:
                 found[layer][kind] = entry
-        for (layer, kind, array), sums in self._trains.items():
-            rows, cols, cells = sums.lines
-            row_fires, col_fires, up, down, weight = sums.counts.T
-            found[layer].setdefault(kind, {})[array] = {
-                "slots": sums.slots / sums.vectors,
-                "row_fires": _plain(row_fires / rows),
-                "col_fires": _plain(col_fires / cols),
-                "pulses_up": _plain(up / cells),
-                "pulses_down": _plain(down / cells),
-                "weight": _plain(weight / np.maximum(up + down, 1)),
-            }
+        for (layer, kind, array), trains in self._trains.items():
+            found[layer].setdefault(kind, {})[array] = trains.means()
         for (layer, kind, name), (n, written) in self._states.items():
             found[layer].setdefault(kind, {})[name] = written / n
         for layer, weights in self.weights.items():
@@ -109,5 +114,5 @@ class Recorder:
         return dict(found)
 
 
-def _plain(values: np.ndarray) -> list[float]:
+def _plain(values: Any) -> list[float]:
     return [float(value) for value in values]

@@ -14,8 +14,6 @@ def move_in(guest: Tile, host: Tile) -> Tile:
 
     The two take turns, and what the guest does is booked on the host's components.
     """
-    shared: dict[str, Any] = {
-        name: part for name, part in vars(host).items() if isinstance(part, Component | Station)
-    }
+    shared: dict[str, Any] = {name: part for name, part in vars(host).items() if isinstance(part, Component | Station)}
     vars(guest).update(shared)
     return guest

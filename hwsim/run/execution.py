@@ -158,7 +158,8 @@ def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
             return NetworkTrainer(spec.trace, chip, algorithm, spec.seed)
         assert isinstance(samples, int)
         return ActivityTrainer(spec.trace, samples, chip, algorithm, spec.seed)
-    assert isinstance(samples, DataSet) and isinstance(spec.trace, TraceSpec)
+    assert isinstance(samples, DataSet)
+    assert isinstance(spec.trace, TraceSpec)
     return Trainer(spec.trace, samples, chip, algorithm, spec.seed)
 
 

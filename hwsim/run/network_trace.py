@@ -17,7 +17,7 @@ def network_trace_document(network: Document) -> Document:
         "kind": NETWORK_TRACE,
         "name": network.data.get("name"),
         "description": network.data.get("description"),
-        "source": f"made of the network; mini-batch and loss are assumptions. The network: {network.data.get('source')}",
+        "source": f"the network; mini-batch and loss are assumptions. Network: {network.data.get('source')}",
         "network": network.data,
     }
     lines = {("network", *path): line for path, line in network.lines.items()}

@@ -1,4 +1,4 @@
-"""Description of the training of a network that is given as a list of layers: no data, only how much of what is done."""
+"""Description of the training of a network that is given as a list of layers: no data, only what is done how often."""
 
 from __future__ import annotations
 

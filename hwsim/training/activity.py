@@ -50,7 +50,7 @@ class ExpectedLoss(Loss):
         """Return NaN and a stream like the output."""
         return float("nan"), output
 
-    def _value_and_error(self, output: Any, target: Any) -> tuple[np.floating[Any], Any]:
+    def _value_and_error(self, output: Any, target: Any) -> tuple[np.floating[Any], Any]:  # noqa: ARG002
         return np.float64(np.nan), output
 
     def operations(self, width: int) -> Operations:

@@ -91,7 +91,7 @@ class NetworkTrainer(ActivityTrainer):
             if tiles <= chip.spec.tiles:
                 raise
             raise MappingError(
-                f"{network.name} needs {tiles} tiles of {chip.spec.tile.rows} x {chip.spec.tile.cols} on crossbars, but "
+                f"{network.name} needs {tiles} tiles of {chip.spec.tile.rows} x {chip.spec.tile.cols}, but "
                 f"chip '{chip.spec.name}' has {chip.spec.tiles}; use --set chip.tiles={tiles}, a larger chip (such as "
                 "--chip large), or fewer replicas"
             ) from error

@@ -83,9 +83,7 @@ class Stage:
         """Add the errors up that come from several layers."""
         if self.readers > 1:
             width = self.output.channels
-            yield self.work(
-                "error-sum", n, operations(add=(self.readers - 1) * width), self.readers * width, width
-            )
+            yield self.work("error-sum", n, operations(add=(self.readers - 1) * width), self.readers * width, width)
 
     def work(self, name: str, n: int, work: Operations, words_in: int, words_out: int) -> Digital:
         """Return digital work on every position of the output of ``n`` samples."""
