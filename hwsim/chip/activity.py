@@ -157,6 +157,7 @@ class ActivityChip(Chip):
         super().__init__(*arguments, **options)
         self._statistics = statistics
         self._wanted_replicas = dict(replicas or {})
+        self._states: dict[str, Expectations] = {}
         self._tallies = Tallies()
 
     def expectations(self, layer: str) -> Expectations:
@@ -215,7 +216,9 @@ class ActivityChip(Chip):
         del compute
         if not written:
             return expected or (lambda: None)
-        share = self.expectations(layer).written(name)
+        if layer not in self._states:
+            self._states[layer] = self.expectations(layer)
+        share = self._states[layer].state(name).written
 
         def drawn() -> np.ndarray:
             return np.full(written, min(self._tallies.take((layer, name), share), 1), np.float32)

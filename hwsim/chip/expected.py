@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,8 +13,11 @@ from hwsim.chip.tile import ReadWork, Tile
 from hwsim.chip.vectors import Vectors
 from hwsim.devices import Cells, IOParameters, TrainPlan, UpdateResult, make_cells
 from hwsim.errors import RunError, UsageError
-from hwsim.spec.activity import ANY, LayerStatistics, ReadStatistics, TrainStatistics
+from hwsim.spec.activity import ANY, LayerStatistics, ReadStatistics, Span, StateStatistics, TrainStatistics
 from hwsim.spec.device import DeviceSpec
+
+
+AnySpan = TypeVar("AnySpan", bound=Span)
 
 
 class Tallies:
@@ -31,7 +35,9 @@ class Tallies:
 
 
 class Expectations:
-    """The statistics of one layer, looked up by what an operation wants to know.
+    """The statistics of one layer, as one part of the chip looks them up, operation after operation.
+
+    Each look-up of a kind of operation counts as one, and moves on through the spans of its statistics.
 
     Raises:
         RunError: the statistics have no entry for it.
@@ -40,6 +46,22 @@ class Expectations:
     def __init__(self, layer: str, statistics: LayerStatistics) -> None:
         self.layer = layer
         self._statistics = statistics
+        self._done: dict[str, int] = defaultdict(int)
+
+    def _next(self, what: str, spans: Sequence[AnySpan] | None) -> AnySpan:
+        """Return the span that the next operation falls into."""
+        if not spans:
+            raise RunError(
+                f"the statistics have no layers.{self.layer}.{what}, which this algorithm needs; record them with the "
+                "same algorithm (every run at device fidelity writes statistics.yaml) and give --statistics RUN"
+            )
+        number = self._done[what]
+        self._done[what] += 1
+        for span in spans:
+            if span.operations is None or number < span.operations:
+                return span
+            number -= span.operations
+        return spans[-1]
 
     def check(self, *, backward: bool) -> None:
         """Check that forward reads, and backward ones if the layer has any, are known.
@@ -48,42 +70,38 @@ class Expectations:
             UsageError: they are not.
         """
         for kind in ("forward", "backward") if backward else ("forward",):
-            if getattr(self._statistics, kind) is None:
+            if not getattr(self._statistics, kind):
                 raise UsageError(
                     f"the statistics do not fit the network: layers.{self.layer}.{kind} is missing; "
                     "give those of a run of this network, --statistics RUN"
                 )
 
     def read(self, kind: str) -> ReadStatistics:
-        """Return the statistics of forward or backward reads."""
-        found: ReadStatistics | None = getattr(self._statistics, kind)
-        return found if found is not None else self._missing(kind)
+        """Return the statistics of the next forward or backward read."""
+        return self._next(kind, self._statistics.forward if kind == "forward" else self._statistics.backward)
 
     def line_read(self, array: int) -> ReadStatistics:
-        """Return the statistics of reads of one line of an array."""
-        found = _entry(self._statistics.transfer_read, f"array{array}")
-        return found if found is not None else self._missing(f"transfer_read.array{array}")
+        """Return the statistics of the next read of one line of an array."""
+        return self._next(f"transfer_read.array{array}", _entry(self._statistics.transfer_read, f"array{array}"))
 
     def trains(self, kind: str, array: int) -> TrainStatistics:
-        """Return the statistics of an ``update`` or ``transfer_write`` of an array."""
-        found = _entry(getattr(self._statistics, kind), f"array{array}")
-        return found if found is not None else self._missing(f"{kind}.array{array}")
+        """Return the statistics of the next ``update`` or ``transfer_write`` of an array."""
+        known = self._statistics.update if kind == "update" else self._statistics.transfer_write
+        return self._next(f"{kind}.array{array}", _entry(known, f"array{array}"))
 
-    def written(self, state: str) -> float:
-        """Return the share of the works on a digital state that let go of anything."""
-        found = _entry(self._statistics.written, state)
-        return found if found is not None else self._missing(f"written.{state}")
+    def state(self, name: str) -> StateStatistics:
+        """Return the statistics of the next work on a digital state."""
+        return self._next(f"state.{name}", _entry(self._statistics.state, name))
 
     def weights(self, array: int, devices: int) -> tuple[float, ...]:
         """Return the mean weight of each device of an array's unit cells."""
         found = _entry(self._statistics.weight, f"array{array}")
-        return of_devices(found if found is not None else self._missing(f"weight.array{array}"), devices)
-
-    def _missing(self, what: str) -> Any:
-        raise RunError(
-            f"the statistics have no layers.{self.layer}.{what}, which this algorithm needs; record them with the same "
-            "algorithm (every run at device fidelity writes statistics.yaml) and give --statistics RUN"
-        )
+        if found is None:
+            raise UsageError(
+                f"the statistics do not fit the algorithm: layers.{self.layer}.weight.array{array} is missing; "
+                "give those of a run with the same algorithm, --statistics RUN"
+            )
+        return of_devices(found, devices)
 
 
 def _entry(entries: Any, key: str) -> Any:

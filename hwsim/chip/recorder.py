@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -12,7 +12,27 @@ from hwsim.chip.tile import ReadWork
 from hwsim.devices import UpdateResult
 
 Key = tuple[str, str, str]
-"""Layer, kind of operation, and array (or the name of a state)."""
+"""Layer, kind of operation, and array (or the name of a state, or nothing)."""
+FIRST_SPAN, SPAN_GROWTH = 10, 2
+"""Operations of the first span, and how much longer each next one is."""
+
+
+class Reads:
+    """Sums over reads: vectors, vectors times tiles, and of all tiles conversions, passes, retries and drive."""
+
+    def __init__(self) -> None:
+        self.vectors = self.on_tiles = self.conversions = self.passes = self.retries = self.nonzero = 0
+        self.drive = 0.0
+
+    def means(self) -> dict[str, Any]:
+        """Return the means for one vector, as plain data of ``ReadStatistics``."""
+        return {
+            "conversions": max(self.conversions / self.on_tiles, 1.0),
+            "passes_per_conversion": max(round(self.passes / max(self.conversions, 1)), 1),
+            "retries": self.retries / self.on_tiles,
+            "drive": self.drive / self.on_tiles,
+            "nonzero": self.nonzero / self.vectors,
+        }
 
 
 class Trains:
@@ -37,6 +57,45 @@ class Trains:
         }
 
 
+class States:
+    """How often work on a digital state was done, and how often it let go of anything."""
+
+    def __init__(self) -> None:
+        self.works = self.written = 0
+
+    def means(self) -> dict[str, Any]:
+        """Return the share, as plain data of ``StateStatistics``."""
+        return {"written": self.written / self.works}
+
+
+Sums = TypeVar("Sums", Reads, Trains, States)
+
+
+class Course(Generic[Sums]):
+    """Sums over the operations of one kind, in spans: training changes fast at first and slowly later."""
+
+    def __init__(self, make: Callable[[], Sums]) -> None:
+        self._make = make
+        self._left = FIRST_SPAN
+        self.spans = [make()]
+        self.lengths = [FIRST_SPAN]
+
+    def next(self) -> Sums:
+        """Return the sums that the next operation belongs to."""
+        if not self._left:
+            self._left = self.lengths[-1] * SPAN_GROWTH
+            self.lengths.append(self._left)
+            self.spans.append(self._make())
+        self._left -= 1
+        return self.spans[-1]
+
+    def means(self) -> list[dict[str, Any]]:
+        """Return the means of every span, with the operations that all but the last one hold for."""
+        found = [{"operations": n, **span.means()} for n, span in zip(self.lengths, self.spans, strict=True)]
+        del found[-1]["operations"]
+        return found
+
+
 class Recorder:
     """Sums over all operations of each layer and kind; :meth:`layers` gives their means.
 
@@ -44,29 +103,33 @@ class Recorder:
     """
 
     def __init__(self) -> None:
-        self._reads: dict[Key, list[float]] = defaultdict(lambda: [0.0] * 7)
-        self._trains: dict[Key, Trains] = {}
-        self._states: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+        self._courses: dict[Key, Course[Any]] = {}
         self.weights: dict[str, dict[str, tuple[float, ...]]] = {}
+
+    def _next(self, key: Key, make: Callable[[], Any]) -> Any:
+        course = self._courses.get(key)
+        if course is None:
+            course = self._courses[key] = Course(make)
+        return course.next()
 
     def read(self, layer: str, kind: str, array: str, n: int, works: Sequence[ReadWork], nonzero: bool = True) -> None:
         """Note a read of ``n`` vectors; ``works`` are those of the layer's tiles."""
-        sums = self._reads[layer, kind, array]
-        sums[0] += n
-        sums[1] += n * len(works)
+        sums = self._next((layer, kind, array), Reads)
+        sums.vectors += n
+        sums.on_tiles += n * len(works)
         for work in works:
-            sums[2] += work.conversions
-            sums[3] += work.passes
-            sums[4] += work.retries
-            sums[5] += float(work.drive.sum()) / work.lines_in
-        sums[6] += n * nonzero
+            sums.conversions += work.conversions
+            sums.passes += work.passes
+            sums.retries += work.retries
+            sums.drive += float(work.drive.sum()) / work.lines_in
+        sums.nonzero += n * nonzero
 
     def trains(
         self, layer: str, kind: str, array: int, results: Sequence[UpdateResult], one_hot: str | None = None
     ) -> None:
         """Note an update; ``results`` are those of its tiles. ``one_hot`` says which side drives a single line of each
         tile: ``column``, ``row`` or neither."""
-        sums = self._trains.setdefault((layer, kind, f"array{array}"), Trains(len(results[0].by_device)))
+        sums = self._next((layer, kind, f"array{array}"), lambda: Trains(len(results[0].by_device)))
         n = len(results[0].slots)
         sums.vectors += n
         sums.slots += int(results[0].slots.sum())
@@ -85,30 +148,18 @@ class Recorder:
 
     def state(self, layer: str, name: str, result: Any) -> None:
         """Note what the work on a digital state let go of."""
-        if isinstance(result, np.ndarray):
-            sums = self._states[layer, "written", name]
-            sums[0] += 1
-            sums[1] += bool(result.any())
+        sums = self._next((layer, "state", name), States)
+        sums.works += 1
+        sums.written += bool(np.any(result))
 
     def layers(self) -> dict[str, dict[str, Any]]:
         """Return the means of every layer, as plain data of ``LayerStatistics``."""
         found: dict[str, dict[str, Any]] = defaultdict(dict)
-        for (layer, kind, array), sums in self._reads.items():
-            entry = {
-                "conversions": max(sums[2] / sums[1], 1.0),
-                "passes_per_conversion": max(round(sums[3] / max(sums[2], 1.0)), 1),
-                "retries": sums[4] / sums[1],
-                "drive": sums[5] / sums[1],
-                "nonzero": sums[6] / sums[0],
-            }
-            if kind == "transfer_read":
-                found[layer].setdefault(kind, {})[array] = entry
+        for (layer, kind, name), course in self._courses.items():
+            if name:
+                found[layer].setdefault(kind, {})[name] = course.means()
             else:
-                found[layer][kind] = entry
-        for (layer, kind, array), trains in self._trains.items():
-            found[layer].setdefault(kind, {})[array] = trains.means()
-        for (layer, kind, name), (n, written) in self._states.items():
-            found[layer].setdefault(kind, {})[name] = written / n
+                found[layer][kind] = course.means()
         for layer, weights in self.weights.items():
             found[layer]["weight"] = {array: list(values) for array, values in weights.items()}
         return dict(found)

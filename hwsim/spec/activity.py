@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hwsim.spec.base import Spec
 
@@ -12,7 +12,14 @@ ANY = "any"
 """Stands for every array, or every state, that has no entry of its own."""
 
 
-class ReadStatistics(Spec):
+class Span(Spec):
+    """Means over some operations of one kind, one after the other in a training run."""
+
+    operations: int | None = Field(None, ge=1)
+    """How many operations they hold for; None: all that follow."""
+
+
+class ReadStatistics(Span):
     """What one vector asks of a tile that reads it."""
 
     conversions: float = Field(ge=1)
@@ -27,7 +34,7 @@ class ReadStatistics(Spec):
     """Share of the reads of a line (transfers) that give anything but zeros."""
 
 
-class TrainStatistics(Spec):
+class TrainStatistics(Span):
     """What one vector's pulse trains do."""
 
     slots: float = Field(ge=0)
@@ -45,17 +52,40 @@ class TrainStatistics(Spec):
     """Mean weight of a device before its pulse."""
 
 
-class LayerStatistics(Spec):
-    """The statistics of one layer. Arrays are named ``array0``, ``array1``, ... or ``any``."""
+class StateStatistics(Span):
+    """What work on a digital state lets go of."""
 
-    forward: ReadStatistics | None = None
-    backward: ReadStatistics | None = None
-    """None where the layer sends no errors down (the first one)."""
-    transfer_read: dict[str, ReadStatistics] = Field(default_factory=dict)
-    update: dict[str, TrainStatistics] = Field(default_factory=dict)
-    transfer_write: dict[str, TrainStatistics] = Field(default_factory=dict)
-    written: dict[str, float] = Field(default_factory=dict)
-    """Share of the works on a digital state (``hidden buffer``) that let go of anything to be written."""
+    written: float = Field(ge=0, le=1)
+    """Share of the works that let go of anything to be written."""
+
+
+def _spans(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Check that every span but the last says how many operations it holds for."""
+    for span in spans[:-1]:
+        if span.operations is None:
+            raise ValueError("only the last span may hold for all operations that follow; give the others operations")
+    return spans
+
+
+Reads = Annotated[tuple[ReadStatistics, ...], AfterValidator(_spans)]
+Trains = Annotated[tuple[TrainStatistics, ...], Field(min_length=1), AfterValidator(_spans)]
+States = Annotated[tuple[StateStatistics, ...], Field(min_length=1), AfterValidator(_spans)]
+
+
+class LayerStatistics(Spec):
+    """The statistics of one layer, each in spans of the training run; after the last span it goes on as in that one.
+
+    Arrays are named ``array0``, ``array1``, ... or ``any``.
+    """
+
+    forward: Reads = ()
+    backward: Reads = ()
+    """Empty where the layer sends no errors down (the first one)."""
+    transfer_read: dict[str, Annotated[Reads, Field(min_length=1)]] = Field(default_factory=dict)
+    update: dict[str, Trains] = Field(default_factory=dict)
+    transfer_write: dict[str, Trains] = Field(default_factory=dict)
+    state: dict[str, States] = Field(default_factory=dict)
+    """By the name of the work on a digital state, such as ``hidden buffer``."""
     weight: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     """Mean weight of an array, a number for each device of the unit cell."""
 
