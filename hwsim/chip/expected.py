@@ -16,7 +16,6 @@ from hwsim.errors import RunError, UsageError
 from hwsim.spec.activity import ANY, LayerStatistics, ReadStatistics, Span, StateStatistics, TrainStatistics
 from hwsim.spec.device import DeviceSpec
 
-
 AnySpan = TypeVar("AnySpan", bound=Span)
 
 

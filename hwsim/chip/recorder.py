@@ -75,9 +75,9 @@ class Course(Generic[Sums]):
     """Sums over the operations of one kind, in spans: training changes fast at first and slowly later."""
 
     def __init__(self, make: Callable[[], Sums]) -> None:
-        self._make = make
+        self._make: Callable[[], Sums] = make
         self._left = FIRST_SPAN
-        self.spans = [make()]
+        self.spans: list[Sums] = [make()]
         self.lengths = [FIRST_SPAN]
 
     def next(self) -> Sums:
