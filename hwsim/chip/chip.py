@@ -15,7 +15,6 @@ from hwsim.chip.platform import Platform, PulseSink
 from hwsim.chip.probe import Probe, probed_regions
 from hwsim.chip.program import Program
 from hwsim.chip.sequencer import NumbersOnly, Sequencer
-from hwsim.chip.shared_tile import move_in
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component
 from hwsim.devices import make_cells
@@ -54,7 +53,7 @@ class Chip(Platform):
         pulses: PulseSink | None = None,
         probes: Sequence[Probe] = (),
     ) -> None:
-        super().__init__(spec, events=events, pulses=pulses)
+        super().__init__(spec, device.unit_cell, events=events, pulses=pulses)
         self.device = device
         self.seed = seed
         self.threads = threads
@@ -116,7 +115,9 @@ class Chip(Platform):
             return tile
         host = self.tiles[block.tile]
         path = f"tile{block.tile}.row{block.first_row}"
-        return move_in(self._new_tile(name, block, path, arrays, gains), host)
+        guest = self._new_tile(name, block, path, arrays, gains)
+        guest.move_in(host)
+        return guest
 
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
         cells = [
@@ -219,13 +220,7 @@ class Chip(Platform):
     @property
     def components(self) -> list[Component]:
         """Every component in use."""
-        return [
-            self.controller,
-            self.bus,
-            self.buffer,
-            self.digital,
-            *(part for tile in self.tiles for part in tile.components),
-        ]
+        return [*self.central_components, *(part for tile in self.tiles for part in tile.components)]
 
     def finish(self) -> None:
         """Book the leakage of the whole run and flush the ledger; no operation may follow.

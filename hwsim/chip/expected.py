@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from hwsim.chip.tile import ReadWork, Tile
+from hwsim.chip.read_path import ReadWork
+from hwsim.chip.tile import Tile
 from hwsim.chip.vectors import Vectors
+from hwsim.components.coding import LineDrive
 from hwsim.devices import Cells, IOParameters, TrainPlan, UpdateResult, make_cells
 from hwsim.errors import RunError, UsageError
 from hwsim.spec.activity import ANY, LayerStatistics, ReadStatistics, Span, StateStatistics, TrainStatistics
@@ -126,11 +128,31 @@ class ExpectedDevices:
 
     def __init__(self, shape: tuple[int, int], weight: float) -> None:
         rows, cols = shape
+        self.weights = np.broadcast_to(np.float32(weight), shape)
         self._sums = np.full(rows, weight * cols), np.full(cols, weight * rows)
+        self._tallies = Tallies()
 
     def line_sums(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the sums of the weights over each row, (rows,), and over each column, (cols,)."""
         return self._sums
+
+    def reset(self, rows: slice, cols: Sequence[int], probability: float) -> np.ndarray:
+        """Return which devices (rows, cols) of whole columns are reset: as many as expected, the first ones."""
+        chosen = np.zeros(self.weights.shape, bool)
+        for col in cols:
+            chosen[rows, col][: self._tallies.take("reset", probability * len(chosen))] = True
+        return chosen
+
+    def check_zero_shift(self, n_pulses: int | None) -> int:
+        """Refuse zero-shifting.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"zero-shifting by {n_pulses} pulses needs the symmetric points of single devices, which activity fidelity "
+            "does not know: use --fidelity device, or --set algorithm.zero_shift_pulses=0"
+        )
 
 
 class ExpectedCells:
@@ -165,14 +187,9 @@ class ExpectedTile(Tile):
         """Return a stream of unknown results, and the work that reading the stream ``x`` is expected to be."""
         del input_scale
         lines_in, lines_out = self.shape if transposed else self.shape[::-1]
-        statistics = self.expectations.read(purpose)
-        n = len(x)
-        conversions = max(self._tallies.take((purpose, "conversions"), n * statistics.conversions), n)
-        work = ReadWork(
-            conversions * statistics.passes_per_conversion, conversions,
-            self._tallies.take((purpose, "retries"), n * statistics.retries), io.conversions,
-            np.full(lines_in, n * statistics.drive), lines_in, lines_out, transposed,
-        )  # fmt: skip
+        statistics, n = self.expectations.read(purpose), len(x)
+        drive = LineDrive(np.full(lines_in, n * statistics.heat), np.full(lines_in, n * statistics.charges))
+        work = self._expected_work(purpose, statistics, n, io, drive, (lines_in, lines_out), transposed)
         return Vectors(n, lines_out), work
 
     def read_line(
@@ -182,12 +199,29 @@ class ExpectedTile(Tile):
         transposed = axis == "row"
         lines, outputs = self.shape if transposed else self.shape[::-1]
         statistics = self.expectations.line_read(array)
-        conversions = max(self._tallies.take((array, "conversions"), statistics.conversions), 1)
-        drive = np.zeros(lines)
-        drive[index] = statistics.drive
-        passes = conversions * statistics.passes_per_conversion
-        work = ReadWork(passes, conversions, 0, io.conversions, drive, 1, outputs, transposed, device)
-        return np.ones(outputs, np.float32), work
+        drive = LineDrive(
+            *(np.where(np.arange(lines) == index, each, 0.0) for each in (statistics.heat, statistics.charges))
+        )
+        work = self._expected_work(f"array{array}", statistics, 1, io, drive, (1, outputs), transposed)
+        return np.ones(outputs, np.float32), replace(work, device=device)
+
+    def _expected_work(
+        self,
+        key: str,
+        statistics: ReadStatistics,
+        n: int,
+        io: IOParameters,
+        drive: LineDrive,
+        lines: tuple[int, int],
+        transposed: bool,
+    ) -> ReadWork:
+        slices = self._paths[transposed].dac.slices
+        conversions = max(self._tallies.take((key, "conversions"), n * statistics.conversions), n) * slices
+        retries = self._tallies.take((key, "retries"), n * statistics.retries)
+        return ReadWork(
+            conversions * statistics.passes_per_conversion, conversions, retries, io.conversions * slices, drive,
+            *lines, transposed, slices=slices, out_bits=io.out_bits,
+        )  # fmt: skip
 
     def apply(
         self, array: int, x: Any, d: Any, plan: TrainPlan, probe: tuple[slice, slice] | None = None

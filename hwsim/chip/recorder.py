@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from hwsim.chip.tile import ReadWork
+from hwsim.chip.read_path import ReadWork
 from hwsim.devices import UpdateResult
 
 Key = tuple[str, str, str]
@@ -18,11 +18,14 @@ FIRST_SPAN, SPAN_GROWTH = 10, 2
 
 
 class Reads:
-    """Sums over reads: vectors, vectors times tiles, and of all tiles conversions, passes, retries and drive."""
+    """Sums over reads: vectors, vectors times tiles, and of all tiles conversions, passes, retries and drive.
+
+    Conversions and passes are those of one slice, where a converter codes its input in several.
+    """
 
     def __init__(self) -> None:
         self.vectors = self.on_tiles = self.conversions = self.passes = self.retries = self.nonzero = 0
-        self.drive = 0.0
+        self.heat = self.charges = 0.0
 
     def means(self) -> dict[str, Any]:
         """Return the means for one vector, as plain data of ``ReadStatistics``."""
@@ -30,7 +33,8 @@ class Reads:
             "conversions": max(self.conversions / self.on_tiles, 1.0),
             "passes_per_conversion": max(round(self.passes / max(self.conversions, 1)), 1),
             "retries": self.retries / self.on_tiles,
-            "drive": self.drive / self.on_tiles,
+            "heat": self.heat / self.on_tiles,
+            "charges": self.charges / self.on_tiles,
             "nonzero": self.nonzero / self.vectors,
         }
 
@@ -118,10 +122,11 @@ class Recorder:
         sums.vectors += n
         sums.on_tiles += n * len(works)
         for work in works:
-            sums.conversions += work.conversions
-            sums.passes += work.passes
+            sums.conversions += work.conversions // work.slices
+            sums.passes += work.passes // work.slices
             sums.retries += work.retries
-            sums.drive += float(work.drive.sum()) / work.lines_in
+            sums.heat += float(work.drive.heat.sum()) / work.lines_in
+            sums.charges += float(work.drive.charges.sum()) / work.lines_in
         sums.nonzero += n * nonzero
 
     def trains(

@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from hwsim.chip.read_path import ReadPath, ReadTiming, ReadWork
 from hwsim.components.base import Component
+from hwsim.components.coding import LineDrive
 from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, SampleHold
-from hwsim.components.crossbar import Conductance, read_energy, update_energy
+from hwsim.components.crossbar import Conductance, Crossbar, read_energy, update_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
 from hwsim.devices import Cells, IOParameters, ReadResult, TrainPlan, UpdateResult
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Station, Stream
-from hwsim.spec.chip import TileSpec
 from hwsim.spec.device import DeviceSpec
+from hwsim.spec.tile import TileSpec
 from hwsim.units import to_picoseconds
-
-
-@dataclass(frozen=True)
-class ReadWork:
-    """What a read asked of a tile: everything its time and energy depend on.
-
-    ``passes`` are reads of the array, ``conversions`` those of each output, ``retries`` attempts that bound management
-    repeated, ``per_result`` the conversions that one result takes. ``drive`` is (lines,): the sum over all passes of
-    the squared input of each driven line, full scale = 1. ``device`` is the one device of the unit cells that was read,
-    None for all of them.
-    """
-
-    passes: int
-    conversions: int
-    retries: int
-    per_result: int
-    drive: np.ndarray
-    lines_in: int
-    lines_out: int
-    transposed: bool
-    device: int | None = None
 
 
 class Tile:
@@ -79,28 +60,35 @@ class Tile:
         self._told = env.now
         self._ages = any(part.ages for cells in self.arrays for part in cells.devices)
         self._device = device
+        self.needs_reference = device.unit_cell.needs_reference
         self._conductance = Conductance.of(device.cell, device.parameters.w_min, device.parameters.w_max)
-        lines = max(spec.rows, spec.cols)
         name = f"tile{index}"
+        counts = {name: count for name, (_, count) in spec.placements().items()}
 
-        def part(kind: type[Component], component: str, instances: int) -> Any:
-            return kind(f"{name}.{component}", tables[f"tile.{component}"], ledger, instances=instances, tile=index)
+        def part(kind: type[Component], component: str, instances: int | None = None) -> Any:
+            number = counts[component] if instances is None else instances
+            return kind(f"{name}.{component}", tables[f"tile.{component}"], ledger, instances=number, tile=index)
 
-        self.crossbar: Component = part(
-            Component, "crossbar", sum(len(cells.devices) for cells in self.arrays) * spec.rows * spec.cols
-        )
-        self.row_dac: Dac = part(Dac, "row_dac", spec.rows)
-        self.col_dac: Dac = part(Dac, "col_dac", spec.cols)
-        self.row_pulser: PulseGenerator = part(PulseGenerator, "row_pulser", spec.rows)
-        self.col_pulser: PulseGenerator = part(PulseGenerator, "col_pulser", spec.cols)
-        self.integrator: Integrator = part(Integrator, "integrator", lines)
-        self.sample_hold: SampleHold = part(SampleHold, "sample_hold", lines)
-        self.sample_hold.double_buffered = spec.sample_hold.double_buffered
-        self.adc: Adc = part(Adc, "adc", -(-lines // spec.adc.lines_per_adc))
-        self.accumulator: Accumulator = part(Accumulator, "accumulator", self.adc.instances)
-        self.control: Component = part(Component, "control", 1)
-        crossbar_clock = tables["tile.crossbar"].clock
-        self.integration = crossbar_clock.whole_cycles(spec.crossbar.integration_time, rounding=spec.crossbar.rounding)
+        self.crossbar: Crossbar = part(Crossbar, "crossbar", self._devices())
+        self.crossbar.standby_power = device.cell.standby_power
+        self.row_dac: Dac = part(Dac, "row_dac")
+        self.col_dac: Dac = part(Dac, "col_dac")
+        self.row_dac.sign_slice = spec.row_dac.sign == "slice"
+        self.col_dac.sign_slice = spec.col_dac.sign == "slice"
+        self.row_pulser: PulseGenerator = part(PulseGenerator, "row_pulser")
+        self.col_pulser: PulseGenerator = part(PulseGenerator, "col_pulser")
+        self.row_pulser.kind, self.col_pulser.kind = spec.row_pulser.kind, spec.col_pulser.kind
+        self.integrator: Integrator = part(Integrator, "integrator")
+        self.sample_hold: SampleHold | None = None
+        if spec.sample_hold is not None:
+            self.sample_hold = part(SampleHold, "sample_hold")
+            self.sample_hold.double_buffered = spec.sample_hold.double_buffered
+        self.adc: Adc = part(Adc, "adc")
+        self.adc.kind = spec.adc.kind
+        self.shift_add: Accumulator | None = part(Accumulator, "shift_add") if spec.shift_add is not None else None
+        self.accumulator: Accumulator = part(Accumulator, "accumulator")
+        self.control: Component = part(Component, "control")
+        self._paths = {False: self._path(self.col_dac), True: self._path(self.row_dac)}
         self.phases = spec.row_pulser.polarity_phases
         cell = device.cell
         pulse_period = to_picoseconds(cell.pulse_width, rounding="up") + to_picoseconds(cell.pulse_gap, rounding="up")
@@ -108,13 +96,34 @@ class Tile:
         per_cell = tables["tile.crossbar"].property("line_capacitance_per_cell")
         self._line_capacitance = (per_cell * spec.cols, per_cell * spec.rows)
 
+    def _devices(self) -> int:
+        """Devices of the arrays in use, with the reference cells that they are compared with."""
+        cells, references = self.spec.rows * self.spec.cols, self.spec.reference_cells()
+        return sum(len(array.devices) * (cells + (references if array.references else 0)) for array in self.arrays)
+
+    def _path(self, dac: Dac) -> ReadPath:
+        crossbar = self.spec.crossbar
+        window = dac.window(crossbar.integration_time, self.crossbar.costs.clock, rounding=crossbar.rounding)
+        return ReadPath(
+            dac, window, self.integrator, self.sample_hold, self.adc, self.shift_add, self.accumulator
+        )  # fmt: skip
+
+    def move_in(self, host: Tile) -> None:
+        """Use the hardware of ``host``, where a block of another matrix is: its converters, generators and queue.
+
+        The two take turns, and what this tile does is booked on the host's components.
+        """
+        vars(self).update({name: part for name, part in vars(host).items() if isinstance(part, Component | Station)})
+        self._paths = {False: self._path(self.col_dac), True: self._path(self.row_dac)}
+
     @property
     def components(self) -> list[Component]:
         """Every component of the tile."""
-        return [
+        parts: list[Component | None] = [
             self.crossbar, self.row_dac, self.col_dac, self.row_pulser, self.col_pulser, self.integrator,
-            self.sample_hold, self.adc, self.accumulator, self.control,
+            self.sample_hold, self.adc, self.shift_add, self.accumulator, self.control,
         ]  # fmt: skip
+        return [part for part in parts if part is not None]
 
     def let_time_pass(self) -> None:
         """Tell the devices how much simulated time has passed; each pays for it when it is next touched or read."""
@@ -132,12 +141,11 @@ class Tile:
     ) -> tuple[np.ndarray, ReadWork]:
         """Read the weighted sum of the arrays with (n, lines) inputs; returns (n, outputs) and the work it was."""
         self.let_time_pass()
-        first = next(array for array, gain in zip(self.arrays, self.gains, strict=True) if gain)
-        weights = self.seen_weights()
-        result = first.read(
-            x, io, transposed=transposed, input_scale=input_scale, purpose=purpose,
-            weights=None if weights is first.weights else weights,
-        )  # fmt: skip
+        used = self._used
+        weights = None if self._is_plain(used) else self.seen_weights()
+        result = self.arrays[used[0]].read(
+            x, io, transposed=transposed, input_scale=input_scale, purpose=purpose, weights=weights
+        )
         return result.y, self._read_work(result, io, transposed)
 
     def seen_weights(self) -> np.ndarray:
@@ -145,10 +153,18 @@ class Tile:
 
         An array with a polarity counts with the signs of its lines: its drivers and integrators are reversed there.
         """
-        used = [index for index, gain in enumerate(self.gains) if gain]
-        if len(used) == 1 and self.gains[used[0]] == 1.0 and used[0] not in self.polarity:
+        used = self._used
+        if self._is_plain(used):
             return self.arrays[used[0]].weights
         return np.add.reduce([np.float32(self.gains[index]) * self._signed(index) for index in used])
+
+    @property
+    def _used(self) -> list[int]:
+        return [index for index, gain in enumerate(self.gains) if gain]
+
+    def _is_plain(self, used: list[int]) -> bool:
+        """Return whether a read sees one array as it is."""
+        return len(used) == 1 and self.gains[used[0]] == 1.0 and used[0] not in self.polarity
 
     def _signed(self, index: int) -> np.ndarray:
         weights = self.arrays[index].weights
@@ -172,25 +188,22 @@ class Tile:
             result = cells.devices[device].read_line(index, axis=axis, io=io, purpose="refresh")
         transposed = axis == "row"
         lines = self.shape[0] if transposed else self.shape[1]
-        drive = np.zeros(lines)
-        drive[index] = self._drive(result, io)[0]
+        path = self._paths[transposed]
+        drive = LineDrive(
+            *(np.where(np.arange(lines) == index, part[0], 0.0) for part in path.drive(result, io))
+        )  # fmt: skip
         outputs = self.shape[1] if transposed else self.shape[0]
-        return np.ravel(result.y), replace(_work(result, io, drive, 1, outputs, transposed), device=device)
+        work = path.work(result, io, drive, 1, outputs, transposed=transposed)
+        return np.ravel(result.y), replace(work, device=device)
 
     def _read_work(self, result: ReadResult, io: IOParameters, transposed: bool) -> ReadWork:
         lines_in, lines_out = self.shape if transposed else self.shape[::-1]
-        return _work(result, io, self._drive(result, io), lines_in, lines_out, transposed)
+        path = self._paths[transposed]
+        return path.work(result, io, path.drive(result, io), lines_in, lines_out, transposed=transposed)
 
-    @staticmethod
-    def _drive(result: ReadResult, io: IOParameters) -> np.ndarray:
-        """Squared inputs of each line, summed over all attempts; two passes of one attempt drive each line once."""
-        inputs = np.asarray(result.x_quantised, dtype=np.float64) / io.inp_bound
-        drive = np.einsum("nj,nj->j", inputs, inputs)
-        for index in np.flatnonzero(result.retries):
-            # A retry halves the input scale, so each earlier attempt drove the lines twice as high, up to full scale.
-            for earlier in range(1, int(result.retries[index]) + 1):
-                drive += np.minimum(np.abs(inputs[index]) * 2.0**earlier, 1.0) ** 2
-        return drive
+    def read_timing(self, work: ReadWork) -> ReadTiming:
+        """Return when the results of a read are there, and which part of the tile sets the pace."""
+        return self._paths[work.transposed].timing(work)
 
     def pass_through(
         self,
@@ -203,44 +216,23 @@ class Tile:
 
         ``read`` does the numbers; it is called when the tile is free, so it sees every update that came before.
 
-        One conversion takes DAC and integration of its pass (or of both passes that it collects), sampling and
-        conversion one after the other; the next one follows as fast as the slowest of them allows. Returns the stream
-        of results when the first one is there.
+        Returns the stream of results when the first one is there (:meth:`read_timing`).
         """
         yield from self.station.acquire()
         start = self.env.now
         _, work = read()
-        dac = self.row_dac if work.transposed else self.col_dac
-        converting = dac.cost("convert").latency
-        sampling = self.sample_hold.cost("sample").latency
-        conversion = self.adc.conversion(work.lines_out)
-        adding = self.accumulator.cost("add").latency
-        passes, conversions = work.passes, work.conversions
-        collecting = (converting + self.integration) * (passes // max(conversions, 1))
-        intervals = (
-            collecting,
-            collecting - converting + sampling,
-            self.sample_hold.interval(conversion),
-            conversion,
-        )
-        latency = collecting + sampling + conversion + adding + (work.per_result - 1) * max(intervals)
-        dac.book_read(origin, start, intervals[0] * conversions, passes, work.lines_in)
-        at = start + converting
-        self._book_array_read(origin, at, work, array)
-        self.integrator.book_read(origin, at, self.integration, passes, work.lines_out)
-        at = start + collecting
-        self.sample_hold.book_read(origin, at, intervals[2] * conversions, conversions, work.lines_out)
-        at += sampling
-        self.adc.book_read(origin, at, conversion * conversions, conversions, work.lines_out)
-        self.accumulator.book_read(origin, at + conversion, conversions, work.lines_out)
-        first = start + latency
-        last = max(first + (conversions - work.per_result) * max(intervals), stream.last + latency)
+        path = self._paths[work.transposed]
+        timing = path.timing(work)
+        self._book_array_read(origin, start + path.dac.cost("convert").latency, work, array)
+        path.book(origin, start, work, timing)
+        last = max(start + timing.last, stream.last + timing.latency)
         self.station.release_at(last)
-        yield from self.env.sleep(latency)
-        return Stream(stream.n, first, last)
+        yield from self.env.sleep(timing.latency)
+        return Stream(stream.n, start + timing.latency, last)
 
     def _book_array_read(self, origin: Origin, start: int, work: ReadWork, only: int | None) -> None:
-        busy = self.integration * work.passes
+        window = self._paths[work.transposed].window
+        busy = window * work.passes
         beside = False
         for index, (array, gain) in enumerate(zip(self.arrays, self.gains, strict=True)):
             share = 1.0 if only == index else 0.0 if only is not None else gain**2
@@ -250,11 +242,13 @@ class Tile:
                 read_energy(
                     self._device.cell,
                     self._conductance,
-                    work.drive * share,
+                    LineDrive(work.drive.heat * share, work.drive.charges * share),
                     device.line_sums()[0 if work.transposed else 1],
                     work.lines_out,
-                    self.integration * 1e-12,
-                    references=array.references,
+                    window * 1e-12,
+                    references=array.references and self.spec.crossbar.reference == "cell",
+                    shared_reference=array.references and self.spec.crossbar.reference == "line",
+                    line_capacitance=self._line_capacitance[0 if work.transposed else 1],
                 )
                 for device in (array.devices if work.device is None else [array.devices[work.device]])
             )
@@ -337,6 +331,27 @@ class Tile:
             count = int(rows.sum()) * len(self.arrays[array].devices)
             self.crossbar.book(origin, "reset", start, self.slot, count, energy=energy, array=array)
 
+    def pulse_energy(
+        self,
+        pulses: int,
+        weight_before: float,
+        row_fires: np.ndarray,
+        col_fires: np.ndarray,
+        sums: tuple[np.ndarray, np.ndarray],
+    ) -> float:
+        """Return the energy of pulses on one plane of devices, J; see ``update_energy``. ``sums`` are its line sums."""
+        return update_energy(
+            self._device.cell,
+            self._conductance,
+            pulses=pulses,
+            weight_before=weight_before,
+            row_fires=row_fires,
+            col_fires=col_fires,
+            row_sums=sums[0],
+            col_sums=sums[1],
+            line_capacitance=self._line_capacitance,
+        )
+
     def pulse_times(
         self, start: int, slots: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
     ) -> np.ndarray:
@@ -345,10 +360,3 @@ class Tile:
         train_starts = start + np.concatenate(([0], np.cumsum(slots.astype(np.int64))))[:-1] * self.phases * self.slot
         phase = (polarity < 0).astype(np.int64) if self.phases == 2 else np.zeros(len(slot), dtype=np.int64)
         return train_starts[sample] + (phase * slots[sample] + slot) * self.slot
-
-
-def _work(
-    result: ReadResult, io: IOParameters, drive: np.ndarray, lines_in: int, lines_out: int, transposed: bool
-) -> ReadWork:
-    passes, conversions, retries = (int(part.sum()) for part in (result.passes, result.conversions, result.retries))
-    return ReadWork(passes, conversions, retries, io.conversions, drive, lines_in, lines_out, transposed)

@@ -18,11 +18,20 @@ class DigitalUnit(SharedComponent):
     def __init__(self, env: Env, costs: ComponentCosts, ledger: Ledger, *, lanes: int) -> None:
         super().__init__(env, "digital", costs, ledger, instances=lanes)
         self.lanes = lanes
+        self._known: dict[tuple[tuple[str, int], ...], tuple[int, int]] = {}
 
     def compute(self, origin: Origin, stream: Stream, operations: Mapping[str, int]) -> Generator[Any, Any, Stream]:
         """Do ``operations`` (name to count, for each vector) on a stream of vectors."""
-        wanted = [(name, count) for name, count in operations.items() if count]
+        wanted = tuple(operations.items())
+        if wanted not in self._known:
+            self._known[wanted] = self._times(wanted)
+        latency, interval = self._known[wanted]
+        n = stream.n
+        return self.serve(origin, stream, latency, interval, [(name, count * n) for name, count in wanted if count])
+
+    def _times(self, operations: tuple[tuple[str, int], ...]) -> tuple[int, int]:
+        """Return the latency of one vector and the time that it keeps the unit, ps."""
+        wanted = [(name, count) for name, count in operations if count]
         interval = sum(-(-count // self.lanes) * self.cost(name).interval for name, count in wanted)
         drain = max((self.cost(name).latency - self.cost(name).interval for name, _ in wanted), default=0)
-        latency = interval + max(drain, 0)
-        return self.serve(origin, stream, latency, interval, [(name, count * stream.n) for name, count in wanted])
+        return interval + max(drain, 0), interval

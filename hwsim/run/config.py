@@ -12,9 +12,11 @@ from typing import Any, Literal
 from pydantic import Field, SerializeAsAny
 
 from hwsim import library
+from hwsim.cost import CostTables
 from hwsim.devices import device_document, device_from_document
 from hwsim.errors import Problem, SpecError, UsageError, suggest, unknown
 from hwsim.run.activity import choose_statistics
+from hwsim.run.compatibility import pulse_scheme_problems
 from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document
 from hwsim.run.npz_trace import trace_document_for
 from hwsim.spec.activity import ActivitySpec
@@ -312,7 +314,7 @@ def _build(
     built: dict[str, Any] = {}
     builders = {
         "trace": lambda document: build(_trace_model(document), document),
-        "chip": lambda document: build(ChipSpec, document),
+        "chip": _build_chip,
         "device": device_from_document,
         "algorithm": _build_algorithm,
     }
@@ -321,6 +323,8 @@ def _build(
             built[root] = builder(draft.documents[root])
         except SpecError as error:
             problems += draft.problems(root, error)
+    if not problems:
+        problems = pulse_scheme_problems(built["chip"], built["device"], built["algorithm"].parameters)
     if problems:
         raise SpecError(problems)
     if not timing and built["device"].parameters.ages:
@@ -351,6 +355,12 @@ def _build(
         }
     )
     return build(RunSpec, document)
+
+
+def _build_chip(document: Document) -> ChipSpec:
+    chip = build(ChipSpec, document)
+    CostTables.for_chip(chip, document)
+    return chip
 
 
 def _build_algorithm(document: Document) -> AlgorithmSpec:

@@ -8,7 +8,7 @@ from typing import Any
 from hwsim.chip.chip import Chip
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component, SharedComponent
-from hwsim.components.bus import Bus
+from hwsim.components.channel import Channel
 from hwsim.components.memory import Buffer
 from hwsim.engine.station import Station
 
@@ -20,6 +20,7 @@ SECONDS = 1e-12
 def statistics(chip: Chip, summary: dict[str, Any]) -> list[Row]:
     """Return every statistic of a finished run; those of time and energy are left out of a run without timing."""
     rows = [("chip.area", summary["area_m2"], "area of all tiles and shared components", "m^2")]
+    rows.append(("chip.leakage", summary["leakage_W"], "static power with every tile powered on", "W"))
     rows += _cells(chip)
     rows += [(f"chip.counts.{name}", float(n), "how often it happened", "1") for name, n in summary["counts"].items()]
     if summary["timing"]:
@@ -29,7 +30,8 @@ def statistics(chip: Chip, summary: dict[str, Any]) -> list[Row]:
             rows += _times(shared, elapsed, shared.station)
             rows += _queue(shared.name, shared.station, elapsed)
             rows += _bytes_moved(shared)
-        rows += _room(chip.buffer)
+        for memory in chip.memories:
+            rows += _room(memory)
         cells = chip.cells_by_tile
         for tile in chip.tiles:
             rows += _tile(tile, elapsed, cells[tile.index])
@@ -86,7 +88,7 @@ def _queue(name: str, station: Station, elapsed: int) -> Iterator[Row]:
 
 
 def _bytes_moved(part: SharedComponent) -> Iterator[Row]:
-    if isinstance(part, Bus | Buffer):
+    if isinstance(part, Channel | Buffer):
         yield f"{part.name}.bytes_moved", float(part.words_moved * part.word_bytes), "bytes of whole words moved", "B"
 
 
@@ -95,6 +97,8 @@ def _room(buffer: Buffer) -> Iterator[Row]:
     yield f"{buffer.name}.capacity", float(room.capacity), "bytes it can hold", "B"
     yield f"{buffer.name}.mean_occupancy", room.mean(), "bytes in use, averaged over time", "B"
     yield f"{buffer.name}.peak_occupancy", float(room.peak), "most bytes in use", "B"
+    yield f"{buffer.name}.kept", float(buffer.allocated_bytes), "bytes that stay for the whole run", "B"
+    yield f"{buffer.name}.final_occupancy", float(room.used), "bytes in use at the end", "B"
     yield f"{buffer.name}.full_waits", float(room.waits), "claims that found it too full", "1"
     yield f"{buffer.name}.full_waiting", room.wait_time * SECONDS, "time that claims waited for room, added up", "s"
 

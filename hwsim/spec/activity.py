@@ -23,13 +23,18 @@ class ReadStatistics(Span):
     """What one vector asks of a tile that reads it."""
 
     conversions: float = Field(ge=1)
-    """Conversions of each output; those that bound management repeats are counted."""
+    """Conversions of each output; those that bound management repeats are counted. Where inputs are coded in slices
+    each of them takes a conversion for every slice."""
     passes_per_conversion: int = Field(1, ge=1)
     """Reads of the array for a conversion: 2 where both polarities are collected."""
     retries: float = Field(0.0, ge=0)
     """Attempts that bound management repeats."""
-    drive: float = Field(ge=0)
-    """Squared input of a driven line as a part of full scale, summed over all passes, as a mean over the lines."""
+    heat: float = Field(ge=0)
+    """Squared voltage times time on a driven line, summed over all passes, in units of the full voltage squared and of
+    one integration; with level-coded inputs the square of the input as a part of full scale."""
+    charges: float = Field(0.0, ge=0)
+    """Squared voltage to which a driven line is charged, summed over all passes, in units of the full voltage
+    squared."""
     nonzero: float = Field(1.0, ge=0, le=1)
     """Share of the reads of a line (transfers) that give anything but zeros."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from math import prod
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from hwsim.chip.activity import ActivityChip
 from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.mapping import Placement
+from hwsim.chip.operations import Matrix
 from hwsim.chip.program import CountDown
 from hwsim.chip.vectors import Vectors
 from hwsim.errors import MappingError
@@ -99,6 +101,11 @@ class NetworkTrainer(ActivityTrainer):
         n_bytes = -(-digital * chip.spec.weight_bits // 8)
         chip.buffer.allocate(n_bytes, f"the digital parameters of {network.name}")
         return stages
+
+    def _matrices(self) -> Iterator[Matrix]:
+        for stage in self.layers:
+            if isinstance(stage, MatrixStage) and stage.matrix is not None:
+                yield stage.matrix
 
     def _stage(self, layer: NamedLayer, readers: int) -> Stage:
         network = self.network

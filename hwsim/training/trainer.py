@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from hwsim.chip.chip import Chip
+from hwsim.chip.operations import Matrix
 from hwsim.chip.program import Join, Program, Start, Task
 from hwsim.spec.network import LayerSpec
 from hwsim.spec.training import TraceSpec
@@ -86,6 +87,11 @@ class Trainer:
             for spec in self.trace.network.layers
         ]
 
+    def _matrices(self) -> Iterator[Matrix]:
+        """Every matrix, from the input to the output."""
+        for layer in self.layers:
+            yield layer.matrix
+
     @property
     def samples_per_epoch(self) -> int:
         """Training samples."""
@@ -98,6 +104,8 @@ class Trainer:
 
     def program(self, epochs: int, max_steps: int | None, report: Callable[[StepMetrics], None]) -> Program:
         """Yield every operation of the training; ``report`` gets the metrics of each step."""
+        for matrix in self._matrices():
+            yield from self.algorithm.prepare(matrix)
         whole = epochs * self.steps_per_epoch
         last_step = whole if max_steps is None else min(whole, max_steps)
         for epoch in range(epochs):

@@ -107,7 +107,7 @@ def test_replicas_share_the_reads_and_all_take_the_updates() -> None:
     # A vector keeps a tile for its conversion to analog and the integration. Three tiles share the stream, but a bus
     # carries one stream of results at a time, so a second one waits for the end of the first.
     tile = chip.tiles[0]
-    interval = tile.col_dac.cost("convert").latency + tile.integration
+    interval = tile.col_dac.cost("convert").latency + round(chip.spec.tile.crossbar.integration_time * 1e12)
     assert times[1] == pytest.approx(n * interval, rel=0.01)
     assert n * interval / 3 < times[3] < 0.7 * times[1]
 
