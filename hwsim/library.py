@@ -15,7 +15,7 @@ from pathlib import Path
 from hwsim.errors import UsageError, unknown
 from hwsim.registry import load_plugin
 
-KINDS = ("devices", "cells", "components", "scaling", "chips", "algorithms", "traces")
+KINDS = ("devices", "cells", "components", "scaling", "chips", "algorithms", "traces", "networks", "statistics")
 
 
 def folders(kind: str) -> list[Path]:
@@ -39,13 +39,18 @@ def names(kind: str) -> list[str]:
     return sorted({path.stem for folder in folders(kind) if folder.is_dir() for path in folder.glob("*.yaml")})
 
 
+def is_path(name: str) -> bool:
+    """Return whether ``name`` is the path of a file and no bare name."""
+    return name.endswith((".yaml", ".yml")) or os.sep in name
+
+
 def find(kind: str, name: str) -> Path:
     """Return the file of the description called ``name``, or ``name`` itself if it is a path to a file.
 
     Raises:
         UsageError: no such name or file; the message lists the known names.
     """
-    if name.endswith((".yaml", ".yml")) or os.sep in name:
+    if is_path(name):
         path = Path(name)
         if not path.is_file():
             raise UsageError(f"no such file: {path}")

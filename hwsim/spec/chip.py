@@ -62,6 +62,14 @@ class ScheduleSpec(Spec):
         return min(self.vectors, batch) if self.kind in ("pipelined", "delayed") else batch
 
 
+class MappingSpec(Spec):
+    """How matrices find their tiles."""
+
+    share_tiles: bool = False
+    """True: blocks of several matrices may share a tile, each on rows and columns of its own. They take turns: forward,
+    backward and update of all of them exclude each other."""
+
+
 class ChipSpec(Spec):
     """A chip: equal tiles on one interconnect, with a buffer, a digital unit and a controller."""
 
@@ -91,6 +99,8 @@ class ChipSpec(Spec):
     controller: ControllerPlacement
     schedule: ScheduleSpec = ScheduleSpec()
     """How much of a training step runs side by side."""
+    mapping: MappingSpec = MappingSpec()
+    """How matrices find their tiles."""
     word_bits: int = Field(16, ge=1, le=64)
     """Bits of a digital activation or partial sum."""
     weight_bits: int = Field(32, ge=1, le=64)
