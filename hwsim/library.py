@@ -15,7 +15,7 @@ from pathlib import Path
 from hwsim.errors import UsageError, unknown
 from hwsim.registry import load_plugin
 
-KINDS = ("devices", "cells", "components", "chips", "algorithms", "traces")
+KINDS = ("devices", "cells", "components", "scaling", "chips", "algorithms", "traces")
 
 
 def folders(kind: str) -> list[Path]:

@@ -52,7 +52,7 @@ class Chip(Platform):
         pulses: PulseSink | None = None,
         probes: Sequence[Probe] = (),
     ) -> None:
-        super().__init__(spec, events=events, pulses=pulses)
+        super().__init__(spec, events=events, pulses=pulses, devices_per_cell=device.unit_cell.n_devices)
         self.device = device
         self.seed = seed
         self.threads = threads

@@ -43,16 +43,22 @@ class Platform:
         spec: description of the chip.
         events: receives blocks of ledger rows in time order.
         pulses: receives the pulses of the probed regions.
+        devices_per_cell: devices of one unit cell of the crossbars, which all take area.
 
     Raises:
         SpecError: a component model, clock or converter parameter is wrong.
     """
 
     def __init__(
-        self, spec: ChipSpec, *, events: Callable[[Table], None] | None = None, pulses: PulseSink | None = None
+        self,
+        spec: ChipSpec,
+        *,
+        events: Callable[[Table], None] | None = None,
+        pulses: PulseSink | None = None,
+        devices_per_cell: int = 1,
     ) -> None:
         self.spec = spec
-        self.tables = CostTables.for_chip(spec)
+        self.tables = CostTables.for_chip(spec, devices_per_cell=devices_per_cell)
         self.env = Env()
         self.ledger = Ledger(events)
         self.buffer = Buffer(

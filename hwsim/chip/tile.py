@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from hwsim.components.base import Component
+from hwsim.components.coding import LineDrive
 from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, SampleHold
-from hwsim.components.crossbar import Conductance, read_energy, update_energy
+from hwsim.components.crossbar import Conductance, Crossbar, read_energy, update_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
 from hwsim.devices import Cells, IOParameters, ReadResult, TrainPlan, UpdateResult
@@ -27,16 +28,17 @@ class ReadWork:
     """What a read asked of a tile: everything its time and energy depend on.
 
     ``passes`` are reads of the array, ``conversions`` those of each output, ``retries`` attempts that bound management
-    repeated, ``per_result`` the conversions that one result takes. ``drive`` is (lines,): the sum over all passes of
-    the squared input of each driven line, full scale = 1. ``device`` is the one device of the unit cells that was read,
-    None for all of them.
+    repeated, ``per_result`` the conversions that one result takes. ``drive`` is what all passes put
+    on each driven line. ``device`` is the one device of the unit cells that was read, None for all of them.
+
+    A converter that codes its input in several slices makes a pass and a conversion for each.
     """
 
     passes: int
     conversions: int
     retries: int
     per_result: int
-    drive: np.ndarray
+    drive: LineDrive
     lines_in: int
     lines_out: int
     transposed: bool
@@ -86,9 +88,10 @@ class Tile:
         def part(kind: type[Component], component: str, instances: int) -> Any:
             return kind(f"{name}.{component}", tables[f"tile.{component}"], ledger, instances=instances, tile=index)
 
-        self.crossbar: Component = part(
-            Component, "crossbar", sum(len(cells.devices) for cells in self.arrays) * spec.rows * spec.cols
+        self.crossbar: Crossbar = part(
+            Crossbar, "crossbar", sum(len(cells.devices) for cells in self.arrays) * spec.rows * spec.cols
         )
+        self.crossbar.standby_power = device.cell.standby_power
         self.row_dac: Dac = part(Dac, "row_dac", spec.rows)
         self.col_dac: Dac = part(Dac, "col_dac", spec.cols)
         self.row_pulser: PulseGenerator = part(PulseGenerator, "row_pulser", spec.rows)
@@ -172,25 +175,36 @@ class Tile:
             result = cells.devices[device].read_line(index, axis=axis, io=io, purpose="refresh")
         transposed = axis == "row"
         lines = self.shape[0] if transposed else self.shape[1]
-        drive = np.zeros(lines)
-        drive[index] = self._drive(result, io)[0]
+        one = self._drive(result, io, transposed)
+        drive = LineDrive(*(np.where(np.arange(lines) == index, part[0], 0.0) for part in one))
         outputs = self.shape[1] if transposed else self.shape[0]
-        return np.ravel(result.y), replace(_work(result, io, drive, 1, outputs, transposed), device=device)
+        return np.ravel(result.y), replace(self._work(result, io, drive, 1, outputs, transposed), device=device)
 
     def _read_work(self, result: ReadResult, io: IOParameters, transposed: bool) -> ReadWork:
         lines_in, lines_out = self.shape if transposed else self.shape[::-1]
-        return _work(result, io, self._drive(result, io), lines_in, lines_out, transposed)
+        return self._work(result, io, self._drive(result, io, transposed), lines_in, lines_out, transposed)
 
-    @staticmethod
-    def _drive(result: ReadResult, io: IOParameters) -> np.ndarray:
-        """Squared inputs of each line, summed over all attempts; two passes of one attempt drive each line once."""
+    def _drive(self, result: ReadResult, io: IOParameters, transposed: bool) -> LineDrive:
+        """What all attempts put on each line; two passes of one attempt drive each line once."""
+        dac = self.row_dac if transposed else self.col_dac
         inputs = np.asarray(result.x_quantised, dtype=np.float64) / io.inp_bound
-        drive = np.einsum("nj,nj->j", inputs, inputs)
+        drive = dac.line_drive(inputs, self.integration)
         for index in np.flatnonzero(result.retries):
             # A retry halves the input scale, so each earlier attempt drove the lines twice as high, up to full scale.
             for earlier in range(1, int(result.retries[index]) + 1):
-                drive += np.minimum(np.abs(inputs[index]) * 2.0**earlier, 1.0) ** 2
+                higher = np.minimum(np.abs(inputs[index]) * 2.0**earlier, 1.0)
+                drive += dac.line_drive(higher[None, :], self.integration)
         return drive
+
+    def _work(
+        self, result: ReadResult, io: IOParameters, drive: LineDrive, lines_in: int, lines_out: int, transposed: bool
+    ) -> ReadWork:
+        slices = (self.row_dac if transposed else self.col_dac).slices
+        passes, conversions, retries = (int(part.sum()) for part in (result.passes, result.conversions, result.retries))
+        return ReadWork(
+            passes * slices, conversions * slices, retries, io.conversions * slices, drive, lines_in, lines_out,
+            transposed,
+        )  # fmt: skip
 
     def pass_through(
         self,
@@ -250,11 +264,12 @@ class Tile:
                 read_energy(
                     self._device.cell,
                     self._conductance,
-                    work.drive * share,
+                    LineDrive(work.drive.heat * share, work.drive.charges * share),
                     device.line_sums()[0 if work.transposed else 1],
                     work.lines_out,
                     self.integration * 1e-12,
                     references=array.references,
+                    line_capacitance=self._line_capacitance[0 if work.transposed else 1],
                 )
                 for device in (array.devices if work.device is None else [array.devices[work.device]])
             )
@@ -345,10 +360,3 @@ class Tile:
         train_starts = start + np.concatenate(([0], np.cumsum(slots.astype(np.int64))))[:-1] * self.phases * self.slot
         phase = (polarity < 0).astype(np.int64) if self.phases == 2 else np.zeros(len(slot), dtype=np.int64)
         return train_starts[sample] + (phase * slots[sample] + slot) * self.slot
-
-
-def _work(
-    result: ReadResult, io: IOParameters, drive: np.ndarray, lines_in: int, lines_out: int, transposed: bool
-) -> ReadWork:
-    passes, conversions, retries = (int(part.sum()) for part in (result.passes, result.conversions, result.retries))
-    return ReadWork(passes, conversions, retries, io.conversions, drive, lines_in, lines_out, transposed)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hwsim.cli.describe import echo_overview, overview, value_text
 from hwsim.cli.output import echo_json, echo_table, echo_wrapped
 from hwsim.results.layout import area_text, count
+from hwsim.units import format_quantity
+
+if TYPE_CHECKING:
+    from hwsim.cost import ComponentCosts, CostTables
+    from hwsim.spec.chip import ChipSpec
 
 
 @click.command("chips", short_help="List the chips, or show one.")
@@ -36,21 +41,40 @@ def _entry(name: str) -> dict[str, Any]:
     return {"tiles": chip.tiles, "array": array, "device": chip.device, "description": chip.description}
 
 
-def _show(name: str, as_json: bool) -> None:
+def chip_and_tables(name: str) -> tuple[ChipSpec, CostTables]:
+    """Return a chip of the library and its cost tables with its own device.
+
+    Raises:
+        InputError: a description is unknown or wrong.
+    """
     from hwsim.cost import CostTables
-    from hwsim.spec.load import load_chip
+    from hwsim.devices import device_document, device_from_document
+    from hwsim.spec.load import load_chip, named_document
 
     chip = load_chip(name)
-    area = CostTables.for_chip(chip).area
+    n_devices = device_from_document(device_document(chip.device)).unit_cell.n_devices
+    return chip, CostTables.for_chip(chip, named_document("chips", name), devices_per_cell=n_devices)
+
+
+def _show(name: str, as_json: bool) -> None:
+    chip, tables = chip_and_tables(name)
+    area = tables.area
     components = [
-        {"component": path, "instances": number, "model": placed.model, "clock": placed.clock}
-        for path, (placed, number) in chip.placements().items()
-    ]
+        {
+            "component": path, "instances": costs.count, "model": costs.spec.name, "parameters": costs.model.parameters,
+            "area_m2": costs.area * costs.count, "leakage_W": costs.leakage * costs.count,
+        }
+        for path, costs in tables.items()
+    ]  # fmt: skip
     cells = chip.tiles * chip.tile.arrays * chip.tile.rows * chip.tile.cols
     if as_json:
-        echo_json({**chip.model_dump(), "components": components, "cells": cells, "area_m2": area})
+        echo_json({**chip.model_dump(), "components": components, "cells": cells, "area_m2": area,
+                   "leakage_W": tables.leakage})  # fmt: skip
         return
-    click.echo(f"{chip.name}   {chip.tiles} tiles   {count(cells)} cells   {area_text(area)}")
+    click.echo(
+        f"{chip.name}   {chip.tiles} tiles   {count(cells)} cells   {area_text(area)}   "
+        f"{format_quantity(tables.leakage, 'W')} static"
+    )
     echo_wrapped(chip.description)
     echo_wrapped(f"source: {chip.source}")
     clocks = ", ".join(f"{clock} {value_text(text)}" for clock, text in chip.model_dump()["clocks"].items())
@@ -58,10 +82,19 @@ def _show(name: str, as_json: bool) -> None:
         f"\ndevice {chip.device}   clocks: {clocks}   word {chip.word_bits} bits   weight {chip.weight_bits} bits"
     )
     click.echo(f"tile: {chip.tile.arrays} arrays of {chip.tile.rows} rows x {chip.tile.cols} cols\n")
-    placements = chip.placements().items()
-    rows = [(path, count(number), placed.model, placed.clock) for path, (placed, number) in placements]
-    echo_table(("component", "on the chip", "model", "clock"), rows, right=(1,))
+    placed = chip.placements()
+    rows = [_component_row(path, costs, placed[path][0].clock, area) for path, costs in tables.items()]
+    header = ("component", "on the chip", "model", "parameters", "clock", "area", "%", "static power")
+    echo_table(header, rows, right=(1, 5, 6, 7))
     click.echo("\nconverters")
     for read in ("forward", "backward", "transfer"):
         echo_wrapped(f"{read}: {value_text(getattr(chip.tile, read))}", indent="  ")
     click.echo(f"\nnext: hwsim tables {name}")
+
+
+def _component_row(path: str, costs: ComponentCosts, clock: str, total: float) -> tuple[str, ...]:
+    area, leakage = costs.area * costs.count, costs.leakage * costs.count
+    parameters = ", ".join(f"{name} {text}" for name, text in costs.model.parameters_text().items())
+    share = f"{100 * area / total:.1f}" if total else ""
+    power = format_quantity(leakage, "W") if leakage else "0"
+    return path, count(costs.count), costs.spec.name, parameters, clock, area_text(area), share, power

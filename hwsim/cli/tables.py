@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import click
 
+from hwsim.cli.components import echo_explanation
 from hwsim.cli.output import References, echo_json, echo_table
 from hwsim.results.layout import area_text, compact, count
+from hwsim.units import format_quantity
 
 
 @click.command("tables", short_help="Print the cost tables of a chip, with their sources.")
 @click.argument("chip")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(chip: str, as_json: bool) -> None:
-    """Print what every action of every component of CHIP costs, in whole clock cycles, with provenance and source."""
-    from hwsim.cost import CostTables
-    from hwsim.spec.load import load_chip
+    """Print what every action of every component of CHIP costs, in whole clock cycles, with provenance and source.
 
-    spec = load_chip(chip)
-    tables = CostTables.for_chip(spec)
+    Below the table stands how each number came about that is not printed so in its source: formula, inputs, scaling.
+    """
+    from hwsim.cli.chips import chip_and_tables
+
+    spec, tables = chip_and_tables(chip)
     rows = tables.rows()
     if as_json:
-        echo_json({"chip": spec.name, "area_m2": tables.area, "tables": rows})
+        totals = {"area_m2": tables.area, "leakage_W": tables.leakage}
+        echo_json({"chip": spec.name, **totals, "tables": rows})
         return
-    click.echo(f"cost tables of chip {spec.name}, {area_text(tables.area)}\n")
+    leakage = format_quantity(tables.leakage, "W")
+    click.echo(f"cost tables of chip {spec.name}, {area_text(tables.area)}, {leakage} static\n")
     references = References()
     shown, last = [], None
     for row in rows:
@@ -45,5 +50,11 @@ def command(chip: str, as_json: bool) -> None:
         "source",
     )
     echo_table(header, shown, right=(1, 3, 4, 5))
+    if any("derivation" in row for row in rows):
+        click.echo("\nhow numbers came about")
+    for row in rows:
+        for what, explanation in row.get("derivation", {}).items():
+            name = f"{row['component']} {row['action']}" + ("" if what == "value" else f" {what}")
+            echo_explanation(name, explanation)
     click.echo()
     references.echo()

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwsim.components.base import Component
+from hwsim.components.coding import LineDrive, line_drive, slices
 from hwsim.engine.ledger import Origin
 
 
 class Dac(Component):
-    """One digital-to-analog converter for each line; it drives its line for the whole integration."""
+    """One digital-to-analog converter for each line; its model says how it codes the input."""
+
+    @property
+    def slices(self) -> int:
+        """How many times one read is integrated and converted."""
+        return slices(self.costs.spec.coding, self._bits)
+
+    @property
+    def _bits(self) -> int:
+        return 0 if self.costs.spec.coding == "level" else int(self.costs.property("bits"))
+
+    def line_drive(self, inputs: np.ndarray, integration: int) -> LineDrive:
+        """Return what (n, lines) inputs within +-1 put on the lines, heat in units of the ``integration`` time (ps)."""
+        coding = self.costs.spec.coding
+        drive = line_drive(coding, self._bits, inputs)
+        if coding in ("level", "bit_serial"):
+            return drive
+        return LineDrive(drive.heat * self.costs.property("drive_time") / (integration * 1e-12), drive.charges)
 
     def book_read(self, origin: Origin, start: int, duration: int, passes: int, lines: int) -> None:
         """Book the conversions of ``passes`` reads that drive ``lines`` lines."""
@@ -15,11 +35,15 @@ class Dac(Component):
 
 
 class Integrator(Component):
-    """One integrator for each output line; its amplifier draws ``power`` (W) while it integrates."""
+    """One integrator for each output line; its amplifier draws ``power`` (W) while it integrates.
+
+    A model may also have an action ``integrate``, an energy for each integration whatever its time.
+    """
 
     def book_read(self, origin: Origin, start: int, integration: int, passes: int, lines: int) -> None:
         """Book ``passes`` integrations of ``integration`` ps on ``lines`` lines."""
-        energy = self.costs.property("power") * integration * 1e-12 * passes * lines
+        each = self.costs.actions["integrate"].energy if "integrate" in self.costs.actions else 0.0
+        energy = (self.costs.property("power") * integration * 1e-12 + each) * passes * lines
         self.book(origin, "integrate", start, integration * passes, passes * lines, energy=energy)
 
 

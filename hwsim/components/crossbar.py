@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hwsim.components.base import Component
+from hwsim.components.coding import LineDrive
 from hwsim.spec.device import CellSpec
 
 
@@ -23,32 +25,63 @@ class Conductance:
         return cls(cell.g_min - w_min * scale, scale)
 
 
+class Crossbar(Component):
+    """The arrays of a tile; an instance is one device, which itself always draws ``standby_power`` (W)."""
+
+    standby_power = 0.0
+
+    @property
+    def leakage(self) -> float:
+        """Power that it always draws, W."""
+        return (self.costs.leakage + self.standby_power) * self.instances
+
+
 def read_energy(
     cell: CellSpec,
     conductance: Conductance,
-    drive: np.ndarray,
+    drive: LineDrive,
     weight_sums: np.ndarray,
     n_cells: int,
     time: float,
     *,
     references: bool = True,
+    line_capacitance: float = 0.0,
 ) -> float:
-    """Return the energy of level-coded reads, J: ``t sum_ij V_j^2 (G_ij + G_ref)``.
+    """Return the energy of reads, J: Joule heating of the cells and the charging of the driven lines.
 
-    The reference cell (w = 0) of each cell is read along with it, because a weight is the difference of the two.
-    Source: the read formula of a level-coded crossbar, E = t_int sum V^2 G (Joule heating of each cell).
+    For level-coded inputs ``t sum_ij V_j^2 (G_ij + G_ref) + C sum_j V_j^2``; other codings differ in what ``drive``
+    holds. The reference cell (w = 0) of each cell is read along with it on a line of its own, because a weight is the
+    difference of the two. Source: read formula of a level-coded crossbar, E = t_int sum V^2 G, and the charging of its
+    active lines, C V^2.
 
     Args:
         cell: voltages of the cell.
         conductance: map from weights to conductances.
-        drive: (lines,) sum over the reads of the squared input of each driven line, in units of a full-scale input.
+        drive: what all reads put on each driven line.
         weight_sums: (lines,) sum of the weights on each driven line.
         n_cells: cells on each driven line.
         time: integration time, s.
         references: False where the weight is the difference of two devices, so that no reference cell is read.
+        line_capacitance: of one driven line, F.
     """
-    on_line = (2 if references else 1) * conductance.offset * n_cells + conductance.scale * weight_sums
-    return float(time * cell.read_voltage**2 * np.dot(drive, np.maximum(on_line, 0.0)))
+    lines = 2 if references else 1
+    on_line = lines * conductance.offset * n_cells + conductance.scale * weight_sums
+    heat = time * np.dot(drive.heat, np.maximum(on_line, 0.0))
+    return float(cell.read_voltage**2 * (heat + lines * line_capacitance * drive.charges.sum()))
+
+
+@dataclass(frozen=True)
+class _Pulses:
+    """What the lines of an array did during pulse trains: coincidences, and cells on firing lines."""
+
+    coincidences: int
+    on_lines: float
+    """Sum over the firings of every line of the cells on it; a coincidence counts twice."""
+
+    @property
+    def half_selected(self) -> float:
+        """How often a cell was on exactly one firing line."""
+        return max(self.on_lines - 2 * self.coincidences, 0.0)
 
 
 def update_energy(
@@ -63,18 +96,21 @@ def update_energy(
     col_sums: np.ndarray,
     line_capacitance: tuple[float, float],
 ) -> float:
-    """Return the energy of pulsed updates, J.
+    """Return the energy of pulsed updates, J: in the cells, and the charging of the firing lines.
 
-    A cell where both lines fire sees V, a cell on one firing line V/2; every firing charges its line to V/2::
+    A cell where both lines fire sees V, a cell on one firing line V/2, and every firing charges its line to V/2::
 
-        E = t [V^2 sum_pulses G + (V/2)^2 (sum_i r_i G_i. + sum_j c_j G_.j - 2 sum_pulses G)]
+        E = t [V^2 sum_pulses G + (V/2)^2 (2 / nonlinearity) (sum_i r_i G_i. + sum_j c_j G_.j - 2 sum_pulses G)]
             + (V/2)^2 (C_row sum r + C_col sum c)
 
-    A ``gate`` cell dissipates no channel current: its gates take ``C V^2`` for a pulse and ``C (V/2)^2`` half-selected.
-    Source: half-voltage scheme of stochastic updates (Gokmen & Vlasov, Front. Neurosci. 10:333, 2016), Joule heating.
+    A ``gate`` cell dissipates no channel current: a pulse takes ``C V^2 + I V t + Q V`` at its gate, half-selected
+    ``(C V^2 + I V t) / 4``. In a ``current_source`` cell the lines swing by V and each charges half of C in every cell
+    on it; a coincidence adds ``I V t + Q V``. Sources: half-voltage scheme of stochastic updates (Gokmen & Vlasov,
+    Front. Neurosci. 10:333, 2016), Joule heating; half-selected cells of a current ratio as in MLP+NeuroSim V3.0,
+    Cell.cpp; pulses of other cells from the charge that the source delivers at its voltage.
 
     Args:
-        cell: voltages, pulse width and gate capacitance.
+        cell: voltages, pulse width, and what a pulse charges.
         conductance: map from weights to conductances.
         pulses: coincidences.
         weight_before: sum over the pulses of the weight before each.
@@ -84,19 +120,26 @@ def update_energy(
         col_sums: (cols,) the same of each column.
         line_capacitance: of a row and of a column, F.
     """
-    half = (cell.write_voltage / 2) ** 2
     rows, cols = len(row_fires), len(col_fires)
     row_total, col_total = float(row_fires.sum()), float(col_fires.sum())
-    charging = half * (line_capacitance[0] * row_total + line_capacitance[1] * col_total)
-    if cell.write == "gate":
-        selected = float(pulses)
-        lines = row_total * cols + col_total * rows
-        return (
-            cell.gate_capacitance * (cell.write_voltage**2 * selected + half * max(lines - 2 * selected, 0.0))
-            + charging
-        )
+    swing = cell.write_voltage if cell.write == "current_source" else cell.write_voltage / 2
+    charging = swing**2 * (line_capacitance[0] * row_total + line_capacitance[1] * col_total)
+    if cell.write != "resistive":
+        return charging + _charge_energy(cell, _Pulses(pulses, row_total * cols + col_total * rows))
     selected = max(conductance.offset * pulses + conductance.scale * weight_before, 0.0)
     on_rows = conductance.offset * cols * row_total + conductance.scale * float(np.dot(row_fires, row_sums))
     on_cols = conductance.offset * rows * col_total + conductance.scale * float(np.dot(col_fires, col_sums))
-    half_selected = max(on_rows + on_cols - 2 * selected, 0.0)
-    return cell.pulse_width * (cell.write_voltage**2 * selected + half * half_selected) + charging
+    half_selected = max(on_rows + on_cols - 2 * selected, 0.0) * (2 / cell.nonlinearity)
+    heat = cell.pulse_width * cell.write_voltage**2 * (selected + half_selected / 4)
+    return heat + charging
+
+
+def _charge_energy(cell: CellSpec, lines: _Pulses) -> float:
+    """Energy in cells that take no channel current while they are written, J."""
+    capacitive = cell.gate_capacitance * cell.write_voltage**2
+    current = cell.write_current * cell.write_voltage * cell.pulse_width
+    switched = cell.switching_charge * cell.write_voltage
+    if cell.write == "gate":
+        whole = capacitive + current
+        return lines.coincidences * (whole + switched) + lines.half_selected * whole / 4
+    return lines.on_lines * capacitive / 2 + lines.coincidences * (current + switched)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwsim import library
+from hwsim.cost.model import ComponentModel, Number, component_model
 from hwsim.engine.clock import Clock
 from hwsim.errors import Problem, SpecError, UsageError, unknown
 from hwsim.spec.chip import ChipSpec, PlacedComponent
-from hwsim.spec.component import AreaSpec, ComponentSpec, LeakageSpec, PropertySpec
-from hwsim.spec.load import load_component
+from hwsim.spec.component import PROVENANCES, ComponentSpec
+from hwsim.spec.load import Document, load_component
 
 
 @dataclass(frozen=True)
@@ -31,36 +32,46 @@ class ComponentCosts:
     """
 
     path: str
-    spec: ComponentSpec
+    model: ComponentModel
     count: int
     clock: Clock
     actions: Mapping[str, Cost]
 
     @property
+    def spec(self) -> ComponentSpec:
+        """Description of the component model."""
+        return self.model.spec
+
+    @property
     def leakage(self) -> float:
         """Power that one instance always draws, W."""
-        return self.spec.leakage.value
+        return self.model.leakage.value
 
     @property
     def area(self) -> float:
         """Area of one instance, m^2."""
-        return self.spec.area.value
+        return self.model.area.value
 
     def property(self, name: str) -> float:
         """Return a property of the component model, such as ``width`` (SI)."""
-        return self.spec.properties[name].value
+        return self.model.properties[name].value
 
 
 class CostTables(dict[str, ComponentCosts]):
     """The cost tables of a chip, by component path such as ``tile.adc``."""
 
     @classmethod
-    def for_chip(cls, chip: ChipSpec) -> CostTables:
-        """Look up every component model that the chip names.
+    def for_chip(cls, chip: ChipSpec, document: Document | None = None, *, devices_per_cell: int = 1) -> CostTables:
+        """Look up every component model that the chip names, and set its parameters.
+
+        Args:
+            chip: the chip.
+            document: the file that it was read from; problems then name file and line.
+            devices_per_cell: devices of one unit cell, which all take area in a crossbar.
 
         Raises:
-            SpecError: a model is unknown or of another type, lacks an action or property, or a latency does not fit
-                the clock.
+            SpecError: a model is unknown or of another type, lacks an action or property, a parameter is unknown or out
+                of range, or a latency does not fit the clock.
         """
         clocks: dict[str, Clock] = {}
         problems: list[Problem] = []
@@ -69,64 +80,120 @@ class CostTables(dict[str, ComponentCosts]):
                 clocks[name] = Clock.from_frequency(frequency)
             except ValueError as error:
                 problems.append(Problem(str(error), f"clocks.{name}"))
-        if problems:
-            raise SpecError(problems)
         tables = cls()
-        for path, (placed, count) in chip.placements().items():
+        for path, (placed, count) in chip.placements(devices_per_cell).items() if not problems else ():
             try:
-                tables[path] = _resolve(path, placed, count, clocks[placed.clock])
+                tables[path] = _resolve(path, placed, count, clocks[placed.clock], chip.node)
             except SpecError as error:
                 problems.extend(error.problems)
             except UsageError as error:
                 problems.append(Problem(str(error), f"{path}.model"))
             except ValueError as error:
                 problems.append(Problem(str(error), path))
+        if not problems:
+            problems = _drive_problems(chip, tables)
         if problems:
-            raise SpecError(problems)
+            raise SpecError([_located(problem, document) for problem in problems])
         return tables
 
     @property
     def area(self) -> float:
         """Area of the whole chip, m^2."""
-        return sum(costs.area * costs.count for costs in self.values())
+        return sum(self.area_by_component.values())
+
+    @property
+    def leakage(self) -> float:
+        """Power that the whole chip always draws, W."""
+        return sum(self.leakage_by_component.values())
+
+    @property
+    def area_by_component(self) -> dict[str, float]:
+        """Area of all instances of each component, m^2."""
+        return {path: costs.area * costs.count for path, costs in self.items()}
+
+    @property
+    def leakage_by_component(self) -> dict[str, float]:
+        """Static power of all instances of each component, W."""
+        return {path: costs.leakage * costs.count for path, costs in self.items()}
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one row per action, leakage and area: plain data with the unit in each value and its source."""
+        """Return one row per action, leakage, area and property: plain data, units in the values, sources.
+
+        ``derivation`` says how each number came about, if not straight from its source: formula, inputs, factors of
+        scaling and their sources, and the rounding to clock cycles.
+        """
         rows = []
         for path, costs in self.items():
-            spec = costs.spec
-            shared = {"component": path, "model": spec.name, "instances": costs.count, "node": spec.node}
-            for name, action in spec.actions.items():
-                cost = costs.actions[name]
-                rows.append(
-                    shared
-                    | {
-                        "action": name,
-                        "per": action.per,
-                        "energy": f"{cost.energy!r} J",
-                        "latency": f"{cost.latency} ps",
-                        "interval": f"{cost.interval} ps",
-                        "provenance": action.provenance,
-                        "source": action.source,
-                    }
-                )
-            fixed: list[tuple[str, LeakageSpec | AreaSpec | PropertySpec, str]] = [
-                ("leakage", spec.leakage, "W"),
-                ("area", spec.area, "m^2"),
-            ]
-            fixed += [(name, entry, entry.unit) for name, entry in spec.properties.items()]
-            for name, entry, unit in fixed:
-                rows.append(
-                    shared
-                    | {
-                        "action": name,
-                        "per": "instance",
-                        "value": f"{entry.value!r} {unit}",
-                        "provenance": entry.provenance,
-                        "source": entry.source,
-                    }
-                )
+            model = costs.model
+            shared: dict[str, Any] = {"component": path, "model": model.spec.name, "instances": costs.count}
+            shared["node"] = model.node
+            if model.parameters:
+                shared["parameters"] = model.parameters_text()
+            rows += [shared | _action_row(costs, name) for name in model.actions]
+            fixed = [("leakage", model.leakage, "W"), ("area", model.area, "m^2")]
+            fixed += [(name, each, model.spec.properties[name].unit) for name, each in model.properties.items()]
+            rows += [shared | _fixed_row(name, number, unit) for name, number, unit in fixed]
         return rows
+
+
+def _action_row(costs: ComponentCosts, name: str) -> dict[str, Any]:
+    cost, numbers = costs.actions[name], costs.model.actions[name]
+    derivation: dict[str, Any] = {}
+    for what in ("energy", "latency", "interval"):
+        number: Number = getattr(numbers, what)
+        explanation = number.explanation()
+        if what != "energy" and abs(number.value * 1e12 - getattr(cost, what)) > 1e-3:
+            explanation["before_rounding"] = f"{number.value * 1e12:.9g} ps"
+            explanation["clock_period"] = f"{costs.clock.period} ps"
+        if explanation and not (what == "interval" and explanation == derivation.get("latency")):
+            derivation[what] = explanation
+    row = {
+        "action": name,
+        "per": numbers.per,
+        "energy": f"{cost.energy!r} J",
+        "latency": f"{cost.latency} ps",
+        "interval": f"{cost.interval} ps",
+        "provenance": max(numbers.energy.provenance, numbers.latency.provenance, key=PROVENANCES.index),
+        "source": numbers.energy.source,
+    }
+    return row | ({"derivation": derivation} if derivation else {})
+
+
+def _fixed_row(name: str, number: Number, unit: str) -> dict[str, Any]:
+    explanation = number.explanation()
+    row = {
+        "action": name,
+        "per": "instance",
+        "value": f"{number.value!r} {unit}",
+        "provenance": number.provenance,
+        "source": number.source,
+    }
+    return row | ({"derivation": {"value": explanation}} if explanation else {})
+
+
+def _located(problem: Problem, document: Document | None) -> Problem:
+    if problem.file is not None or document is None:
+        return problem
+    return Problem(problem.message, problem.path, document.file, document.line(problem.path.split(".")))
+
+
+def _drive_problems(chip: ChipSpec, tables: CostTables) -> list[Problem]:
+    """A converter that codes its input in time must be done before the integration ends."""
+    problems = []
+    time = chip.tile.crossbar.integration_time
+    for path in ("tile.row_dac", "tile.col_dac"):
+        costs = tables[path]
+        if "drive_time" in costs.model.properties and costs.property("drive_time") > time * (1 + 1e-9):
+            wanted = costs.property("drive_time")
+            problems.append(
+                Problem(
+                    f"'{costs.spec.name}' drives its line for {wanted * 1e9:.6g} ns, longer than the integration of "
+                    f"{time * 1e9:.6g} ns; set tile.crossbar.integration_time to at least {wanted * 1e9:.6g} ns, or "
+                    f"change the parameters of {path}",
+                    f"{path}.model",
+                )
+            )
+    return problems
 
 
 REQUIRED: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
@@ -149,7 +216,7 @@ REQUIRED: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
 """What the simulation asks of the component model at each place of a chip."""
 
 
-def _resolve(path: str, placed: PlacedComponent, count: int, clock: Clock) -> ComponentCosts:
+def _resolve(path: str, placed: PlacedComponent, count: int, clock: Clock, node: float | None) -> ComponentCosts:
     spec = load_component(placed.model)
     wanted_type, actions, properties = REQUIRED[path]
     file = library.find("components", placed.model)
@@ -161,19 +228,30 @@ def _resolve(path: str, placed: PlacedComponent, count: int, clock: Clock) -> Co
     else:
         for kind, wanted, known in (("action", actions, spec.actions), ("property", properties, spec.properties)):
             problems += [Problem(unknown(kind, name, known), f"{kind}s", file) for name in wanted if name not in known]
+    given = dict(placed.parameters)
+    if node is not None and "node" in spec.parameters:
+        given.setdefault("node", f"{node!r} m")
+    try:
+        model = component_model(spec, given)
+    except SpecError as error:
+        for each in error.problems:
+            place = f"{path}.parameters.{each.path}" if each.path else f"{path}.model"
+            if each.path == "node" and "node" not in placed.parameters:
+                place = "node"
+            problems.append(Problem(each.message, place))
+        raise SpecError(problems) from None
     resolved: dict[str, Cost] = {}
-    for name, action in spec.actions.items():
-        times = (action.latency, action.latency if action.interval is None else action.interval)
+    for name, action in model.actions.items():
         try:
-            latency, interval = (clock.whole_cycles(time, rounding=placed.rounding) for time in times)
-        except ValueError as error:
-            problems.append(
-                Problem(
-                    f"{error}; set {path}.rounding to 'up' or choose another clock", f"actions.{name}.latency", file
-                )
+            latency, interval = (
+                clock.whole_cycles(number.value, rounding=placed.rounding)
+                for number in (action.latency, action.interval)
             )
+        except ValueError as error:
+            advice = f"{error}; set {path}.rounding to 'up' or choose another clock"
+            problems.append(Problem(advice, f"actions.{name}.latency", file))
             continue
-        resolved[name] = Cost(action.energy, latency, interval)
+        resolved[name] = Cost(action.energy.value, latency, interval)
     if problems:
         raise SpecError(problems)
-    return ComponentCosts(path, spec, count, clock, resolved)
+    return ComponentCosts(path, model, count, clock, resolved)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hwsim.units import format_quantity, parse_quantity
 
-UNITS = ("s", "J", "W", "S", "V", "F", "Hz", "m^2", "A")
+UNITS = ("s", "J", "W", "S", "V", "F", "Hz", "m^2", "A", "C")
 
 
 def table(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwsim.cost import CostTables
+from hwsim.cost import CostTables, component_model
 from hwsim.devices import device_from_document
 from hwsim.errors import InputError, Problem, SpecError
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
 from hwsim.spec.device import CellSpec
 from hwsim.spec.load import Document, build, load_document
+from hwsim.spec.scaling import ScalingSpec
 from hwsim.spec.training import DataSpec, TraceSpec
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import load_data, read_idx
 from hwsim.training.presets import find_algorithm, table_from_document
 
-KINDS = ("device", "cell", "component", "chip", "algorithms", "trace")
+KINDS = ("device", "cell", "component", "scaling", "chip", "algorithms", "trace")
 
 
 def check_file(path: Path | str) -> list[Problem]:
@@ -54,7 +55,8 @@ def kind_of(document: Document) -> str:
         return str(named)
     for kind, keys in (
         ("device", ("law", "base")), ("cell", ("g_min", "g_max")), ("component", ("actions", "leakage")),
-        ("chip", ("tile", "tiles")), ("algorithms", ("presets",)), ("trace", ("network", "loss")),
+        ("scaling", ("nodes",)), ("chip", ("tile", "tiles")), ("algorithms", ("presets",)),
+        ("trace", ("network", "loss")),
     ):  # fmt: skip
         if any(key in data for key in keys):
             return kind
@@ -70,20 +72,11 @@ def _check_description(document: Document) -> None:
     elif kind == "cell":
         build(CellSpec, document)
     elif kind == "component":
-        build(ComponentSpec, document)
+        component_model(build(ComponentSpec, document))
+    elif kind == "scaling":
+        build(ScalingSpec, document)
     elif kind == "chip":
-        chip = build(ChipSpec, document)
-        try:
-            CostTables.for_chip(chip)
-        except SpecError as error:
-            raise SpecError(
-                [
-                    problem
-                    if problem.file is not None
-                    else Problem(problem.message, problem.path, document.file, document.line(problem.path.split(".")))
-                    for problem in error.problems
-                ]
-            ) from None
+        CostTables.for_chip(build(ChipSpec, document), document)
     elif kind == "algorithms":
         table_from_document(document)
     else:

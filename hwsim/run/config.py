@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializeAsAny
 
+from hwsim.cost import CostTables
 from hwsim.devices import device_document, device_from_document
 from hwsim.errors import Problem, SpecError, UsageError, suggest
 from hwsim.run.npz_trace import trace_document_for
@@ -265,7 +266,7 @@ def _build(
     built: dict[str, Any] = {}
     builders = {
         "trace": lambda document: build(TraceSpec, document),
-        "chip": lambda document: build(ChipSpec, document),
+        "chip": _build_chip,
         "device": device_from_document,
         "algorithm": _build_algorithm,
     }
@@ -295,6 +296,12 @@ def _build(
         }
     )
     return build(RunSpec, document)
+
+
+def _build_chip(document: Document) -> ChipSpec:
+    chip = build(ChipSpec, document)
+    CostTables.for_chip(chip, document)
+    return chip
 
 
 def _build_algorithm(document: Document) -> AlgorithmSpec:

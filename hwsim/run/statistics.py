@@ -20,6 +20,7 @@ SECONDS = 1e-12
 def statistics(chip: Chip, summary: dict[str, Any]) -> list[Row]:
     """Return every statistic of a finished run; those of time and energy are left out of a run without timing."""
     rows = [("chip.area", summary["area_m2"], "area of all tiles and shared components", "m^2")]
+    rows.append(("chip.leakage", summary["leakage_W"], "static power with every tile powered on", "W"))
     rows += _cells(chip)
     rows += [(f"chip.counts.{name}", float(n), "how often it happened", "1") for name, n in summary["counts"].items()]
     if summary["timing"]:

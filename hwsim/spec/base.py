@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
@@ -46,3 +46,40 @@ Farads = _quantity("F")
 Hertz = _quantity("Hz")
 SquareMetres = _quantity("m^2")
 Bytes = _quantity("B")
+Metres = _quantity("m")
+Amperes = _quantity("A")
+Coulombs = _quantity("C")
+
+
+class Measure(NamedTuple):
+    """A number with its SI unit; the unit of a plain number is ``1``."""
+
+    value: float
+    unit: str = "1"
+
+
+def _read_measure(value: Any) -> Measure:
+    if isinstance(value, Measure):
+        return value
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return Measure(float(value))
+    if isinstance(value, str):
+        for unit in MEASURE_UNITS:
+            try:
+                return Measure(parse_quantity(value, unit), unit)
+            except ValueError:
+                continue
+    raise ValueError(f"expected a number with a unit ({', '.join(MEASURE_UNITS)}), got {value!r}")
+
+
+MEASURE_UNITS = ("J", "s", "W", "m^2", "F", "S", "V", "A", "C", "Hz", "B", "ohm", "K", "m")
+"""Units that a :data:`Quantity` may have."""
+
+
+def measure_text(measure: Measure) -> Any:
+    """Return a measure as it is written in a file, with every bit."""
+    return measure.value if measure.unit == "1" else f"{measure.value!r} {measure.unit}"
+
+
+Quantity = Annotated[Measure, BeforeValidator(_read_measure), PlainSerializer(measure_text, return_type=Any)]
+"""A number with a unit that the file chooses."""

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from hwsim.spec.analog import IOParameters
-from hwsim.spec.base import Hertz, Seconds, Spec
+from hwsim.spec.base import Hertz, Metres, Seconds, Spec
 
 
 class PlacedComponent(Spec):
@@ -15,6 +15,8 @@ class PlacedComponent(Spec):
 
     model: str
     """Name of a component of the library (``hwsim components``)."""
+    parameters: dict[str, float | int | str] = Field(default_factory=dict)
+    """Parameters of that component, such as ``bits`` or ``rate`` (``hwsim components NAME``); the rest are defaults."""
     clock: str = "core"
     """Name of the chip's clock that it runs on."""
     rounding: Literal["up", "error"] = "up"
@@ -133,6 +135,8 @@ class ChipSpec(Spec):
     source: str = Field(min_length=1)
     clocks: dict[str, Hertz]
     """Clock domains, name to frequency in Hz."""
+    node: Metres | None = None
+    """Technology node of every component that has a parameter ``node``, unless its place sets one."""
     device: str
     """Name of the device of the crossbars unless a run names another."""
     tiles: int = Field(ge=1, le=65536)
@@ -158,16 +162,17 @@ class ChipSpec(Spec):
                 raise ValueError(f"clock {name} must have a positive frequency")
         return clocks
 
-    def placements(self) -> dict[str, tuple[PlacedComponent, int]]:
+    def placements(self, devices_per_cell: int = 1) -> dict[str, tuple[PlacedComponent, int]]:
         """Return every component class by path (``tile.adc``, ``bus``) with the number of instances on the chip.
 
-        An instance of a crossbar is one cell, of a digital unit one lane, of a buffer one bank.
+        An instance of a crossbar is one device (``devices_per_cell`` make a cell), of a digital unit one lane, of a
+        buffer one bank.
         """
         tile = self.tile
         lines = max(tile.rows, tile.cols)
         adcs = -(-lines // tile.adc.lines_per_adc)
         per_tile: dict[str, tuple[PlacedComponent, int]] = {
-            "crossbar": (tile.crossbar, tile.arrays * tile.rows * tile.cols),
+            "crossbar": (tile.crossbar, tile.arrays * tile.rows * tile.cols * devices_per_cell),
             "row_dac": (tile.row_dac, tile.rows),
             "col_dac": (tile.col_dac, tile.cols),
             "row_pulser": (tile.row_pulser, tile.rows),

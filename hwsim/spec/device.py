@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
-from hwsim.spec.base import Farads, Seconds, Siemens, Spec, Volts
+from hwsim.spec.base import Amperes, Coulombs, Farads, Seconds, Siemens, Spec, Volts, Watts
 from hwsim.spec.unit_cell import SingleCell, UnitCellSpec
 
 LONGEST_TIME = 1e15
@@ -24,10 +24,16 @@ class CellSpec(Spec):
     """Conductance at the lower weight bound, S."""
     g_max: Siemens
     """Conductance at the upper weight bound, S."""
-    write: Literal["resistive", "gate"] = "resistive"
-    """``resistive``: a pulse dissipates V^2 G t in the cell. ``gate``: C V^2 a pulse, no channel current."""
+    write: Literal["resistive", "gate", "current_source"] = "resistive"
+    """``resistive``: a pulse dissipates V^2 G t in the cell. ``gate``: a third terminal takes the pulse, no current
+    flows through the channel. ``current_source``: transistors switch a current onto a capacitor where both lines
+    fire."""
     write_voltage: Volts
-    """Voltage over a cell where both lines fire, V; a cell on one firing line sees half of it."""
+    """Voltage over a cell where both lines fire, V; a cell on one firing line sees half of it. Of a ``current_source``
+    cell: supply voltage and swing of the lines."""
+    nonlinearity: float = Field(2.0, ge=2.0)
+    """Current at the write voltage over current at half of it, of a ``resistive`` cell: 2 is ohmic, a selector makes it
+    more."""
     pulse_width: Seconds
     """Duration of one write pulse, s."""
     pulse_gap: Seconds = 0.0
@@ -35,7 +41,14 @@ class CellSpec(Spec):
     read_voltage: Volts
     """Voltage of a full-scale input during a read, V."""
     gate_capacitance: Farads = 0.0
-    """Capacitance that a ``gate`` cell charges with each pulse, F."""
+    """Capacitance that a pulse charges in a ``gate`` or ``current_source`` cell, F."""
+    write_current: Amperes = 0.0
+    """Current that flows into such a cell during a pulse, A: through the gate of an electrochemical cell, or from the
+    current source."""
+    switching_charge: Coulombs = 0.0
+    """Further charge that each pulse moves, C: polarisation of a ferroelectric, or C dV of the capacitor of a cell."""
+    standby_power: Watts = 0.0
+    """Power that one device always draws, W: leakage of its transistors and what keeps its charge."""
 
     @model_validator(mode="after")
     def _check(self) -> CellSpec:
@@ -43,8 +56,16 @@ class CellSpec(Spec):
             raise ValueError("g_min must be positive and below g_max")
         if min(self.write_voltage, self.read_voltage, self.pulse_width) <= 0:
             raise ValueError("write_voltage, read_voltage and pulse_width must be positive")
-        if self.write == "gate" and self.gate_capacitance <= 0:
-            raise ValueError("a gate cell needs a positive gate_capacitance")
+        charges = (self.gate_capacitance, self.write_current, self.switching_charge)
+        names = "gate_capacitance, write_current, switching_charge"
+        if min(*charges, self.standby_power) < 0:
+            raise ValueError(f"{names} and standby_power must not be negative")
+        if self.write == "resistive" and max(charges) > 0:
+            raise ValueError(f"{names} belong to cells with write: gate or current_source")
+        if self.write != "resistive" and max(charges) <= 0:
+            raise ValueError(f"a {self.write} cell needs one of {names} to be positive")
+        if self.write != "resistive" and self.nonlinearity != 2.0:
+            raise ValueError("nonlinearity belongs to cells with write: resistive")
         return self
 
 

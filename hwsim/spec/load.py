@@ -18,6 +18,7 @@ from hwsim.errors import Problem, SpecError, suggest
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
 from hwsim.spec.device import CellSpec
+from hwsim.spec.scaling import ScalingSpec
 from hwsim.spec.training import TraceSpec
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -129,9 +130,9 @@ def build(model: type[Model], document: Document, data: Any = None, at: Location
     if not isinstance(value, dict):
         raise SpecError([Problem(f"expected a mapping, got {value!r}", ".".join(at), document.file, document.line(at))])
     try:
-        return model.model_validate(_tuples(value))
+        return model.model_validate(value := _tuples(value))
     except ValidationError as error:
-        raise SpecError([_problem(model, detail, document, at) for detail in error.errors()]) from None
+        raise SpecError([_problem(model, detail, document, at, value) for detail in error.errors()]) from None
 
 
 def _tuples(value: Any) -> Any:
@@ -143,10 +144,10 @@ def _tuples(value: Any) -> Any:
     return value
 
 
-def _problem(model: type[BaseModel], detail: Any, document: Document, at: Location) -> Problem:
+def _problem(model: type[BaseModel], detail: Any, document: Document, at: Location, data: Any) -> Problem:
     location = tuple(str(part) for part in detail["loc"])
-    path = (*at, *location)
     kind, message = detail["type"], detail["msg"]
+    path = (*at, *_in_data(location, data, keep_last=kind == "missing"))
     given = detail.get("input")
     if kind == "extra_forbidden":
         known = _fields_at(model, location[:-1])
@@ -166,16 +167,38 @@ def _problem(model: type[BaseModel], detail: Any, document: Document, at: Locati
     return Problem(message, ".".join(path), document.file, document.line(path))
 
 
+def _in_data(location: Location, data: Any, *, keep_last: bool) -> Location:
+    """Leave out the parts of a location that the data do not have, such as the name of an alternative."""
+    found: Location = ()
+    for index, part in enumerate(location):
+        if isinstance(data, Mapping) and part in data:
+            data, found = data[part], (*found, part)
+        elif isinstance(data, list | tuple) and part.isdigit() and int(part) < len(data):
+            data, found = data[int(part)], (*found, part)
+        elif keep_last and index == len(location) - 1:
+            found = (*found, part)
+    return found
+
+
 def _fields_at(model: Any, location: Sequence[str]) -> set[str]:
     """Return the field names of the description that stands at ``location`` inside ``model``."""
+    candidates = [model]
     for part in location:
-        models = _models_of(model.model_fields[part].annotation) if part in getattr(model, "model_fields", {}) else []
-        if not models and part not in getattr(model, "model_fields", {}):
-            continue
-        if not models:
-            return set()
-        model = models[0]
-    return set(getattr(model, "model_fields", {}))
+        tagged = [each for each in candidates if part in _tags(each)]
+        owner = next((each for each in candidates if part in each.model_fields), None)
+        if tagged:
+            candidates = tagged
+        elif owner is not None:
+            candidates = _models_of(owner.model_fields[part].annotation)
+            if not candidates:
+                return set()
+    return set(candidates[0].model_fields)
+
+
+def _tags(model: type[BaseModel]) -> set[str]:
+    """Return the names by which a description is told from its alternatives."""
+    fields = (model.model_fields[name] for name in ("rule", "factor") if name in model.model_fields)
+    return {str(tag) for each in fields for tag in getattr(each.annotation, "__args__", ())}
 
 
 def _models_of(annotation: Any) -> list[Any]:
@@ -247,6 +270,11 @@ def load_chip(name: str) -> ChipSpec:
 def load_component(name: str) -> ComponentSpec:
     """Read a component description by name or path."""
     return build(ComponentSpec, named_document("components", name))
+
+
+def load_scaling(name: str) -> ScalingSpec:
+    """Read a table of technology factors by name or path."""
+    return build(ScalingSpec, named_document("scaling", name))
 
 
 def load_cell(name: str) -> CellSpec:
