@@ -18,8 +18,8 @@ from hwsim.devices import Cells, IOParameters, ReadResult, TrainPlan, UpdateResu
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Station, Stream
-from hwsim.spec.chip import TileSpec
 from hwsim.spec.device import DeviceSpec
+from hwsim.spec.tile import TileSpec
 from hwsim.units import to_picoseconds
 
 

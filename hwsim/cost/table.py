@@ -10,9 +10,10 @@ from hwsim import library
 from hwsim.cost.model import ComponentModel, Number, component_model
 from hwsim.engine.clock import Clock
 from hwsim.errors import Problem, SpecError, UsageError, unknown
-from hwsim.spec.chip import ChipSpec, PlacedComponent
+from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import PROVENANCES, ComponentSpec
 from hwsim.spec.load import Document, load_component
+from hwsim.spec.placement import PlacedComponent
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic_core import PydanticCustomError
 
 from hwsim.units import parse_quantity
+
+
+AT = "misplaced"
+"""Type of the errors of :func:`misplaced`; their context has the path ``at``."""
 
 
 class Spec(BaseModel):
@@ -15,6 +20,11 @@ class Spec(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+def misplaced(at: str, message: str) -> PydanticCustomError:
+    """Return the error of a validator that has found a mistake further inside, at the path ``at``."""
+    return PydanticCustomError(AT, "{message}", {"at": at, "message": message})
 
 
 def _reader(unit: str) -> Any:

@@ -6,49 +6,10 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from hwsim.spec.analog import IOParameters
-from hwsim.spec.base import Hertz, Metres, Seconds, Spec
-
-
-class PlacedComponent(Spec):
-    """A component model put to use: its clock domain and how its times meet that clock."""
-
-    model: str
-    """Name of a component of the library (``hwsim components``)."""
-    parameters: dict[str, float | int | str] = Field(default_factory=dict)
-    """Parameters of that component, such as ``bits`` or ``rate`` (``hwsim components NAME``); the rest are defaults."""
-    clock: str = "core"
-    """Name of the chip's clock that it runs on."""
-    rounding: Literal["up", "error"] = "up"
-    """A time that is no whole number of cycles is rounded ``up``, or is an ``error``."""
-
-
-class CrossbarPlacement(PlacedComponent):
-    """The arrays of a tile."""
-
-    integration_time: Seconds = Field(gt=0)
-    """Time for which the inputs drive the array during a read, s."""
-
-
-class PulseGeneratorPlacement(PlacedComponent):
-    """The pulse generators of the rows or of the columns."""
-
-    polarity_phases: Literal[1, 2] = 2
-    """2: up and down pulses take separate passes over the slots of a train; 1: both fit in one pass."""
-
-
-class SampleHoldPlacement(PlacedComponent):
-    """The sample-and-hold circuits between integrators and converters."""
-
-    double_buffered: bool = False
-    """True: the next read may be sampled while the last one is still being converted."""
-
-
-class AdcPlacement(PlacedComponent):
-    """The analog-to-digital converters of a tile."""
-
-    lines_per_adc: int = Field(ge=1)
-    """How many output lines share one converter, one after the other."""
+from hwsim.spec.base import Hertz, Metres, Seconds, Spec, misplaced
+from hwsim.spec.interconnect import InterconnectPlacement
+from hwsim.spec.placement import PlacedComponent
+from hwsim.spec.tile import TileSpec
 
 
 class BufferPlacement(PlacedComponent):
@@ -64,6 +25,16 @@ class DigitalPlacement(PlacedComponent):
 
     lanes: int = Field(ge=1)
     """Operations of one kind in a cycle."""
+
+
+class ControllerPlacement(PlacedComponent):
+    """The controller that issues the operations of a program."""
+
+    issue_width: int = Field(1, ge=1, le=1024)
+    """Instructions that it issues at the same time, where programs run side by side."""
+    instruction_latency: Seconds | None = Field(None, ge=0)
+    """Time from the issue of an instruction to the start of its operation, s; None: the latency of ``issue`` of the
+    component model. Instructions are pipelined: the next one is issued after the interval of ``issue``."""
 
 
 class ScheduleSpec(Spec):
@@ -91,43 +62,8 @@ class ScheduleSpec(Spec):
         return min(self.vectors, batch) if self.kind in ("pipelined", "delayed") else batch
 
 
-class TileSpec(Spec):
-    """One tile: its arrays, converters and pulse generators.
-
-    Row i carries output i (and the error d_i), column j carries input j. A forward read drives the columns and converts
-    the rows; a backward read drives the rows and converts the columns.
-    """
-
-    rows: int = Field(ge=1, le=65536)
-    cols: int = Field(ge=1, le=65536)
-    arrays: int = Field(ge=1)
-    """Arrays of rows x cols cells that share the periphery, such as the fast and the slow array of Tiki-Taka."""
-    crossbar: CrossbarPlacement
-    row_dac: PlacedComponent
-    col_dac: PlacedComponent
-    row_pulser: PulseGeneratorPlacement
-    col_pulser: PulseGeneratorPlacement
-    integrator: PlacedComponent
-    sample_hold: SampleHoldPlacement
-    adc: AdcPlacement
-    accumulator: PlacedComponent
-    control: PlacedComponent
-    forward: IOParameters = IOParameters()
-    """Converters of forward reads."""
-    backward: IOParameters = IOParameters()
-    """Converters of backward reads."""
-    transfer: IOParameters = IOParameters(noise_management="none", bound_management="none")
-    """Converters of transfer reads; AIHWKit leaves noise and bound management off there."""
-
-    @model_validator(mode="after")
-    def _pulsers_agree(self) -> TileSpec:
-        if self.row_pulser.polarity_phases != self.col_pulser.polarity_phases:
-            raise ValueError("row_pulser and col_pulser must have the same polarity_phases: a coincidence needs both")
-        return self
-
-
 class ChipSpec(Spec):
-    """A chip: equal tiles on one bus, with a buffer, a digital unit and a controller."""
+    """A chip: equal tiles on one interconnect, with a buffer, a digital unit and a controller."""
 
     kind: Literal["chip"] = "chip"
     name: str
@@ -142,15 +78,41 @@ class ChipSpec(Spec):
     tiles: int = Field(ge=1, le=65536)
     tile: TileSpec
     buffer: BufferPlacement
-    bus: PlacedComponent
+    hidden_buffer: BufferPlacement | None = None
+    """A memory of its own for the digital state of training algorithms (the hidden buffer of Tiki-Taka v2, ...), beside
+    the digital unit; None: they share the buffer."""
+    bus: PlacedComponent | None = None
+    """The bus, if that is the interconnect."""
+    interconnect: InterconnectPlacement | None = None
+    """Any other interconnect; a chip has either this or a ``bus``."""
+    off_chip_link: PlacedComponent | None = None
+    """The link over which the samples of a mini-batch come in; None: they come in over the interconnect alone."""
     digital: DigitalPlacement
-    controller: PlacedComponent
+    controller: ControllerPlacement
     schedule: ScheduleSpec = ScheduleSpec()
     """How much of a training step runs side by side."""
     word_bits: int = Field(16, ge=1, le=64)
     """Bits of a digital activation or partial sum."""
     weight_bits: int = Field(32, ge=1, le=64)
     """Bits of a number that accumulates in the buffer: a weight of digital training, Tiki-Taka v2's hidden buffer."""
+
+    @property
+    def network(self) -> InterconnectPlacement:
+        """What carries data between the parts of the chip."""
+        if self.interconnect is not None:
+            return self.interconnect
+        assert self.bus is not None
+        return InterconnectPlacement(kind="bus", **self.bus.model_dump())
+
+    @model_validator(mode="after")
+    def _one_interconnect(self) -> ChipSpec:
+        if self.bus is None and self.interconnect is None:
+            raise misplaced("bus", "this parameter is missing; a chip has a bus or an interconnect")
+        if self.bus is not None and self.interconnect is not None:
+            raise misplaced("interconnect", "the chip has a bus already; leave one of the two out")
+        if self.interconnect is not None and (problem := self.interconnect.problem(self.tiles)) is not None:
+            raise misplaced(f"interconnect.{problem[0]}", problem[1])
+        return self
 
     @field_validator("clocks")
     @classmethod
@@ -166,28 +128,21 @@ class ChipSpec(Spec):
         """Return every component class by path (``tile.adc``, ``bus``) with the number of instances on the chip.
 
         An instance of a crossbar is one device (``devices_per_cell`` make a cell), of a digital unit one lane, of a
-        buffer one bank.
+        buffer one bank, of an interconnect one edge of a tree or one router of a mesh.
         """
-        tile = self.tile
-        lines = max(tile.rows, tile.cols)
-        adcs = -(-lines // tile.adc.lines_per_adc)
-        per_tile: dict[str, tuple[PlacedComponent, int]] = {
-            "crossbar": (tile.crossbar, tile.arrays * tile.rows * tile.cols * devices_per_cell),
-            "row_dac": (tile.row_dac, tile.rows),
-            "col_dac": (tile.col_dac, tile.cols),
-            "row_pulser": (tile.row_pulser, tile.rows),
-            "col_pulser": (tile.col_pulser, tile.cols),
-            "integrator": (tile.integrator, lines),
-            "sample_hold": (tile.sample_hold, lines * (2 if tile.sample_hold.double_buffered else 1)),
-            "adc": (tile.adc, adcs),
-            "accumulator": (tile.accumulator, adcs),
-            "control": (tile.control, 1),
-        }
-        chip: dict[str, tuple[PlacedComponent, int]] = {
-            f"tile.{name}": (placed, count * self.tiles) for name, (placed, count) in per_tile.items()
+        chip = {
+            f"tile.{name}": (placed, count * self.tiles)
+            for name, (placed, count) in self.tile.placements(devices_per_cell).items()
         }
         chip["buffer"] = (self.buffer, self.buffer.banks)
-        chip["bus"] = (self.bus, 1)
+        if self.hidden_buffer is not None:
+            chip["hidden_buffer"] = (self.hidden_buffer, self.hidden_buffer.banks)
+        if self.bus is not None:
+            chip["bus"] = (self.bus, 1)
+        if self.interconnect is not None:
+            chip["interconnect"] = (self.interconnect, self.interconnect.instances(self.tiles))
+        if self.off_chip_link is not None:
+            chip["off_chip_link"] = (self.off_chip_link, 1)
         chip["digital"] = (self.digital, self.digital.lanes)
         chip["controller"] = (self.controller, 1)
         return chip
@@ -196,5 +151,6 @@ class ChipSpec(Spec):
     def _known_clocks(self) -> ChipSpec:
         for path, (placed, _) in self.placements().items():
             if placed.clock not in self.clocks:
-                raise ValueError(f"{path}.clock: no clock is called '{placed.clock}' (known: {', '.join(self.clocks)})")
+                known = ", ".join(self.clocks)
+                raise misplaced(f"{path}.clock", f"no clock is called '{placed.clock}' (known: {known})")
         return self

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from hwsim import library
 from hwsim.errors import Problem, SpecError, suggest
+from hwsim.spec.base import AT
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
 from hwsim.spec.device import CellSpec
@@ -156,6 +157,8 @@ def _problem(model: type[BaseModel], detail: Any, document: Document, at: Locati
             message += f" (known: {', '.join(sorted(known))})"
     elif kind == "missing":
         message = "this parameter is missing"
+    elif kind == AT:
+        message = detail["ctx"]["message"]
     elif kind == "value_error":
         message = message.removeprefix("Value error, ")
     elif kind == "finite_number":
