@@ -277,10 +277,9 @@ class AnalogMatrix:
         n = len(x)
         bits = chip.spec.word_bits
         stream = yield from chip.buffer.access(origin, "read", chip.stream(n), _bytes(lines, bits))
-        # A product a line; managed, also the largest |x| and |d| (a comparison a line), bit length and both gains.
-        managed = plan.params.update_management or plan.params.update_bl_management
-        prepare = {"compare": lines, "mul": lines + 4, "div": 2} if managed else {"mul": lines}
-        stream = yield from chip.digital.compute(origin, stream, prepare)
+        prepare = self._preparation(plan, lines)
+        if prepare:
+            stream = yield from chip.digital.compute(origin, stream, prepare)
         stream = yield from chip.bus.transfer(origin, stream, _bytes(lines, PROBABILITY_BITS))
         yield from chip.together([self._pulse_tile(stream, piece.tile, plan) for piece in pieces])
         starts = [chip.env.now - piece.tile.train_time(int(plan.slots.sum())) for piece in pieces]
@@ -293,6 +292,20 @@ class AnalogMatrix:
             piece.tile.station.release()
         chip.log_pulses(origin, array, [piece.tile for piece in pieces], results, starts)
         return results
+
+    def _preparation(self, plan: TrainPlan, lines: int) -> dict[str, int]:
+        """Return the digital work of turning the numbers on ``lines`` lines into pulse probabilities.
+
+        A product a line; managed, also the largest |x| and |d| (a comparison a line), bit length and both gains. Gains
+        of 1, as those of whole steps that are written by single pulses, take no product.
+        """
+        if self._chip.spec.digital.preparation == "all_lines":
+            lines = sum(self.shape)
+        managed = plan.params.update_management or plan.params.update_bl_management
+        prepare = {"compare": lines} if managed else {}
+        if np.any(plan.row_gain != 1) or np.any(plan.col_gain != 1):
+            prepare |= {"mul": lines + 4, "div": 2} if managed else {"mul": lines}
+        return prepare
 
     def _pulse_tile(self, stream: Stream, tile: Tile, plan: TrainPlan) -> Generator[Any, Any, Stream]:
         """Hold a tile for the trains of all samples; the caller releases it when the array has changed."""

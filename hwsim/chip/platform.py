@@ -65,7 +65,10 @@ class Platform:
             self.env, self.tables["buffer"], self.ledger, banks=spec.buffer.banks, ports=spec.buffer.ports
         )
         self.bus = Bus(self.env, self.tables["bus"], self.ledger)
-        self.digital = DigitalUnit(self.env, self.tables["digital"], self.ledger, lanes=spec.digital.lanes)
+        self.digital = DigitalUnit(
+            self.env, self.tables["digital"], self.ledger, lanes=spec.digital.lanes,
+            packed=spec.digital.packing == "packed",
+        )  # fmt: skip
         self.controller = Controller(self.env, self.tables["controller"], self.ledger)
         self.counts: dict[str, int] = defaultdict(int)
         self.probes: Mapping[int, tuple[slice, slice]] = {}

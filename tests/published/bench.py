@@ -1,0 +1,132 @@
+"""Runs small programs on the chips of published designs and takes times, energies and counts from their event logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hwsim.chip.chip import Chip
+from hwsim.chip.operations import Backward, Forward
+from hwsim.chip.program import Mark, Program
+from hwsim.devices import load_device
+from hwsim.engine.ledger import Table
+from hwsim.spec.chip import ChipSpec
+from hwsim.spec.load import Document, assign, build, mutable, named_document
+from hwsim.training.algorithms import ALGORITHMS
+from hwsim.training.algorithms.base import Algorithm
+
+STEP = 2.0**-7
+"""Step of the noise-free device; a power of two, so that gains of pulse trains come out exactly."""
+UPDATE_PHASES = ("update", "transfer")
+
+
+@dataclass
+class Bench:
+    """A chip with its event log; ``settings`` change its description."""
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    device: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        data = mutable(named_document("chips", self.name).data)
+        for path, value in self.settings.items():
+            assign(data, path, mutable(value))
+        exact = {"dw_min": STEP, "dw_min_dtod": 0.0, "dw_min_std": 0.0, "up_down_dtod": 0.0, "w_max_dtod": 0.0,
+                 "w_min_dtod": 0.0}  # fmt: skip
+        device = load_device("constant_step", **exact, **self.device)
+        self._blocks: list[pd.DataFrame] = []
+        self.chip = Chip(build(ChipSpec, Document(data)), device, events=self._keep)
+
+    def _keep(self, table: Table) -> None:
+        block = pd.DataFrame(table.columns)
+        for column in ("component", "action", "operation", "phase", "layer"):
+            block[column] = np.array(table.names)[block[column]]
+        self._blocks.append(block)
+
+    def algorithm(self, name: str, parameters: Mapping[str, Any]) -> Algorithm:
+        """Return an algorithm on this chip."""
+        kind = ALGORITHMS.get(name)
+        given = mutable(parameters)
+        return kind(build(kind.Parameters, Document(given)), self.chip, 0)
+
+    def run(self, program: Program) -> pd.DataFrame:
+        """Run a program to its end and return its events."""
+        self.chip.finish_placement()
+        self.chip.run(program)
+        self.chip.finish()
+        return pd.concat(self._blocks)
+
+
+@dataclass(frozen=True)
+class Training:
+    """Single-layer training steps with an algorithm: ``samples`` vectors in mini-batches of ``batch``.
+
+    ``values`` are the sizes of the inputs and errors, which decide how many pulses there are; ``ready`` prepares the
+    algorithm, such as past the periods in which it does not write yet.
+    """
+
+    algorithm: str
+    shape: tuple[int, int]
+    samples: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    batch: int = 1
+    lr: float = 0.01
+    values: tuple[float, float] = (0.5, 0.5)
+    ready: Callable[[Algorithm], None] | None = None
+    reads: bool = False
+
+    def on(self, bench: Bench) -> pd.DataFrame:
+        """Run it and return its events."""
+        algorithm = bench.algorithm(self.algorithm, self.parameters)
+        matrix = algorithm.place("layer", np.zeros(self.shape, np.float32))
+        if self.ready is not None:
+            self.ready(algorithm)
+        rows, cols = self.shape
+        x = np.full((self.batch, cols), self.values[0], np.float32)
+        d = np.full((self.batch, rows), self.values[1], np.float32)
+
+        def program() -> Program:
+            for step in range(self.samples // self.batch):
+                yield Mark(step, step * self.batch)
+                if self.reads:
+                    yield Forward(matrix, x)
+                    yield Backward(matrix, d)
+                yield from algorithm.update(matrix, x, d, self.lr)
+
+        return bench.run(program())
+
+
+def span(events: pd.DataFrame) -> float:
+    """Return the time in ns from the start of the first event to the end of the last one."""
+    return float((events.t_ps + events.dur_ps).max() - events.t_ps.min()) / 1e3
+
+
+def time_of(events: pd.DataFrame, *phases: str) -> float:
+    """Return the time in ns in which the events of these phases go on, step by step."""
+    chosen = events[events.phase.isin(phases)]
+    return sum(span(step) for _, step in chosen.groupby("step"))
+
+
+def update_time(events: pd.DataFrame, samples: int) -> float:
+    """Return the update time of a sample in ns, the transfers of its share included."""
+    return time_of(events, *UPDATE_PHASES) / samples
+
+
+def count_of(events: pd.DataFrame, **where: Any) -> float:
+    """Return how many actions there were; ``component`` matches the end of a name."""
+    for column, value in where.items():
+        names = events[column]
+        events = events[names.str.endswith(value) if isinstance(value, str) else names.isin(value)]
+    return float(events["count"].sum())
+
+
+def writes_every_time(events: pd.DataFrame) -> bool:
+    """Return whether every transfer has written pulses, as the published averages take it."""
+    reads = (events.operation == "transfer_read") & (events.component.str.endswith("crossbar"))
+    writes = (events.operation == "transfer_write") & (events.component.str.endswith("crossbar"))
+    return int(reads.sum()) == int(writes.sum()) > 0
