@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from hwsim.spec.base import Spec
 from hwsim.spec.component import Provenance
 
-_FIGURE = re.compile(r"(-?\d+(?:\.\d+)?)(?: (\S.*))?")
+_FIGURE = re.compile(r"(-?\d+(?:\.\d+)?(?:e\d+)?)(?: (\S.*))?")
 
 
 class Figure(NamedTuple):
@@ -64,7 +64,9 @@ class PublishedFigure(Spec):
         if ours is not None and ours.unit != published.unit:
             raise ValueError(f"ours is in {ours.unit}, the published figure in {published.unit}; give both in one unit")
         if not self.met and not self.difference:
-            raise ValueError(f"ours is {self.ours or 'missing'}, published are {self.published}; difference: must say why")
+            raise ValueError(
+                f"ours is {self.ours or 'missing'}, published are {self.published}; difference: must say why"
+            )
         return self
 
     @property

@@ -12,12 +12,15 @@ import pandas as pd
 from hwsim.chip.chip import Chip
 from hwsim.chip.operations import Backward, Forward
 from hwsim.chip.program import Mark, Program
+from hwsim.cost import CostTables
 from hwsim.devices import load_device
 from hwsim.engine.ledger import Table
 from hwsim.spec.chip import ChipSpec
-from hwsim.spec.load import Document, assign, build, mutable, named_document
+from hwsim.spec.load import Document, assign, build, load_chip, mutable, named_document
+from hwsim.spec.network import LayerSpec
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.algorithms.base import Algorithm
+from hwsim.training.step import Layer
 
 STEP = 2.0**-7
 """Step of the noise-free device; a power of two, so that gains of pulse trains come out exactly."""
@@ -53,6 +56,15 @@ class Bench:
         kind = ALGORITHMS.get(name)
         given = mutable(parameters)
         return kind(build(kind.Parameters, Document(given)), self.chip, 0)
+
+    def place(
+        self, name: str, parameters: Mapping[str, Any], layers: Mapping[str, tuple[int, int]]
+    ) -> tuple[Algorithm, dict[str, Any]]:
+        """Place layers of (rows, cols) zeros with an algorithm; returns it and the matrices."""
+        algorithm = self.algorithm(name, parameters)
+        return algorithm, {
+            layer: algorithm.place(layer, np.zeros(shape, np.float32)) for layer, shape in layers.items()
+        }
 
     def run(self, program: Program) -> pd.DataFrame:
         """Run a program to its end and return its events."""
@@ -130,3 +142,44 @@ def writes_every_time(events: pd.DataFrame) -> bool:
     reads = (events.operation == "transfer_read") & (events.component.str.endswith("crossbar"))
     writes = (events.operation == "transfer_write") & (events.component.str.endswith("crossbar"))
     return int(reads.sum()) == int(writes.sum()) > 0
+
+
+def vector_bytes(chip: Chip, batch: int, *, last: bool = False) -> int:
+    """Return the bytes that a training step claims for inputs and errors, of ``batch`` samples.
+
+    ``last``: the last layer's outputs are kept as well, as at the end of a network.
+    """
+    layers = [
+        Layer(LayerSpec(name="layer", inputs=matrix.shape[1], outputs=matrix.shape[0], bias=False), matrix, None, None)
+        for matrix in chip.matrices.values()
+    ]
+    words = sum(layer.kept_words(last=last and layer is layers[-1]) for layer in layers)
+    return batch * words * chip.spec.word_bits // 8
+
+
+def step_of(algorithm: Algorithm, matrices: Mapping[str, Any]) -> Program:
+    """Emit one sample's step through the layers: forward, back to the second one, updates."""
+    chain = list(matrices.values())
+    rng = np.random.default_rng(0)
+    vectors = [
+        (rng.uniform(-1, 1, (1, m.shape[1])).astype(np.float32), rng.uniform(-1, 1, (1, m.shape[0])).astype(np.float32))
+        for m in chain
+    ]
+    yield Mark(0, 0)
+    for matrix, (x, _) in zip(chain, vectors, strict=True):
+        yield Forward(matrix, x)
+    for matrix, (_, d) in zip(chain[:0:-1], vectors[:0:-1], strict=True):
+        yield Backward(matrix, d)
+    for matrix, (x, d) in zip(chain, vectors, strict=True):
+        yield from algorithm.update(matrix, x, d, 0.01)
+
+
+def energy_of(events: pd.DataFrame, operation: str) -> float:
+    """Return the energy of one kind of operation, nJ."""
+    return float(events[events.operation == operation].energy_J.sum()) * 1e9
+
+
+def array_area(name: str, layers: Mapping[str, tuple[int, int]]) -> float:
+    """Return the area of the cells of some (rows, cols) layers, mm^2."""
+    cell = CostTables.for_chip(load_chip(name))["tile.crossbar"].area
+    return sum(rows * cols for rows, cols in layers.values()) * cell * 1e6
