@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from hwsim.devices import (
 )
 from hwsim.engine.ledger import Origin
 from hwsim.engine.station import Stream
+from hwsim.errors import DataError
 
 PROBABILITY_BITS = 8
 """Bits of a pulse probability on its way to a pulse generator, whose comparator has 8 bits (an assumption)."""
@@ -316,6 +317,32 @@ class AnalogMatrix:
         last_train = tile.train_time(int(plan.slots[-1]))
         yield from chip.wait_until(max(chip.env.now + total, stream.last + last_train))
         return Stream(stream.n, chip.env.now, chip.env.now)
+
+    # Checkpoints
+
+    def state(self) -> dict[str, Any]:
+        """Return all that changes: the arrays of every tile with their polarities, and the running input scales."""
+        return {
+            "scales": [scale.mean for scale in self._scales],
+            "tiles": [[cells.state() for cells in piece.tile.arrays] for piece in self.pieces],
+            "polarity": [dict(piece.tile.polarity) for piece in self.pieces],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned, bit for bit.
+
+        Raises:
+            DataError: the state is of a matrix with other tiles or devices.
+        """
+        shape = [len(piece.tile.arrays) for piece in self.pieces]
+        if set(state) != {"scales", "tiles", "polarity"} or [len(arrays) for arrays in state["tiles"]] != shape:
+            raise DataError(f"this is no state of the matrix '{self.name}' on {len(shape)} tiles of {shape[0]} arrays")
+        for piece, arrays, polarity in zip(self.pieces, state["tiles"], state["polarity"], strict=True):
+            for cells, part in zip(piece.tile.arrays, arrays, strict=True):
+                cells.restore(part)
+            piece.tile.polarity = {int(index): (rows.copy(), cols.copy()) for index, (rows, cols) in polarity.items()}
+        for scale, mean in zip(self._scales, state["scales"], strict=True):
+            scale.mean = float(mean)
 
 
 def _bytes(n_words: int, bits: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -87,10 +87,10 @@ class Platform:
         """Return a stream of ``n`` vectors that are all there now."""
         return Stream(n, self.env.now, self.env.now)
 
-    def wait_until(self, time: int) -> Generator[Any, Any, None]:
-        """Wait for a time (ps)."""
-        if time > self.env.now:
-            yield from self.env.sleep(time - self.env.now)
+    def wait_until(self, time: int) -> Iterable[simpy.Event]:
+        """Let the time (ps) come; the calling process waits for the events that are returned."""
+        now = self.env.now
+        return self.env.sleep(time - now) if time > now else ()
 
     def together(self, parts: Sequence[Generator[Any, Any, Stream]]) -> Generator[Any, Any, Stream]:
         """Run parts side by side; returns the stream that has a vector when every part has it."""
@@ -132,7 +132,17 @@ class Platform:
                     "device": np.full(n, device, dtype=np.int16),
                 }
                 parts.append(columns)
-        if parts:
-            table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            order = np.argsort(table["t_ps"], kind="stable")
-            self._pulses({name: column[order] for name, column in table.items()})
+        self.log_pulse_rows(parts)
+
+    @property
+    def logs_pulses(self) -> bool:
+        """Whether pulses of probed regions are logged."""
+        return self._pulses is not None
+
+    def log_pulse_rows(self, parts: Sequence[Mapping[str, np.ndarray]]) -> None:
+        """Pass rows of the pulse log on, in time order; each part holds some in columns by name."""
+        if self._pulses is None or not parts:
+            return
+        table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        order = np.argsort(table["t_ps"], kind="stable")
+        self._pulses({name: column[order] for name, column in table.items()})

@@ -11,6 +11,7 @@ import numpy as np
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.operations import Operation, Steps
 from hwsim.chip.platform import Platform
+from hwsim.chip.reset import log_resets
 from hwsim.chip.tile import ReadWork
 from hwsim.devices import TrainPlan, UpdateResult
 from hwsim.engine.ledger import Origin
@@ -81,8 +82,15 @@ class Refresh(Operation):
     def _reset(self, chip: Platform, origin: Origin | None, line: int, chosen: np.ndarray) -> None:
         start = chip.env.now - self.matrix.pieces[0].tile.slot if origin is not None else 0
         for piece, col in self.matrix.along("column", line):
-            if chosen[piece.block.rows].any():
-                piece.tile.reset_pairs(origin, start, self.array, chosen[piece.block.rows], col)
+            own = chosen[piece.block.rows]
+            if not own.any():
+                continue
+            devices = piece.tile.arrays[self.array].devices
+            before = [device.weights[:, col] for device in devices] if chip.logs_pulses else []
+            piece.tile.reset_pairs(origin, start, self.array, own, col)
+            if origin is not None and before:
+                for plane, device in enumerate(devices):
+                    log_resets(chip, origin, piece, (self.array, plane), device, col, own, before[plane])
         chip.count("refreshed_cells", int(chosen.sum()))
 
     def _write(self, line: int, values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, TrainPlan]:

@@ -135,12 +135,11 @@ class Tile:
     ) -> tuple[np.ndarray, ReadWork]:
         """Read the weighted sum of the arrays with (n, lines) inputs; returns (n, outputs) and the work it was."""
         self.let_time_pass()
-        first = next(array for array, gain in zip(self.arrays, self.gains, strict=True) if gain)
-        weights = self.seen_weights()
-        result = first.read(
-            x, io, transposed=transposed, input_scale=input_scale, purpose=purpose,
-            weights=None if weights is first.weights else weights,
-        )  # fmt: skip
+        used = self._used
+        weights = None if self._is_plain(used) else self.seen_weights()
+        result = self.arrays[used[0]].read(
+            x, io, transposed=transposed, input_scale=input_scale, purpose=purpose, weights=weights
+        )
         return result.y, self._read_work(result, io, transposed)
 
     def seen_weights(self) -> np.ndarray:
@@ -148,10 +147,18 @@ class Tile:
 
         An array with a polarity counts with the signs of its lines: its drivers and integrators are reversed there.
         """
-        used = [index for index, gain in enumerate(self.gains) if gain]
-        if len(used) == 1 and self.gains[used[0]] == 1.0 and used[0] not in self.polarity:
+        used = self._used
+        if self._is_plain(used):
             return self.arrays[used[0]].weights
         return np.add.reduce([np.float32(self.gains[index]) * self._signed(index) for index in used])
+
+    @property
+    def _used(self) -> list[int]:
+        return [index for index, gain in enumerate(self.gains) if gain]
+
+    def _is_plain(self, used: list[int]) -> bool:
+        """Return whether a read sees one array as it is."""
+        return len(used) == 1 and self.gains[used[0]] == 1.0 and used[0] not in self.polarity
 
     def _signed(self, index: int) -> np.ndarray:
         weights = self.arrays[index].weights
@@ -351,6 +358,27 @@ class Tile:
         if origin is not None:
             count = int(rows.sum()) * len(self.arrays[array].devices)
             self.crossbar.book(origin, "reset", start, self.slot, count, energy=energy, array=array)
+
+    def pulse_energy(
+        self,
+        pulses: int,
+        weight_before: float,
+        row_fires: np.ndarray,
+        col_fires: np.ndarray,
+        sums: tuple[np.ndarray, np.ndarray],
+    ) -> float:
+        """Return the energy of pulses on one plane of devices, J; see ``update_energy``. ``sums`` are its line sums."""
+        return update_energy(
+            self._device.cell,
+            self._conductance,
+            pulses=pulses,
+            weight_before=weight_before,
+            row_fires=row_fires,
+            col_fires=col_fires,
+            row_sums=sums[0],
+            col_sums=sums[1],
+            line_capacitance=self._line_capacitance,
+        )
 
     def pulse_times(
         self, start: int, slots: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray

@@ -214,12 +214,17 @@ def _show_formulas(model: ComponentModel, entries: Mapping[str, Number]) -> None
 
 
 def echo_explanation(name: str, explanation: Mapping[str, Any]) -> None:
-    """Print how a number came about: its formula, then the factors of scaling in it."""
-    if "formula" in explanation:
+    """Print how a number came about: its formula, then the factors of scaling in it.
+
+    A number that stands as it is in its source, with scalings of 1 or from a parameter of its own, needs no formula.
+    """
+    factors = explanation.get("factors", {})
+    stands = explanation.get("formula") in explanation.get("inputs", {}) or (factors and set(factors.values()) == {1.0})
+    if "formula" in explanation and not stands:
         inputs = ", ".join(f"{key} = {value}" for key, value in explanation["inputs"].items())
         echo_wrapped(f"{name} = {explanation['formula']}" + (f"   [{inputs}]" if inputs else ""), indent="  ")
-    for factor, value in explanation.get("factors", {}).items():
-        if factor.startswith("node_"):
+    for factor, value in factors.items():
+        if factor.startswith("node_") and not stands:
             echo_wrapped(f"{factor} = {value:.6g}", indent="    ")
     for source in explanation.get("sources_of_factors", ()):
         echo_wrapped(f"factors of the node: {source}", indent="    ")

@@ -62,14 +62,16 @@ class Component:
         ``energy`` (J, of all of them) replaces the table's where it depends on the data. ``beside``: the component is
         busy with another action at the same time, which counts its time.
         """
-        known = self._actions.get((action, array))
-        if known is None:
-            per_action = self.costs.actions[action].energy if action in self.costs.actions else 0.0
-            known = (self._ledger.action(self.name, action, self.tile, array), per_action)
-            self._actions[action, array] = known
+        key, per_action = self._actions.get((action, array)) or self._know(action, array)
         if not beside:
             self.busy += duration
-        self._ledger.book(origin, known[0], start, duration, count, count * known[1] if energy is None else energy)
+        self._ledger.book(origin, key, start, duration, count, count * per_action if energy is None else energy)
+
+    def _know(self, action: str, array: int) -> tuple[int, float]:
+        per_action = self.costs.actions[action].energy if action in self.costs.actions else 0.0
+        known = (self._ledger.action(self.name, action, self.tile, array), per_action)
+        self._actions[action, array] = known
+        return known
 
 
 class SharedComponent(Component):
@@ -92,13 +94,21 @@ class SharedComponent(Component):
 
         ``bookings`` names the actions with their total counts. Returns the leaving stream when its first vector leaves.
         """
-        yield from self.station.acquire()
-        start = self.env.now
-        busy = stream.n * interval
-        for index, (action, count) in enumerate(bookings):
-            self.book(origin, action, start, busy if index == 0 else 0, count)
+        env, station = self.env, self.station
+        waits = station.acquire()
+        if waits:
+            yield from waits
+        n, _, arrives = stream
+        start = env.now
+        busy = n * interval
+        duration = busy
+        for action, count in bookings:
+            self.book(origin, action, start, duration, count)
+            duration = 0
         first = start + latency
-        last = max(first + busy - interval, stream.last + latency)
-        self.station.release_at(max(start + busy, last - latency + interval))
-        yield from self.env.sleep(latency)
-        return Stream(stream.n, first, last)
+        last = max(first + busy - interval, arrives + latency)
+        station.release_at(max(start + busy, last - latency + interval))
+        waits = env.sleep(latency)
+        if waits:
+            yield from waits
+        return Stream(n, first, last)

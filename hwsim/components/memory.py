@@ -24,6 +24,7 @@ class Buffer(SharedComponent):
         self.words_moved = 0
         self.capacity_bytes = int(costs.property("capacity")) * banks
         self.room = Room(env, self.capacity_bytes)
+        self.allocated_bytes = 0
 
     def allocate(self, n_bytes: int, what: str) -> None:
         """Keep ``n_bytes`` for data that stay for the whole run.
@@ -33,6 +34,7 @@ class Buffer(SharedComponent):
         """
         self.check_room(n_bytes, what)
         deque(self.room.claim(n_bytes), maxlen=0)
+        self.allocated_bytes += n_bytes
 
     def check_room(self, n_bytes: int, what: str) -> None:
         """Check that ``n_bytes`` fit beside what is there.

@@ -128,12 +128,13 @@ class CostTables(dict[str, ComponentCosts]):
             model = costs.model
             shared: dict[str, Any] = {"component": path, "model": model.spec.name, "instances": costs.count}
             shared["node"] = model.node
-            if model.parameters:
-                shared["parameters"] = model.parameters_text()
-            rows += [shared | _action_row(costs, name) for name in model.actions]
             fixed = [("leakage", model.leakage, "W"), ("area", model.area, "m^2")]
             fixed += [(name, each, model.spec.properties[name].unit) for name, each in model.properties.items()]
-            rows += [shared | _fixed_row(name, number, unit) for name, number, unit in fixed]
+            own = [_action_row(costs, name) for name in model.actions] + [_fixed_row(*each) for each in fixed]
+            # A mapping of its own for each row: YAML would write one that is shared as an alias.
+            rows += [
+                shared | ({"parameters": model.parameters_text()} if model.parameters else {}) | row for row in own
+            ]
         return rows
 
 

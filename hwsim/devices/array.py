@@ -96,7 +96,9 @@ class DeviceArray:
         self._reference: NDArray[np.float32] | None = None
         self._load(self._form)
         draws = Draws(self.seed, self.path, self.shape)
-        self._reset_target = spread(p.reset, p.reset_dtod, draws, "reset")
+        self._reset_target = spread(p.reset, p.reset_dtod, self._parameter_draws(), "reset")
+        if self._mirror_of is not None:
+            self._reset_target = -self._reset_target
         self._aging = Aging(p, draws, self._form.low, self._form.high, self._reset_target) if p.ages else None
         self._write_noise = float(getattr(p, "write_noise_std", 0.0)) * p.dw_min
         weight = np.zeros((rows, stride), np.float32)
@@ -185,8 +187,10 @@ class DeviceArray:
 
         Those of mirror images are the parameters of the devices that they mirror.
         """
-        path = self.path if self._mirror_of is None else self._mirror_of
-        return self._law.sample(self.spec.parameters, Draws(self.seed, path, self.shape))
+        return self._law.sample(self.spec.parameters, self._parameter_draws())
+
+    def _parameter_draws(self) -> Draws:
+        return Draws(self.seed, self.path if self._mirror_of is None else self._mirror_of, self.shape)
 
     # Writing
 
@@ -250,10 +254,41 @@ class DeviceArray:
     def zero_shift(self, n_pulses: int | None = None) -> ZeroShiftResult:
         """Bring each device to its symmetric point by alternating up and down pulses, and subtract what it reached.
 
-        ``n_pulses`` is even; None: four times the number of states, which for the linear device leaves exp(-8) of the
-        distance. Afterwards the weights are 0 and bounds, symmetric points and reset targets are shifted.
+        Afterwards the weights are 0 and bounds, symmetric points and reset targets are shifted. ``n_pulses`` as in
+        :meth:`seek_symmetric_point`.
         Source: Gokmen and Haensch, Front. Neurosci. 14:103 (2020), "symmetry point shifting technique"; Kim et al.,
         arXiv 1907.10228, "zero-shifting".
+
+        Raises:
+            UsageError: an odd or non-positive number, or devices without a symmetric point.
+        """
+        result = self.seek_symmetric_point(n_pulses)
+        self.subtract(result.reference)
+        return result
+
+    def seek_symmetric_point(self, n_pulses: int | None = None, probe: Region | None = None) -> ZeroShiftResult:
+        """Give every device alternating up and down pulses, which lead to its symmetric point.
+
+        ``n_pulses`` is even; None: four times the number of states, which for the linear device leaves exp(-8) of the
+        distance. The pulses of the region ``probe`` are logged, each in the slot of its number.
+
+        Raises:
+            UsageError: an odd or non-positive number, or devices without a symmetric point.
+        """
+        n_pulses = self.check_zero_shift(n_pulses)
+        results = [self.pulse(-1 if pulse % 2 else +1, probe) for pulse in range(n_pulses)]
+        logs = [result.log for result in results]
+        return ZeroShiftResult(
+            n_pulses,
+            sum(int(result.pulses_up[0]) for result in results),
+            sum(int(result.pulses_down[0]) for result in results),
+            sum(float(result.sum_w[0]) for result in results),
+            self._cells.weight[:, : self.shape[1]].copy(),
+            PulseLog.in_turn([log for log in logs if log is not None]) if probe is not None else None,
+        )
+
+    def check_zero_shift(self, n_pulses: int | None) -> int:
+        """Return the number of pulses that :meth:`seek_symmetric_point` takes.
 
         Raises:
             UsageError: an odd or non-positive number, or devices without a symmetric point.
@@ -264,22 +299,24 @@ class DeviceArray:
             raise UsageError(f"zero-shifting takes an even number of at least 2 pulses, got {n_pulses}")
         if np.isnan(self.symmetric_point).all():
             raise UsageError(f"no device of '{self.spec.name}' has a symmetric point")
-        up, down, weight = 0, 0, 0.0
-        for pulse in range(n_pulses):
-            result = self.pulse(-1 if pulse % 2 else +1)
-            up, down = up + int(result.pulses_up[0]), down + int(result.pulses_down[0])
-            weight += float(result.sum_w[0])
-        reached = self._cells.weight[:, : self.shape[1]].copy()
-        self._subtract(reached)
-        return ZeroShiftResult(n_pulses, up, down, weight, reached)
+        return n_pulses
 
-    def _subtract(self, reference: NDArray[np.float32]) -> None:
+    def subtract(self, reference: ArrayLike) -> None:
+        """Subtract a reference (rows, cols) from the weights: bounds, symmetric points and reset targets shift with it.
+
+        Raises:
+            DataError: wrong shape, NaN or infinity.
+        """
+        values = np.asarray(reference)
+        if values.shape != self.shape:
+            raise DataError(f"a reference must have shape {self.shape}, got {values.shape}")
+        values = finite_vectors(values, self.shape[1], "reference")
         self._settle()
         self._line_sums = None
-        self._cells.weight[:, : self.shape[1]] -= reference
+        self._cells.weight[:, : self.shape[1]] -= values
         if self._cells.apparent is not None:
-            self._cells.apparent[:, : self.shape[1]] -= reference
-        self._refer(reference if self._reference is None else self._reference + reference)
+            self._cells.apparent[:, : self.shape[1]] -= values
+        self._refer(values if self._reference is None else self._reference + values)
 
     def _refer(self, reference: NDArray[np.float32]) -> None:
         """Take weights as what remains after ``reference`` has been subtracted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hwsim import library
@@ -80,17 +81,32 @@ def _with_base(document: Document) -> Document:
     """Complete a description by the one named ``base``: whatever it does not say itself, parameter by parameter."""
     data = document.data
     if "base" not in data:
-        return document
+        return _anchored(document, data.get("law"))
     at = ("base",)
     try:
-        base = _named(str(data["base"])).data
+        named = _named(str(data["base"]))
+        base = _anchored(named, named.data.get("law")).data
     except UsageError as error:
         raise SpecError([Problem(str(error), "base", document.file, document.line(at))]) from None
     if "base" in base:
         raise SpecError([Problem("a base must not have a base of its own", "base", document.file, document.line(at))])
+    document = _anchored(document, data.get("law", base.get("law")))
+    data = document.data
     merged = {**base, **{key: value for key, value in data.items() if key != "base"}}
     merged["parameters"] = {**(base.get("parameters") or {}), **(data.get("parameters") or {})}
     return Document(merged, document.file, document.lines)
+
+
+def _anchored(document: Document, law: Any) -> Document:
+    """Take the paths in the law's parameters as relative to the folder of the description that names them."""
+    name = str(law).replace("-", "_")
+    given = document.data.get("parameters")
+    if document.file is None or name not in LAWS or not isinstance(given, Mapping):
+        return document
+    folder = document.file.absolute().parent
+    paths = {key: given.get(key) for key in LAWS.get(name).parameters.file_parameters}
+    moved = {key: str(folder / path) for key, path in paths.items() if isinstance(path, str) and Path(path).suffix}
+    return Document({**document.data, "parameters": {**given, **moved}}, document.file, document.lines)
 
 
 def _named(name: str) -> Document:

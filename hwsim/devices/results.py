@@ -34,6 +34,16 @@ class PulseLog:
         whole, real = np.zeros(0, np.int32), np.zeros(0, np.float32)
         return cls(np.zeros(0, np.int64), whole, whole, whole, np.zeros(0, np.int8), real, real)
 
+    @classmethod
+    def in_turn(cls, logs: Sequence[PulseLog]) -> PulseLog:
+        """Join the logs of single pulses into that of one sample, each in the slot of its number."""
+        if not logs:
+            return cls.empty()
+        slots = [np.full(len(log), slot, np.int32) for slot, log in enumerate(logs)]
+        samples = np.zeros(sum(len(log) for log in logs), np.int64)
+        rest = (np.concatenate([getattr(log, name) for log in logs]) for name in ("row", "col", "polarity", "dw", "w"))
+        return cls(samples, np.concatenate(slots), *rest)
+
 
 @dataclass(frozen=True, slots=True)
 class UpdateResult:
@@ -102,7 +112,7 @@ class ZeroShiftResult:
 
     ``n_pulses`` slots, each with one pulse on every device; ``pulses_up``, ``pulses_down`` over all devices; ``sum_w``
     sum over the pulses of the device's weight before the pulse, as in ``UpdateResult``; ``reference`` (rows, cols) the
-    weights reached, which have been subtracted.
+    weights reached, which zero-shifting subtracts; ``log`` the pulses of the probed region, if there was one.
     """
 
     n_pulses: int
@@ -110,3 +120,4 @@ class ZeroShiftResult:
     pulses_down: int
     sum_w: float
     reference: NDArray[np.float32]
+    log: PulseLog | None = None

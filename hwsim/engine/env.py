@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Iterable
 
 import simpy
 
@@ -18,12 +18,12 @@ class Env(simpy.Environment):
         """The simulated time, ps."""
         return self._now  # type: ignore[return-value]
 
-    def sleep(self, delay: int) -> Generator[simpy.Event, None, None]:
-        """Let ``delay`` ps pass for the calling process.
+    def sleep(self, delay: int) -> Iterable[simpy.Event]:
+        """Let ``delay`` ps pass for the calling process, which waits for the events that are returned.
 
         If nothing else is scheduled, the clock moves on without an event: no other process could tell the difference.
         """
-        if not self._queue:
-            self._now += delay
-        elif delay:
-            yield self.timeout(delay)
+        if self._queue:
+            return (self.timeout(delay),) if delay else ()
+        self._now += delay
+        return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,6 +28,8 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
 """Columns of the ledger and of ``events.parquet``: name to type, unit and description."""
 
 FLUSH_ROWS = 65536
+INTEGERS = 7
+"""Integers of a row: start, duration, action, the three of its origin, count."""
 
 
 class Origin(NamedTuple):
@@ -68,7 +71,8 @@ class Ledger:
 
     def __init__(self, sink: Callable[[Table], None] | None = None) -> None:
         self._sink = sink
-        self._rows: list[tuple[int, int, int, int, int, int, int, float]] = []
+        self._integers = array("q")
+        self._energies = array("d")
         self.names: list[str] = []
         self._ids: dict[str, int] = {}
         self._actions: dict[tuple[int, int, int, int], int] = {}
@@ -97,31 +101,38 @@ class Ledger:
     def book(self, origin: Origin, action: int, start: int, duration: int, count: int, energy: float) -> None:
         """Book ``count`` actions: their key, start and duration in ps, energy in J (of all of them)."""
         self.energy += energy
-        self._rows.append((start, duration, action, *origin, count, energy))
+        self._integers.extend((start, duration, action, *origin, count))
+        self._energies.append(energy)
 
     @property
     def pending(self) -> int:
         """How many rows wait for the next flush."""
-        return len(self._rows)
+        return len(self._energies)
 
     def flush(self, until: int | None = None) -> None:
         """Sort and pass on every row that starts before ``until`` (ps; None: every row)."""
-        if not self._rows:
+        if not self.pending:
             return
-        fields = [np.array(field) for field in zip(*self._rows, strict=True)]
-        order = np.argsort(fields[0], kind="stable")
-        cut = len(order) if until is None else int(np.searchsorted(fields[0][order], until))
-        self._rows = [self._rows[index] for index in order[cut:]]
+        integers = np.array(self._integers).reshape(-1, INTEGERS)
+        energies = np.array(self._energies)
+        order = np.argsort(integers[:, 0], kind="stable")
+        cut = len(order) if until is None else int(np.searchsorted(integers[order, 0], until))
+        later = order[cut:]
+        self._integers = array("q", integers[later].tobytes())
+        self._energies = array("d", energies[later].tobytes())
         if cut == 0:
             return
-        start, duration, action, origin, step, sample, count, energy = (field[order[:cut]] for field in fields)
+        start, duration, action, origin, step, sample, count = np.ascontiguousarray(integers[order[:cut]].T)
+        energy = energies[order[:cut]]
         self._add(action, origin, energy, count, duration)
         self.rows_written += cut
         if self._sink is None:
             return
-        component, name, tile, array = np.array(list(self._actions)).T[:, action]
+        component, name, tile, in_array = np.array(list(self._actions)).T[:, action]
         operation, phase, layer = np.array(list(self._origins)).T[:, origin]
-        values = (start, duration, component, name, operation, phase, layer, step, sample, tile, array, count, energy)
+        values = (
+            start, duration, component, name, operation, phase, layer, step, sample, tile, in_array, count, energy,
+        )  # fmt: skip
         self._sink(Table(dict(zip(COLUMNS, map(_typed, COLUMNS.values(), values), strict=True)), self.names))
 
     def _add(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -60,15 +60,21 @@ class Station:
         """How many wait now."""
         return len(self._waiting)
 
-    def acquire(self) -> Generator[simpy.Event, None, None]:
-        """Wait for a free server and take it."""
+    def acquire(self) -> Iterable[simpy.Event]:
+        """Take a server as soon as one is free; the calling process waits for the events that are returned."""
         self.arrivals += 1
-        if self._releases:
-            self._collect()
+        now = self._env.now
+        releases = self._releases
+        while releases and releases[0] <= now:
+            heappop(releases)
+            self._free += 1
         if self._free and not self._waiting:
             self._free -= 1
-            self.held -= self._env.now
-            return
+            self.held -= now
+            return ()
+        return self._queue_up()
+
+    def _queue_up(self) -> Generator[simpy.Event, None, None]:
         arrived = self._env.now
         turn = self._env.event()
         self._waiting.append(turn)

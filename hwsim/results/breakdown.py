@@ -18,7 +18,10 @@ BREAKDOWNS = {
 }
 """Every total of a summary, with the breakdowns that must add up to it."""
 
-PHASES = ("load", "forward", "backward", "update", "transfer", "refresh", "digital", "program", "static")
+PHASES = (
+    "program", "zero_shift", "load", "forward", "backward", "update", "transfer", "reset", "refresh", "digital",
+    "static",
+)  # fmt: skip
 """The phases of a run in the order of the work."""
 
 

@@ -98,6 +98,8 @@ def _room(buffer: Buffer) -> Iterator[Row]:
     yield f"{buffer.name}.capacity", float(room.capacity), "bytes it can hold", "B"
     yield f"{buffer.name}.mean_occupancy", room.mean(), "bytes in use, averaged over time", "B"
     yield f"{buffer.name}.peak_occupancy", float(room.peak), "most bytes in use", "B"
+    yield f"{buffer.name}.kept", float(buffer.allocated_bytes), "bytes that stay for the whole run", "B"
+    yield f"{buffer.name}.final_occupancy", float(room.used), "bytes in use at the end", "B"
     yield f"{buffer.name}.full_waits", float(room.waits), "claims that found it too full", "1"
     yield f"{buffer.name}.full_waiting", room.wait_time * SECONDS, "time that claims waited for room, added up", "s"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, model_validator
 
 from hwsim.spec.base import Measure, Spec, measure_text
 from hwsim.spec.rule import AreaRule, EnergyRule, PowerRule, Rule, RuleSpec, TimeRule
@@ -68,6 +68,12 @@ class ParameterSpec(Spec):
         if "choices" in read:
             read["choices"] = tuple(read_measure(value, data["unit"]) for value in read["choices"])
         return read
+
+    @field_serializer("default", "minimum", "maximum", "choices")
+    def _written(self, value: float | tuple[float, ...] | None) -> Any:
+        if isinstance(value, tuple):
+            return tuple(self._written(each) for each in value)
+        return value if value is None or self.unit in ("1", "bit") else f"{value!r} {self.unit}"
 
     @model_validator(mode="after")
     def _default_allowed(self) -> ParameterSpec:

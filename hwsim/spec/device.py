@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -113,6 +113,9 @@ class PulsedParameters(Spec):
     Weights, bounds and steps are dimensionless. ``_dtod`` is a spread from device to device, drawn once; ``_std`` a
     spread from pulse to pulse.
     """
+
+    file_parameters: ClassVar[tuple[str, ...]] = ()
+    """Parameters that may hold the path of a file; in a description it is relative to the description's folder."""
 
     dw_min: float = Field(0.001, gt=0)
     """Mean weight change of one pulse over devices and both directions (for most laws at w = 0)."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.operations import Operation, TransferWrite, Update
 from hwsim.chip.refresh import Refresh
+from hwsim.errors import DataError
 from hwsim.spec.unit_cell import OneSidedCell, UnitCellSpec
 from hwsim.training.algorithms.base import Emits
 
@@ -78,6 +80,21 @@ class Refreshes:
             rate = operation.lr[part] if isinstance(operation.lr, np.ndarray) else operation.lr
             yield replace(operation, x=operation.x[part], d=operation.d[part], lr=rate), part.stop - part.start
             start = part.stop
+
+    def state(self) -> dict[str, Any]:
+        """Return all that changes: the updates of each array since its last refresh."""
+        return {"since": [(name, array, count) for (name, array), count in self._since.items()]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned.
+
+        Raises:
+            DataError: the state is not of refreshes.
+        """
+        if set(state) != {"since"}:
+            raise DataError(f"this is no state of refreshes: it holds {', '.join(map(str, state)) or 'nothing'}")
+        self._since.clear()
+        self._since.update({(str(name), int(array)): int(count) for name, array, count in state["since"]})
 
     def _due(self, key: Array) -> bool:
         if self._since[key] < self._every:

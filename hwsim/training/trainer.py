@@ -86,6 +86,8 @@ class Trainer:
 
     def program(self, epochs: int, max_steps: int | None, report: Callable[[StepMetrics], None]) -> Program:
         """Yield every operation of the training; ``report`` gets the metrics of each step."""
+        for layer in self.layers:
+            yield from self.algorithm.prepare(layer.matrix)
         whole = epochs * self.steps_per_epoch
         last_step = whole if max_steps is None else min(whole, max_steps)
         for epoch in range(epochs):

@@ -27,14 +27,16 @@ EXACT = {"desired_bl": 64, "pulse_type": "mean_count", "update_management": Fals
 class Bench:
     """An algorithm with one layer of 5 x 7 weights on tiles of 4 x 4, and every operation that it emitted."""
 
-    def __init__(self, name: str, options: dict[str, Any], weights: np.ndarray, changes: dict[str, Any]) -> None:
+    def __init__(
+        self, name: str, options: dict[str, Any], weights: np.ndarray, changes: dict[str, Any], reset_std: float
+    ) -> None:
         data = mutable(named_document("chips", "small-tiles").data)
         perfect = {f"tile.{use}": {"is_perfect": True} for use in ("forward", "backward", "transfer")}
         for path, value in {"tile.rows": 4, "tile.cols": 4, "tile.arrays": 4, "tiles": 4, **perfect, **changes}.items():
             assign(data, path, mutable(value))
         device = load_device(
             "constant_step", dw_min=STEP, dw_min_dtod=0.0, dw_min_std=0.0, up_down_dtod=0.0, w_max=1.0, w_min=-1.0,
-            w_max_dtod=0.0, w_min_dtod=0.0,
+            w_max_dtod=0.0, w_min_dtod=0.0, reset_std=reset_std,
         )  # fmt: skip
         self.chip = Chip(build(ChipSpec, Document(data)), device)
         parameters = build(ALGORITHMS.get(name).Parameters, Document(mutable(options)))
@@ -75,8 +77,9 @@ def weights() -> np.ndarray:
 def bench(weights) -> Callable[..., Bench]:
     """Return a maker of benches."""
 
-    def make(name: str, options: dict[str, Any] | None = None, **changes: Any) -> Bench:
-        return Bench(name, options or {}, weights, {key.replace("__", "."): value for key, value in changes.items()})
+    def make(name: str, options: dict[str, Any] | None = None, reset_std: float = 0.01, **changes: Any) -> Bench:
+        settings = {key.replace("__", "."): value for key, value in changes.items()}
+        return Bench(name, options or {}, weights, settings, reset_std)
 
     return make
 

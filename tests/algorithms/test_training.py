@@ -89,7 +89,8 @@ def test_the_published_tables_are_complete() -> None:
     six = {"reram-es", "reram-sb", "capacitor", "ecram", "ecram-mo", "idealized"}
     tables = {name: set(load_table(name).presets) for name in library.names("algorithms")}
     assert tables == dict.fromkeys(("tiki-taka", "ttv2", "c-ttv2", "agad"), six) | {
-        "mixed-precision": six | {"gokmen-vlasov"}
+        "mixed-precision": six | {"gokmen-vlasov", "pcm"},
+        "analog-sgd": six | {"gokmen-vlasov", "pcm"} | {f"{device}-{n}" for device in six for n in (2, 4)},
     }
 
 
@@ -111,6 +112,16 @@ def test_presets_have_the_published_numbers(name, expected) -> None:
     assert parameters.auto_scale
     assert not parameters.units_in_mbatch
     assert not parameters.transfer_update.update_management
+
+
+def test_mixed_precision_on_phase_change_pairs_refreshes_them(run) -> None:
+    result = run(algorithm={"name": "mixed-precision-pcm", "granularity": 0.002}, steps=10)
+    counts = result.summary["counts"]
+    assert result.config["device"]["unit_cell"]["kind"] == "one_sided"
+    # Both layers are refreshed after each mini-batch that has written to them.
+    assert 0 < counts["refresh"] <= 20
+    assert counts["transfer_write"] >= counts["refresh"]
+    assert result.summary["energy_by_phase"]["refresh"] > 0
 
 
 def test_a_users_word_goes_before_a_presets(run) -> None:

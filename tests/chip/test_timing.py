@@ -95,7 +95,7 @@ def test_partial_sums_of_a_split_matrix_cost_time_and_energy(make_chip) -> None:
     chip.finish()
     adds = [total for total in chip.ledger.totals() if total.component == "digital" and total.action == "add"]
     assert sum(total.count for total in adds) == 16
-    assert sum(total.energy_J for total in adds) == pytest.approx(16 * 0.265e-12)
+    assert sum(total.energy_J for total in adds) == pytest.approx(16 * 0.265e-12, rel=1e-9, abs=0)
 
 
 @pytest.mark.parametrize(

@@ -74,3 +74,64 @@ def test_sketch():
     lines = sketch([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], height=3)
     assert [line.split("|")[1] for line in lines[:3]] == [" *", "", "* *"]
     assert sketch([0.0, 1.0], [5.0, 5.0])
+
+
+def test_components_take_parameters(call, call_json):
+    shown = call("components", "adc-survey", "--set", "bits=9", "--set", "node=14nm").stdout
+    for text in ("494.", "formulas", "ln 14", "bits = 9", "a whole number from 4 to 12"):
+        assert text in shown
+    plain = call_json("components", "adc-sar-isaac", "--set", "node=14 nm")
+    assert plain["parameters"]["node"]["value"] == pytest.approx(14e-9, rel=1e-9, abs=0)
+    energy = plain["actions"]["convert"]["energy"]
+    assert energy["value"] == pytest.approx(0.351e-12, rel=0.005, abs=0)
+    assert energy["provenance"] == "derived"
+    assert energy["derivation"]["inputs"] == {"bits": "8", "node": "14 nm"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("adc-survey", "--set", "bits=20"), "--set bits: must be a whole number from 4 to 12"),
+        (("adc-survey", "--set", "bit=8"), "did you mean 'bits'?"),
+        (("adc-survey", "--set", "bits"), "expected PARAMETER=VALUE"),
+        (("--set", "bits=8"), "--set needs the NAME"),
+        (("--type", "adk"), "did you mean 'adc'?"),
+        (("adc-survey", "--type", "adc"), "leave it out with a NAME"),
+    ],
+)
+def test_wrong_parameters_of_components(call, arguments, message):
+    assert message in call("components", *arguments, code=2).stderr
+
+
+def test_components_by_type_with_status_and_source(call, call_json):
+    entries = call_json("components", "--type", "adc")["components"]
+    assert len(entries) >= 12
+    assert {entry["type"] for entry in entries} == {"adc"}
+    assert all(entry["source"] and entry["status"] for entry in entries)
+    shown = call("components", "--type", "adc").stdout
+    assert "status" in shown.splitlines()[0]
+    assert "sources" in shown
+
+
+def test_area_and_static_power_of_a_chip_by_component(call, call_json):
+    chip = call_json("chips", "baseline")
+    parts = {entry["component"]: entry for entry in chip["components"]}
+    assert sum(part["area_m2"] for part in parts.values()) == pytest.approx(chip["area_m2"], rel=1e-9, abs=0)
+    assert sum(part["leakage_W"] for part in parts.values()) == pytest.approx(chip["leakage_W"], rel=1e-9, abs=0)
+    assert parts["tile.adc"]["area_m2"] == pytest.approx(1024 * 4324e-12, rel=1e-9, abs=0)
+    shown = call("chips", "baseline").stdout
+    assert "static power" in shown
+    assert "6.912 mW" in shown
+
+
+def test_tables_say_how_numbers_came_about(call, tmp_path):
+    from hwsim import library
+
+    text = library.find("chips", "baseline").read_text(encoding="utf-8").replace("name: baseline", "name: mine")
+    path = tmp_path / "mine.yaml"
+    path.write_text(text.replace("device: reram-sb", "node: 14 nm\ndevice: reram-sb"), encoding="utf-8")
+    shown = call("tables", str(path)).stdout
+    assert "how numbers came about" in shown
+    assert "node_energy(40 -> 14 nm at 0.8 V) = " in shown
+    assert "Stillmaker & Baas" in shown
+    assert "1280 ps up to whole clocks of 1000 ps" in shown

@@ -118,7 +118,7 @@ def test_a_shifted_device_is_the_same_device(law: str) -> None:
     name = "pcm" if law == "exp_step" else law  # with noise that depends on the weight
     plain, shifted = (DeviceArray(load_device(name), (8, 9), seed=2) for _ in range(2))
     reference = np.random.default_rng(0).uniform(-0.2, 0.2, (8, 9)).astype(np.float32)
-    shifted._subtract(reference)
+    shifted.subtract(reference)
     for polarity in [1] * 30 + [-1] * 50:
         plain.pulse(polarity)
         shifted.pulse(polarity)
@@ -136,7 +136,7 @@ def test_a_shifted_device_ages_the_same() -> None:
     plain, shifted = (DeviceArray(device, (8, 9), seed=2) for _ in range(2))
     reference = np.random.default_rng(0).uniform(-0.1, 0.1, (8, 9)).astype(np.float32)
     plain.set_weights(0.1)
-    shifted._subtract(reference)
+    shifted.subtract(reference)
     shifted.set_weights(0.1 - reference)
     for array in (plain, shifted):
         array.elapse(1.5)

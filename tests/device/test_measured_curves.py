@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hwsim.devices import DeviceArray, device_from_document, load_device
 from hwsim.errors import DataError, SpecError
+from hwsim.run.check import check_file
 
 HEAD = "device,weight,up,down\n"
 TWO = HEAD + "7,-1,0.4,0\n7,0,0.2,0.1\n7,1,0,0.3\n3,-0.5,0.1,0.02\n3,0.5,0.1,0.04\n"
@@ -121,6 +122,41 @@ def test_other_refusals(tmp_path: Path) -> None:
         load_device("measured_curves", curves=written(tmp_path, TWO, "curves.parquet"))
     with pytest.raises(SpecError, match="dw_min follows from the curves"):
         load_device("measured_curves", dw_min=1.0)
+
+
+def described(folder: Path, curves: str, more: str = "") -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "mine.yaml"
+    text = f"name: mine\nsource: a test\n{more}" + (f"parameters:\n  curves: {curves}\n" if curves else "")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+LAW = "law: measured_curves\ncell: hfo2-reram\n"
+
+
+def test_a_path_in_a_description_is_relative_to_its_folder(tmp_path: Path, monkeypatch) -> None:
+    written(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    direct = load_device("measured_curves", curves="curves.csv")
+    device = load_device(str(described(tmp_path / "own", "../curves.csv", LAW)))
+    assert device.parameters.w_max == direct.parameters.w_max
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    # A base names its curves from its own folder, and the array reads them wherever it is made.
+    derived = load_device(str(described(tmp_path / "derived", "", "base: ../own/mine.yaml\n")), dw_min_std=0.1)
+    assert DeviceArray(derived, (1, 2)).parameters()["curve"].tolist() == [[0, 1]]
+
+
+def test_unreadable_curves_are_refused_with_line_and_path(tmp_path: Path) -> None:
+    path = described(tmp_path, "none.csv", LAW)
+    message = rf"mine\.yaml:6: parameters\.curves: no such file: {tmp_path}/none\.csv"
+    with pytest.raises(SpecError, match=message):
+        load_device(str(path))
+    assert [str(problem).startswith(f"{path}:6: parameters.curves: no such") for problem in check_file(path)] == [True]
+    written(tmp_path, HEAD + "0,-1,0.1,0.1\n0,1,x,0.1\n")
+    with pytest.raises(SpecError, match=r"mine\.yaml:6: parameters\.curves: .*curves\.csv:3: up must be a finite"):
+        load_device(str(described(tmp_path, "curves.csv", LAW)))
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

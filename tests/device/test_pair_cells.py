@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwsim.devices import DeviceArray, UpdateParameters, load_device, make_cells, plan_trains
+from hwsim.devices import DeviceArray, UpdateParameters, law_names, load_device, make_cells, plan_trains
 from hwsim.errors import DataError
 
 STILL: dict[str, Any] = {"dw_min_dtod": 0, "dw_min_std": 0, "up_down_dtod": 0, "w_max_dtod": 0, "w_min_dtod": 0}
@@ -135,13 +135,18 @@ def test_reset_writes_zero_with_write_noise_into_the_chosen_devices() -> None:
 
 
 INVERTIBLE: list[tuple[str, dict[str, Any]]] = [
-    ("constant_step", {}),
+    *((law, {}) for law in law_names()),
     ("linear_step", {"gamma_up": 0.3, "gamma_down": 0.6}),
     ("linear_step", {"mult_noise": False}),
-    ("soft_bounds", {}),
     ("soft_bounds_reference", {"reference_std": 0.1}),
     ("exp_step", {"A_up": 0.2, "b": 0.1}),
     ("reram-es", {"write_noise_std": 0.0}),
+    ("pow_step", {"pow_gamma": 1.7, "pow_up_down": 0.3, "pow_up_down_dtod": 0.1}),
+    ("pow_step_reference", {"pow_gamma": 2.0, "reference_std": 0.1}),
+    ("piecewise_step", {"piecewise_up": [1.5, 1.0, 0.2], "piecewise_down": [0.3, 2.0, 4.0]}),
+    ("power_response", {"gamma_up": 2.0, "gamma_down": 0.7, "w_d": 0.2, "asymmetry": 0.3, "w_max_dtod": 0.2}),
+    ("exponential_response", {"gamma_up": 2.0, "gamma_down": -1.5, "w_d": -0.2, "asymmetry": 0.3, "mult_noise": True}),
+    ("asymmetric_linear", {"w_d": 0.3}),
 ]
 
 
@@ -161,6 +166,16 @@ def test_inverted_copy_moves_as_device_0_pulsed_down(law: str, options: dict[str
         np.testing.assert_allclose(second.weights, -first.weights, atol=1e-6)
     assert np.abs(first.weights - start).max() > 1e-4
     np.testing.assert_array_equal(second.symmetric_point, -first.symmetric_point)
+
+
+def test_an_inverted_copy_is_reset_to_the_mirror_image() -> None:
+    cell = {"unit_cell__kind": "one_sided", "unit_cell__copy_inverted": True}
+    device = load_device("constant_step", reset=0.1, reset_dtod=0.05, reset_std=0.0, **cell)
+    first, second = make_cells(device, (20, 30), seed=5).devices
+    for plane in (first, second):
+        plane.reset()
+    np.testing.assert_array_equal(second.weights, -first.weights)
+    assert first.weights.std() > 0.03
 
 
 def test_bad_polarities_are_refused() -> None:

@@ -66,6 +66,15 @@ def test_every_run_ends_and_adds_up(layers, chip, batch, algorithm) -> None:
         assert_conserved(run, batch, len(layers))
 
 
+def fetched_words(run: hwsim.Run) -> int:
+    """Return the words of weights that digital training fetches for the forward pass of the first layer."""
+    if run.summary["algorithm"] != "digital-sgd":
+        return 0
+    layer = run.config["trace"]["network"]["layers"][0]
+    passes = len(run.events(where="operation = 'forward' and layer = 'l0' and action = 'issue'"))
+    return passes * -(-layer["inputs"] * layer["outputs"] * 4 // 32)
+
+
 def assert_conserved(run: hwsim.Run, batch: int, n_layers: int) -> None:
     summary, events, values = run.summary, run.events(), run.stats.set_index("path").value
     elapsed = summary["latency_s"]
@@ -83,5 +92,9 @@ def assert_conserved(run: hwsim.Run, batch: int, n_layers: int) -> None:
     # Every vector passes every layer once, and back through all but the first one.
     assert summary["counts"]["forward"] == STEPS * batch * n_layers
     assert summary["counts"].get("backward", 0) == STEPS * batch * (n_layers - 1)
+    # Activations and errors have left the buffer, and every vector that was loaded has been read.
+    assert values["buffer.final_occupancy"] == values["buffer.kept"]
+    words = events[events.component == "buffer"].groupby(["operation", "action", "layer"])["count"].sum()
+    assert words["move", "write"].sum() == words["forward", "read", "l0"] - fetched_words(run)
     claims = [values["buffer.mean_occupancy"], values["buffer.peak_occupancy"], values["buffer.capacity"]]
     assert claims == sorted(claims)

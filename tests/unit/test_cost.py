@@ -52,4 +52,4 @@ def test_bad_chips_are_refused(changes: dict[str, object], message: str) -> None
 def test_area_and_leakage_scale_with_instances() -> None:
     small, large = CostTables.for_chip(chip()), CostTables.for_chip(chip(tiles=16))
     shared = sum(small[path].area * small[path].count for path in ("buffer", "bus", "digital", "controller"))
-    assert large.area - shared == pytest.approx(2 * (small.area - shared))
+    assert large.area - shared == pytest.approx(2 * (small.area - shared), rel=1e-9, abs=0)

@@ -26,7 +26,7 @@ def test_rows_leave_in_time_order_and_none_is_lost() -> None:
     ledger.flush()
     assert np.concatenate([block["t_ps"] for block in blocks]).tolist() == [10, 20, 25, 30, 40, 50]
     assert ledger.rows_written == 6
-    assert sum(block["energy_J"].sum() for block in blocks) == pytest.approx(total, rel=1e-12)
+    assert sum(block["energy_J"].sum() for block in blocks) == pytest.approx(total, rel=1e-12, abs=0)
     assert set(blocks[0]) == set(COLUMNS)
 
 
@@ -46,5 +46,5 @@ def test_totals_agree_with_a_plain_sum_over_rows() -> None:
     for total in ledger.totals():
         key = (total.component, total.action, total.operation, total.phase, total.layer)
         totals[key] = totals.get(key, 0.0) + total.energy_J
-    assert totals == pytest.approx(plain, rel=1e-12)
-    assert ledger.energy == pytest.approx(sum(plain.values()), rel=1e-12)
+    assert totals == pytest.approx(plain, rel=1e-12, abs=0)
+    assert ledger.energy == pytest.approx(sum(plain.values()), rel=1e-12, abs=0)

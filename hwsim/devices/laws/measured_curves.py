@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hwsim.devices.curves import Curves, read_curves
 from hwsim.devices.law import (
@@ -30,8 +30,11 @@ class MeasuredCurvesParameters(WriteNoiseParameters):
     may be set and come on top.
     """
 
+    file_parameters: ClassVar[tuple[str, ...]] = ("curves",)
+
     curves: str = Field(min_length=1)
-    """CSV or Parquet file with the columns device, weight, up, down; or the name of bundled curves."""
+    """CSV or Parquet file with the columns device, weight, up, down; or the name of bundled curves. A path in a device
+    description is relative to the description's folder, elsewhere to the working folder."""
     assignment: Literal["cyclic", "sampled", "exact"] = "cyclic"
     """Which measured device stands where. ``cyclic``: row by row in the order of the file, from its start again when
     it ends. ``sampled``: drawn with the seed, with repetition. ``exact``: row by row; the file must have as many
@@ -47,21 +50,37 @@ class MeasuredCurvesParameters(WriteNoiseParameters):
     w_min_dtod: float = Field(0.0, ge=0, le=0)
     """0: the bounds are the measured ones."""
 
+    @field_validator("curves")
+    @classmethod
+    def _usable(cls, name: str) -> str:
+        _means(name)
+        return name
+
     @model_validator(mode="before")
     @classmethod
     def _read(cls, data: Any) -> Any:
         if not isinstance(data, dict) or not isinstance(data.get("curves"), str) or not data["curves"]:
             return data
-        curves = read_curves(data["curves"])
-        mean = {"w_max": float(curves.weight[:, -1].mean()), "w_min": float(curves.weight[:, 0].mean())}
-        if not mean["w_min"] <= 0 <= mean["w_max"]:
-            raise ValueError(
-                f"{data['curves']}: the mean bounds {mean['w_min']:g} and {mean['w_max']:g} must enclose 0"
-            )
-        step = curves.mean_step()
-        if step <= 0:
-            raise ValueError(f"{data['curves']}: the mean step at w = 0 must be positive")
-        return derived(data, {**mean, "dw_min": step}, "the curves")
+        try:
+            means = _means(data["curves"])
+        except ValueError:
+            return data  # refused where it stands, by the validator of the field
+        return derived(data, means, "the curves")
+
+
+def _means(name: str) -> dict[str, float | str]:
+    """Return what follows from curves: mean bounds and mean step.
+
+    Raises:
+        ValueError: they cannot be read, or no device has such means.
+    """
+    curves = read_curves(name)
+    high, low, step = float(curves.weight[:, -1].mean()), float(curves.weight[:, 0].mean()), curves.mean_step()
+    if not low <= 0 <= high:
+        raise ValueError(f"{name}: the mean bounds {low:g} and {high:g} must enclose 0")
+    if step <= 0:
+        raise ValueError(f"{name}: the mean step at w = 0 must be positive")
+    return {"w_max": high, "w_min": low, "dw_min": step}
 
 
 class MeasuredCurves:

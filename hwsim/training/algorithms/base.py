@@ -44,6 +44,10 @@ class Algorithm(ABC):
             MappingError: they do not fit.
         """
 
+    def prepare(self, matrix: Any) -> Emits:  # noqa: ARG002 (most algorithms have no use for it)
+        """Emit what a placed matrix needs before the first sample."""
+        yield from ()
+
     @abstractmethod
     def update(self, matrix: Any, x: np.ndarray, d: np.ndarray, lr: float) -> Emits:
         """Emit the update of one mini-batch: x is (n, cols), d (n, rows) with the mean's 1/n inside."""

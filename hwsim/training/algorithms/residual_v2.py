@@ -42,7 +42,9 @@ class ResidualV2(TransferAlgorithm):
     The fast array P learns the residual at ``W + gamma P``. At a transfer one column of it is read, and
     ``H' = (1 - beta) H + beta (P + e)``; where ``|H'| >= dw_min`` one pulse of its sign is fired on the slow array W
     and ``H = H' - sign(H') dw_min``. Unlike Tiki-Taka v2's, this buffer leaks, and it keeps what is above the
-    threshold. (The paper's equations take the whole of P in one step; reads by columns are its hardware setting.)
+    threshold: read noise stays below it, and no step of W is too coarse. P's symmetric point must be at zero, which
+    the paper's exact convergence (corollary 1) asks for; ``zero_shift_pulses`` brings it there. (The paper's equations
+    take the whole of P in one step; reads by columns are its hardware setting.)
     """
 
     Parameters = ResidualV2Parameters

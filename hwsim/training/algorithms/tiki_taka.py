@@ -9,11 +9,11 @@ from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.operations import TransferRead, TransferWrite
 from hwsim.devices import UpdateParameters
 from hwsim.training.algorithms.base import ALGORITHMS, Emits
-from hwsim.training.algorithms.transfer import TransferAlgorithm, TransferParameters
+from hwsim.training.algorithms.transfer import ResetParameters, TransferAlgorithm
 from hwsim.training.streams import generator
 
 
-class TikiTakaParameters(TransferParameters):
+class TikiTakaParameters(ResetParameters):
     """Parameters of Tiki-Taka v1, with the names and defaults of AIHWKit's ``TransferCompound`` (release 1.1.0)."""
 
     n_arrays: int = Field(2, ge=2)
@@ -96,5 +96,6 @@ class TikiTaka(TransferAlgorithm):
         for _ in range(options.n_reads_per_transfer):
             line = self.advance(matrix, level)
             values = yield TransferRead(matrix, level, line, self.axis)
+            yield from self.reset_read(matrix, level, line, options.with_reset_prob)
             yield TransferWrite(matrix, level + 1, line, self.axis, -values, rate, options.transfer_update)
         state.transfers[level] += 1

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hwsim.chip.analog_matrix import AnalogMatrix, Axis
 from hwsim.chip.chip import Chip
 from hwsim.chip.operations import Update
+from hwsim.chip.reset import Reset
+from hwsim.chip.zero_shift import ZeroShift
 from hwsim.devices import UpdateParameters
 from hwsim.training.algorithms.base import Algorithm, AlgorithmParameters, Emits
 
@@ -52,6 +54,22 @@ class TransferParameters(AlgorithmParameters):
     """True: ``transfer_lr`` is multiplied by the learning rate."""
     update: UpdateParameters = UpdateParameters()
     """How the pulse trains of the gradient are made."""
+    zero_shift_pulses: int = Field(0, ge=0, multiple_of=2)
+    """Alternating up and down pulses that bring every array but the last to its symmetric point before the training;
+    what is then read becomes its zero. 0: none, the arrays keep the zero of their device."""
+
+
+class ResetParameters(TransferParameters):
+    """Parameters of the algorithms that can reset what they have transferred."""
+
+    with_reset_prob: float = Field(0.0, ge=0, le=1)
+    """Probability that a device of a transferred column is reset after the read, each by itself; columns only."""
+
+    @model_validator(mode="after")
+    def _columns_only(self) -> ResetParameters:
+        if self.with_reset_prob and not self.transfer_columns:
+            raise ValueError("with_reset_prob resets columns; leave it at 0, or set transfer_columns to true")
+        return self
 
 
 @dataclass
@@ -110,7 +128,18 @@ class TransferAlgorithm(Algorithm):
         matrix = self.chip.place_analog(layer, weights, arrays=len(gains), gains=gains)
         if gains[-1] not in (0.0, 1.0):
             matrix.set_weights(len(gains) - 1, weights / np.float32(gains[-1]))
+        # Made here once, so that devices that cannot be zero-shifted are refused before the run.
+        self._zero_shifts(matrix)
         return matrix
+
+    def prepare(self, matrix: AnalogMatrix) -> Emits:
+        """Emit the zero-shifting of every array but the last."""
+        for operation in self._zero_shifts(matrix):  # noqa: UP028 (a list takes no answers)
+            yield operation
+
+    def _zero_shifts(self, matrix: AnalogMatrix) -> list[ZeroShift]:
+        n_pulses = self.parameters.zero_shift_pulses
+        return [ZeroShift(matrix, array, n_pulses) for array in range(matrix.n_arrays - 1)] if n_pulses else []
 
     def update(self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray, lr: float) -> Emits:
         """Emit the pulsed updates of the fast array, with transfers wherever they fall due."""
@@ -136,6 +165,11 @@ class TransferAlgorithm(Algorithm):
     @abstractmethod
     def transfer(self, matrix: AnalogMatrix, level: int, lr: float) -> Emits:
         """Emit one transfer from array ``level`` to the next."""
+
+    def reset_read(self, matrix: AnalogMatrix, array: int, line: int, probability: float) -> Emits:
+        """Emit the reset of a column that has been read, unless the probability is 0."""
+        if probability:
+            yield Reset(matrix, array, (line,), probability)
 
     def fast_rate(self, lr: float) -> float:
         """Return the learning rate of the fast array."""

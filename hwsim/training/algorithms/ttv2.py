@@ -14,12 +14,12 @@ from hwsim.training.algorithms.hidden_buffer import (
     HiddenBufferParameters,
     take_steps,
 )
-from hwsim.training.algorithms.transfer import FAST
+from hwsim.training.algorithms.transfer import FAST, ResetParameters
 from hwsim.training.operations import operations, plus
 from hwsim.training.streams import generator
 
 
-class TikiTakaV2Parameters(HiddenBufferParameters):
+class TikiTakaV2Parameters(HiddenBufferParameters, ResetParameters):
     """Parameters of Tiki-Taka v2, with the names and defaults of AIHWKit's ``BufferedTransferCompound``."""
 
     gamma: float = Field(0.0, ge=0)
@@ -62,6 +62,7 @@ class TikiTakaV2(HiddenBufferAlgorithm):
         for _ in range(options.n_reads_per_transfer):
             index = self.advance(matrix)
             values = yield TransferRead(matrix, FAST, index, self.axis)
+            yield from self.reset_read(matrix, FAST, index, options.with_reset_prob)
             hidden = self.line(self.hidden[matrix.name], index)
 
             def collect(hidden: np.ndarray = hidden, values: np.ndarray = values) -> np.ndarray:
