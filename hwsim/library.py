@@ -1,7 +1,7 @@
 """Finds bundled and own descriptions by bare name.
 
-A chip is a file ``chips/NAME.yaml`` or a folder ``chips/NAME`` with a ``chip.yaml``; such a folder may hold ``components``,
-``cells`` and ``devices`` of its own, which are found by name like all others.
+A chip is a file ``chips/NAME.yaml`` or a folder ``chips/NAME`` with a ``chip.yaml``; such a folder may hold
+``components``, ``cells`` and ``devices`` of its own, which are found by name like all others.
 
 Search order: a path that exists, ``./models`` or ``./traces``, each folder of ``$HWSIM_PATH``, the installed package,
 then packages that add descriptions by an entry point in the group ``hwsim.models`` (laid out as ``models``).

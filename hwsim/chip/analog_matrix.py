@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from hwsim.chip.mapping import Block
 from hwsim.chip.platform import Platform
-from hwsim.chip.tile import ReadWork, Tile
+from hwsim.chip.read_path import ReadWork
+from hwsim.chip.tile import Tile
+from hwsim.components.interconnect import Delivery, Share, Unit
 from hwsim.devices import (
     IOParameters,
     RunningScale,
@@ -21,6 +24,7 @@ from hwsim.devices import (
     plan_trains,
 )
 from hwsim.engine.ledger import Origin
+from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
 from hwsim.errors import DataError
 
@@ -130,15 +134,13 @@ class AnalogMatrix:
     def time_read(
         self, origin: Origin, x: np.ndarray, *, transposed: bool = False, purpose: str = "forward"
     ) -> Generator[Any, Any, tuple[np.ndarray, list[ReadWork]]]:
-        """Let the hardware read (n, inputs): buffer, input scale, bus, tiles, partial sums, output scale, buffer.
+        """Let the hardware read (n, inputs): buffer, digital work, tiles, partial sums, digital work, buffer.
 
         Each tile reads its devices as they stand when it is free for the read. Returns what :meth:`read` returns.
         """
         chip = self._chip
-        io = self.backward_io if transposed else self.forward_io
         n_in, n_out = self.shape if transposed else self.shape[::-1]
         word = chip.spec.word_bits
-        managed = io.noise_management not in ("none", "constant") and not io.is_perfect
         scale = self._input_scale(x, transposed=transposed, purpose=purpose)
         parts: dict[int, tuple[np.ndarray, ReadWork]] = {}
 
@@ -147,38 +149,77 @@ class AnalogMatrix:
             parts[piece.tile.index] = part
             return part
 
-        stream = yield from chip.buffer.access(origin, "read", chip.stream(len(x)), _bytes(n_in, word))
-        if managed:
-            mean = 2 if io.noise_management == "average_abs_max" else 0
-            manage = {"compare": n_in, "div": 1, "mul": n_in + mean, "add": mean // 2}
-            stream = yield from chip.digital.compute(origin, stream, manage)
-        lanes = list(self.grid) if transposed else list(zip(*self.grid, strict=True))
-        stream = yield from chip.together([self._lane(origin, stream, lane, read, transposed) for lane in lanes])
-        finish = {"add": (len(lanes) - 1) * n_out, "mul": n_out if managed else 0}
-        if any(finish.values()):
-            stream = yield from chip.digital.compute(origin, stream, finish)
-        stream = yield from chip.buffer.access(origin, "write", stream, _bytes(n_out, word))
+        before, after = self.digital_work(transposed=transposed)
+        if before:
+            stream = yield from chip.load(origin, chip.stream(len(x)), _bytes(n_in, word))
+            stream = yield from chip.digital.compute(origin, stream, before)
+        else:
+            stream = yield from chip.buffer.access(origin, "read", chip.stream(len(x)), _bytes(n_in, word))
+        way: tuple[Unit, Unit] = ("digital" if before else "buffer", "digital" if after else "buffer")
+        lanes = self._lanes(transposed=transposed)
+        stream = yield from chip.together([self._lane(origin, stream, lane, read, transposed, way) for lane in lanes])
+        if after:
+            stream = yield from chip.digital.compute(origin, stream, after)
+            stream = yield from chip.store(origin, stream, _bytes(n_out, word))
+        else:
+            stream = yield from chip.buffer.access(origin, "write", stream, _bytes(n_out, word))
         yield from chip.wait_until(stream.last)
         done = [parts[piece.tile.index] for piece in self.pieces]
         return self._sum([y for y, _ in done], len(x), transposed=transposed), [work for _, work in done]
 
+    def _lanes(self, *, transposed: bool) -> list[Sequence[Piece]]:
+        """The pieces that read the same slice of the input, for each slice."""
+        return list(self.grid) if transposed else list(zip(*self.grid, strict=True))
+
+    def digital_work(self, *, transposed: bool) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the operations of the digital unit before and after a read, for each vector.
+
+        Before: the input scale, and the sum of the inputs where a crossbar has no reference cells. After: partial sums,
+        the subtraction of what that sum gives at weight 0, and the output scale.
+        """
+        io = self.backward_io if transposed else self.forward_io
+        n_in, n_out = self.shape if transposed else self.shape[::-1]
+        partial_sums = (len(self._lanes(transposed=transposed)) - 1) * n_out
+        before = {"add": 0, "compare": 0, "div": 0, "mul": 0}
+        after = {"add": partial_sums, "mul": 0}
+        if io.noise_management not in ("none", "constant") and not io.is_perfect:
+            mean = 2 if io.noise_management == "average_abs_max" else 0
+            before |= {"add": mean // 2, "compare": n_in, "div": 1, "mul": n_in + mean}
+            after["mul"] += n_out
+        if self._single_ended:
+            before["add"] += n_in - 1
+            before["mul"] += 1
+            after["add"] += n_out
+        return tuple({name: n for name, n in work.items() if n} for work in (before, after))  # type: ignore[return-value]
+
+    @property
+    def _single_ended(self) -> bool:
+        """Whether the digital unit subtracts what the inputs would give at weight 0."""
+        return self._chip.spec.tile.crossbar.reference == "digital" and self.grid[0][0].tile.needs_reference
+
     def _lane(
-        self, origin: Origin, stream: Stream, lane: Sequence[Piece], read: Reads, transposed: bool
-    ) -> Generator[Any, Any, Stream]:
+        self,
+        origin: Origin,
+        stream: Stream,
+        lane: Sequence[Piece],
+        read: Reads,
+        transposed: bool,
+        way: tuple[Unit, Unit],
+    ) -> Part:
         """Send one slice of the input to every tile that needs it, read them, and send the results back."""
         chip = self._chip
         bits = (self.backward_io if transposed else self.forward_io).inp_bits or chip.spec.word_bits
-        lines_in = lane[0].block.shape[0 if transposed else 1]
-        stream = yield from chip.bus.transfer(origin, stream, _bytes(lines_in, bits))
-        return (yield from chip.together([self._read_tile(origin, stream, piece, read, transposed) for piece in lane]))
+        n_bytes = _bytes(lane[0].block.shape[0 if transposed else 1], bits)
+        source, target = way
 
-    def _read_tile(
-        self, origin: Origin, stream: Stream, piece: Piece, read: Reads, transposed: bool
-    ) -> Generator[Any, Any, Stream]:
-        chip = self._chip
-        stream = yield from piece.tile.pass_through(origin, stream, lambda: read(piece))
-        lines_out = piece.block.shape[1 if transposed else 0]
-        return (yield from chip.bus.transfer(origin, stream, _bytes(lines_out, chip.spec.word_bits)))
+        def one(piece: Piece, arrived: Stream) -> Part:
+            done = yield from piece.tile.pass_through(origin, arrived, lambda: read(piece))
+            lines_out = piece.block.shape[1 if transposed else 0]
+            n_bytes = _bytes(lines_out, chip.spec.word_bits)
+            return (yield from chip.interconnect.transfer(origin, done, n_bytes, piece.tile.index, target))
+
+        deliveries = [Delivery(piece.tile.index, n_bytes, partial(one, piece)) for piece in lane]
+        return (yield from chip.interconnect.scatter(origin, Share(stream, n_bytes, source), deliveries))
 
     # Reads of one column or row
 
@@ -240,11 +281,18 @@ class AnalogMatrix:
 
             stream = yield from piece.tile.pass_through(origin, chip.stream(1), read, array)
             outputs = piece.block.shape[0 if axis == "column" else 1]
-            return (yield from chip.bus.transfer(origin, stream, _bytes(outputs, word)))
+            return (
+                yield from chip.interconnect.transfer(origin, stream, _bytes(outputs, word), piece.tile.index, target)
+            )
 
+        target: Unit = "digital" if self._single_ended else "buffer"
         stream = yield from chip.together([one(piece, index) for piece, index in along])
         outputs = self.shape[0 if axis == "column" else 1]
-        stream = yield from chip.buffer.access(origin, "write", stream, _bytes(outputs, word))
+        if self._single_ended:
+            stream = yield from chip.digital.compute(origin, stream, {"add": outputs})
+            stream = yield from chip.store(origin, stream, _bytes(outputs, word))
+        else:
+            stream = yield from chip.buffer.access(origin, "write", stream, _bytes(outputs, word))
         yield from chip.wait_until(stream.last)
         done = [parts[piece.tile.index] for piece, _ in along]
         return self._join(axis, line, [y for y, _ in done]), [work for _, work in done]
@@ -271,18 +319,35 @@ class AnalogMatrix:
         ]
 
     def time_update(
-        self, origin: Origin, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, pieces: list[Piece], lines: int
+        self,
+        origin: Origin,
+        array: int,
+        x: np.ndarray,
+        d: np.ndarray,
+        plan: TrainPlan,
+        pieces: list[Piece],
+        driven: Sequence[Axis],
     ) -> Generator[Any, Any, list[UpdateResult]]:
-        """Let the hardware do a stream of updates that drives ``lines`` lines; the arrays change when it ends."""
+        """Let the hardware do a stream of updates; the arrays change when it ends.
+
+        ``driven`` are the sides whose probabilities are computed and sent; a one-hot side needs none.
+        """
         chip = self._chip
-        n = len(x)
-        bits = chip.spec.word_bits
-        stream = yield from chip.buffer.access(origin, "read", chip.stream(n), _bytes(lines, bits))
+        lines = _lines(self.shape, driven)
+        stream = yield from chip.load(origin, chip.stream(len(x)), _bytes(lines, chip.spec.word_bits))
         prepare = self._preparation(plan, lines)
         if prepare:
             stream = yield from chip.digital.compute(origin, stream, prepare)
-        stream = yield from chip.bus.transfer(origin, stream, _bytes(lines, PROBABILITY_BITS))
-        yield from chip.together([self._pulse_tile(stream, piece.tile, plan) for piece in pieces])
+        deliveries = [
+            Delivery(
+                piece.tile.index,
+                _bytes(_lines(piece.block.shape, driven), PROBABILITY_BITS),
+                partial(self._pulse_tile, piece.tile, plan),
+            )
+            for piece in pieces
+        ]
+        share = Share(stream, _bytes(lines, PROBABILITY_BITS), "digital")
+        yield from chip.interconnect.scatter(origin, share, deliveries)
         starts = [chip.env.now - piece.tile.train_time(int(plan.slots.sum())) for piece in pieces]
         for piece in pieces:
             piece.tile.let_time_pass()
@@ -308,7 +373,7 @@ class AnalogMatrix:
             prepare |= {"mul": lines + 4, "div": 2} if managed else {"mul": lines}
         return prepare
 
-    def _pulse_tile(self, stream: Stream, tile: Tile, plan: TrainPlan) -> Generator[Any, Any, Stream]:
+    def _pulse_tile(self, tile: Tile, plan: TrainPlan, stream: Stream) -> Part:
         """Hold a tile for the trains of all samples; the caller releases it when the array has changed."""
         chip = self._chip
         yield from tile.station.acquire()
@@ -347,3 +412,8 @@ class AnalogMatrix:
 
 def _bytes(n_words: int, bits: int) -> int:
     return -(-n_words * bits // 8)
+
+
+def _lines(shape: tuple[int, int], driven: Sequence[Axis]) -> int:
+    """Return the lines of the given sides of (rows, cols)."""
+    return (shape[0] if "row" in driven else 0) + (shape[1] if "column" in driven else 0)

@@ -52,7 +52,7 @@ class Chip(Platform):
         pulses: PulseSink | None = None,
         probes: Sequence[Probe] = (),
     ) -> None:
-        super().__init__(spec, events=events, pulses=pulses, devices_per_cell=device.unit_cell.n_devices)
+        super().__init__(spec, device.unit_cell, events=events, pulses=pulses)
         self.device = device
         self.seed = seed
         self.threads = threads
@@ -144,13 +144,7 @@ class Chip(Platform):
     @property
     def components(self) -> list[Component]:
         """Every component in use."""
-        return [
-            self.controller,
-            self.bus,
-            self.buffer,
-            self.digital,
-            *(part for tile in self.tiles for part in tile.components),
-        ]
+        return [*self.central_components, *(part for tile in self.tiles for part in tile.components)]
 
     def finish(self) -> None:
         """Book the leakage of the whole run and flush the ledger; no operation may follow.

@@ -43,12 +43,12 @@ class DigitalMatrix:
         chip = self._chip
         n_in, n_out = self.shape if transposed else self.shape[::-1]
         word_bytes = chip.spec.word_bits / 8
-        fetched = yield from chip.buffer.access(origin, "read", chip.stream(1), self._n_bytes)
+        fetched = yield from chip.load(origin, chip.stream(1), self._n_bytes)
         yield from chip.wait_until(fetched.last)
-        stream = yield from chip.buffer.access(origin, "read", chip.stream(n), int(np.ceil(n_in * word_bytes)))
+        stream = yield from chip.load(origin, chip.stream(n), int(np.ceil(n_in * word_bytes)))
         y = self.read(x, transposed=transposed, purpose=purpose)
         stream = yield from chip.digital.compute(origin, stream, {"mul": n_in * n_out, "add": n_in * n_out})
-        stream = yield from chip.buffer.access(origin, "write", stream, int(np.ceil(n_out * word_bytes)))
+        stream = yield from chip.store(origin, stream, int(np.ceil(n_out * word_bytes)))
         yield from chip.wait_until(stream.last)
         return y
 
@@ -61,11 +61,11 @@ class DigitalMatrix:
         chip = self._chip
         rows, cols = self.shape
         word_bytes = chip.spec.word_bits / 8
-        fetched = yield from chip.buffer.access(origin, "read", chip.stream(1), self._n_bytes)
+        fetched = yield from chip.load(origin, chip.stream(1), self._n_bytes)
         yield from chip.wait_until(fetched.last)
-        stream = yield from chip.buffer.access(origin, "read", chip.stream(n), int(np.ceil((rows + cols) * word_bytes)))
+        stream = yield from chip.load(origin, chip.stream(n), int(np.ceil((rows + cols) * word_bytes)))
         # The learning rate scales d once a line; every weight takes a product and an addition.
         stream = yield from chip.digital.compute(origin, stream, {"mul": rows * cols + rows, "add": rows * cols})
         yield from chip.wait_until(stream.last)
-        written = yield from chip.buffer.access(origin, "write", chip.stream(1), self._n_bytes)
+        written = yield from chip.store(origin, chip.stream(1), self._n_bytes)
         yield from chip.wait_until(written.last)

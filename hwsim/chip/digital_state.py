@@ -14,8 +14,8 @@ from hwsim.chip.platform import Platform
 class DigitalState:
     """The digital state that a training algorithm keeps of one layer: hidden buffers, references, chopper signs.
 
-    It takes room in the buffer for the whole run, and every access to it is an access of the buffer with its time and
-    energy. A number has the chip's ``weight_bits``, a sign one bit.
+    It takes room in the hidden buffer (in the buffer, if the chip has none) for the whole run, and every access to it
+    is one of that memory with its time and energy. A number has the chip's ``weight_bits``, a sign one bit.
     """
 
     def __init__(self, chip: Platform, layer: str) -> None:
@@ -43,7 +43,7 @@ class DigitalState:
 
     def _allocate(self, name: str, n: int, bits: int) -> None:
         self._bits[name] = bits
-        self._chip.buffer.allocate(-(-n * bits // 8), f"the state '{name}' of layer '{self._layer}'")
+        self._chip.state_memory.allocate(-(-n * bits // 8), f"the state '{name}' of layer '{self._layer}'")
 
     def work(
         self,

@@ -16,7 +16,7 @@ import numpy as np
 from hwsim.chip.analog_matrix import AnalogMatrix, Axis
 from hwsim.chip.digital_matrix import DigitalMatrix
 from hwsim.chip.platform import Platform
-from hwsim.chip.tile import ReadWork
+from hwsim.chip.read_path import ReadWork
 from hwsim.devices import UpdateParameters, UpdateResult
 from hwsim.engine.ledger import Origin
 
@@ -102,7 +102,6 @@ class Update(Operation):
     def __post_init__(self) -> None:
         self.layer = self.matrix.name
         self._pieces = self.matrix.pieces
-        self._lines = sum(self.matrix.shape)
 
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, len(self.x))
@@ -121,7 +120,7 @@ class Update(Operation):
         """Pulse the array when the trains have ended."""
         plan = self.matrix.plan(self.array, self.x, self.d, self.lr, self.parameters)
         results = yield from self.matrix.time_update(
-            origin, self.array, self.x, self.d, plan, self._pieces, self._lines
+            origin, self.array, self.x, self.d, plan, self._pieces, ("row", "column")
         )
         self._finish(chip, results)
 
@@ -168,7 +167,8 @@ class TransferWrite(Operation):
         if np.any(self.values):
             x, d, pieces = self._vectors()
             plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
-            results = yield from self.matrix.time_update(origin, self.array, x, d, plan, pieces, len(self.values))
+            driven: Axis = "row" if self.axis == "column" else "column"
+            results = yield from self.matrix.time_update(origin, self.array, x, d, plan, pieces, (driven,))
             self._finish(chip, results)
 
 
@@ -264,22 +264,25 @@ class Digital(Operation):
         stream = chip.stream(self.n)
         bits = chip.spec.word_bits
         if self.words_in:
-            stream = yield from chip.buffer.access(origin, "read", stream, -(-self.words_in * bits // 8))
+            stream = yield from chip.load(origin, stream, -(-self.words_in * bits // 8))
         for n_bits in self.state_read:
-            stream = yield from chip.buffer.access(origin, "read", stream, -(-n_bits // 8))
+            stream = yield from chip.load_state(origin, stream, -(-n_bits // 8))
         if any(self.operations.values()):
             stream = yield from chip.digital.compute(origin, stream, self.operations)
         for n_bits in self.state_written:
-            stream = yield from chip.buffer.access(origin, "write", stream, -(-n_bits // 8))
+            stream = yield from chip.store_state(origin, stream, -(-n_bits // 8))
         if self.words_out:
-            stream = yield from chip.buffer.access(origin, "write", stream, -(-self.words_out * bits // 8))
+            stream = yield from chip.store(origin, stream, -(-self.words_out * bits // 8))
         yield from chip.wait_until(stream.last)
         return self.run(chip)
 
 
 @dataclass
 class Move(Operation):
-    """A stream of ``n`` vectors of ``words`` words that arrives over the bus and is written to the buffer."""
+    """A stream of ``n`` vectors of ``words`` words that comes in and is written to the buffer.
+
+    It takes the off-chip link, if the chip has one, and the interconnect.
+    """
 
     n: int
     words: int
@@ -293,9 +296,12 @@ class Move(Operation):
         chip.count("bytes_loaded", -(-self.n * self.words * chip.spec.word_bits // 8))
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
-        """Occupy bus and buffer."""
+        """Occupy link, interconnect and buffer."""
         n_bytes = -(-self.words * chip.spec.word_bits // 8)
-        stream = yield from chip.bus.transfer(origin, chip.stream(self.n), n_bytes)
+        stream = chip.stream(self.n)
+        if chip.off_chip_link is not None:
+            stream = yield from chip.off_chip_link.transfer(origin, stream, n_bytes)
+        stream = yield from chip.interconnect.transfer(origin, stream, n_bytes, "off_chip_link", "buffer")
         stream = yield from chip.buffer.access(origin, "write", stream, n_bytes)
         yield from chip.wait_until(stream.last)
         self.run(chip)

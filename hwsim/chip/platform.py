@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import simpy
 
 from hwsim.chip.tile import Tile
-from hwsim.components.base import SharedComponent
-from hwsim.components.bus import Bus
+from hwsim.components.base import Component, SharedComponent
+from hwsim.components.channel import Channel
 from hwsim.components.controller import Controller
 from hwsim.components.digital_unit import DigitalUnit
+from hwsim.components.interconnect import build_interconnect
 from hwsim.components.memory import Buffer
 from hwsim.cost import CostTables
 from hwsim.devices import UpdateResult
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin, Table
+from hwsim.engine.parallel import Part, side_by_side
 from hwsim.engine.station import Stream
-from hwsim.spec.chip import ChipSpec
+from hwsim.spec.chip import BufferPlacement, ChipSpec, ControllerPlacement
+from hwsim.spec.unit_cell import UnitCellSpec
 
 PulseSink = Callable[[dict[str, np.ndarray]], None]
 
@@ -41,9 +44,9 @@ class Platform:
 
     Args:
         spec: description of the chip.
+        unit_cell: the unit cell of its crossbars, whose devices and references take area.
         events: receives blocks of ledger rows in time order.
         pulses: receives the pulses of the probed regions.
-        devices_per_cell: devices of one unit cell of the crossbars, which all take area.
 
     Raises:
         SpecError: a component model, clock or converter parameter is wrong.
@@ -52,32 +55,89 @@ class Platform:
     def __init__(
         self,
         spec: ChipSpec,
+        unit_cell: UnitCellSpec,
         *,
         events: Callable[[Table], None] | None = None,
         pulses: PulseSink | None = None,
-        devices_per_cell: int = 1,
     ) -> None:
         self.spec = spec
-        self.tables = CostTables.for_chip(spec, devices_per_cell=devices_per_cell)
+        self.tables = CostTables.for_chip(
+            spec, devices_per_cell=unit_cell.n_devices, references=unit_cell.needs_reference
+        )
         self.env = Env()
         self.ledger = Ledger(events)
-        self.buffer = Buffer(
-            self.env, self.tables["buffer"], self.ledger, banks=spec.buffer.banks, ports=spec.buffer.ports
-        )
-        self.bus = Bus(self.env, self.tables["bus"], self.ledger)
+        self.buffer = self._memory("buffer", spec.buffer)
+        self.state_memory = self.buffer
+        if spec.hidden_buffer is not None:
+            self.state_memory = self._memory("hidden_buffer", spec.hidden_buffer)
+        costs = self.tables["bus" if spec.interconnect is None else "interconnect"]
+        self.interconnect = build_interconnect(self.env, spec.network, costs, self.ledger, spec.tiles)
+        self.off_chip_link: Channel | None = None
+        if spec.off_chip_link is not None:
+            self.off_chip_link = Channel(self.env, "off_chip_link", self.tables["off_chip_link"], self.ledger)
         self.digital = DigitalUnit(
             self.env, self.tables["digital"], self.ledger, lanes=spec.digital.lanes,
             packed=spec.digital.packing == "packed",
         )  # fmt: skip
-        self.controller = Controller(self.env, self.tables["controller"], self.ledger)
+        self.controller = self._controller(spec.controller)
         self.counts: dict[str, int] = defaultdict(int)
         self.probes: Mapping[int, tuple[slice, slice]] = {}
         self._pulses = pulses
 
+    def _memory(self, name: str, placed: BufferPlacement) -> Buffer:
+        return Buffer(
+            self.env, self.tables[name], self.ledger, banks=placed.banks, ports=placed.ports, name=name
+        )  # fmt: skip
+
+    def _controller(self, placed: ControllerPlacement) -> Controller:
+        costs = self.tables["controller"]
+        latency = None
+        if placed.instruction_latency is not None:
+            latency = costs.clock.whole_cycles(placed.instruction_latency, rounding=placed.rounding)
+        return Controller(self.env, costs, self.ledger, width=placed.issue_width, latency=latency)
+
+    @property
+    def memories(self) -> list[Buffer]:
+        """The buffer, and the hidden buffer if there is one."""
+        return [self.buffer] if self.state_memory is self.buffer else [self.buffer, self.state_memory]
+
     @property
     def shared_components(self) -> list[SharedComponent]:
         """The components that operations queue for."""
-        return [self.controller, self.bus, self.buffer, self.digital]
+        link = [] if self.off_chip_link is None else [self.off_chip_link]
+        return [self.controller, *self.interconnect.channels, *link, *self.memories, self.digital]
+
+    @property
+    def central_components(self) -> list[Component]:
+        """Every component outside of the tiles."""
+        link = [] if self.off_chip_link is None else [self.off_chip_link]
+        return [self.controller, *self.interconnect.components, *link, *self.memories, self.digital]
+
+    # Words between memory and digital unit
+
+    def load(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
+        """Read ``n_bytes`` for each vector from the buffer and bring them to the digital unit."""
+        stream = yield from self.buffer.access(origin, "read", stream, n_bytes)
+        return (yield from self.interconnect.transfer(origin, stream, n_bytes, "buffer", "digital"))
+
+    def store(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
+        """Bring ``n_bytes`` for each vector from the digital unit to the buffer and write them."""
+        stream = yield from self.interconnect.transfer(origin, stream, n_bytes, "digital", "buffer")
+        return (yield from self.buffer.access(origin, "write", stream, n_bytes))
+
+    def load_state(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
+        """Read digital state: from the hidden buffer beside the digital unit, or from the buffer."""
+        if self.state_memory is self.buffer:
+            return (yield from self.load(origin, stream, n_bytes))
+        return (yield from self.state_memory.access(origin, "read", stream, n_bytes))
+
+    def store_state(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
+        """Write digital state back."""
+        if self.state_memory is self.buffer:
+            return (yield from self.store(origin, stream, n_bytes))
+        return (yield from self.state_memory.access(origin, "write", stream, n_bytes))
+
+    # Streams and counts
 
     def origin(self, operation: Described, step: int = -1, sample: int = -1) -> Origin:
         """Return the origin of what an operation books."""
@@ -92,14 +152,9 @@ class Platform:
         now = self.env.now
         return self.env.sleep(time - now) if time > now else ()
 
-    def together(self, parts: Sequence[Generator[Any, Any, Stream]]) -> Generator[Any, Any, Stream]:
+    def together(self, parts: Sequence[Part]) -> Part:
         """Run parts side by side; returns the stream that has a vector when every part has it."""
-        if len(parts) == 1:
-            return (yield from parts[0])
-        processes = [self.env.process(part) for part in parts]
-        yield simpy.AllOf(self.env, processes)
-        streams: list[Stream] = [process.value for process in processes]  # type: ignore[misc]
-        return Stream(streams[0].n, self.env.now, max(stream.last for stream in streams))
+        return side_by_side(self.env, parts)
 
     def count(self, name: str, n: int) -> None:
         """Count events for the summary."""

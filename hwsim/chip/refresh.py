@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy as np
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.operations import Operation, Steps
 from hwsim.chip.platform import Platform
+from hwsim.chip.read_path import ReadWork
 from hwsim.chip.reset import log_resets
-from hwsim.chip.tile import ReadWork
+from hwsim.components.interconnect import Delivery, Share
 from hwsim.devices import TrainPlan, UpdateResult
 from hwsim.engine.ledger import Origin
+from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
 from hwsim.errors import UsageError
 from hwsim.spec.unit_cell import OneSidedCell
@@ -130,7 +133,7 @@ class Refresh(Operation):
                 pieces = [piece for piece, _ in self.matrix.along("column", line)]
                 yield from self._time_reset(chip, origin, pieces, line, chosen)
                 x, d, plan = self._write(line, values, chosen)
-                results = yield from self.matrix.time_update(origin, self.array, x, d, plan, pieces, rows)
+                results = yield from self.matrix.time_update(origin, self.array, x, d, plan, pieces, ("row",))
                 self._count_pulses(chip, results)
                 total += int(chosen.sum())
         chip.count(self.kind, 1)
@@ -139,23 +142,26 @@ class Refresh(Operation):
     def _time_choice(self, chip: Platform, origin: Origin, rows: int) -> Generator[Any, Any, None]:
         """Compare the weights of each pair with each other and with both thresholds, and subtract them."""
         n_bytes = -(-2 * rows * chip.spec.word_bits // 8)
-        stream = yield from chip.buffer.access(origin, "read", chip.stream(1), n_bytes)
+        stream = yield from chip.load(origin, chip.stream(1), n_bytes)
         stream = yield from chip.digital.compute(origin, stream, {"compare": 3 * rows, "add": rows})
-        stream = yield from chip.buffer.access(origin, "write", stream, n_bytes // 2)
+        stream = yield from chip.store(origin, stream, n_bytes // 2)
         yield from chip.wait_until(stream.last)
 
     def _time_reset(
         self, chip: Platform, origin: Origin, pieces: list[Piece], line: int, chosen: np.ndarray
     ) -> Generator[Any, Any, None]:
-        """Send one bit a row over the bus and hold the tiles for one slot; the devices change when it ends."""
-        stream = yield from chip.bus.transfer(origin, chip.stream(1), -(-len(chosen) // 8))
+        """Send one bit a row and hold the tiles for one slot; the devices change when it ends."""
 
-        def slot(piece: Piece) -> Generator[Any, Any, Stream]:
+        def slot(piece: Piece, stream: Stream) -> Part:
             yield from piece.tile.station.acquire()
             yield from chip.wait_until(max(chip.env.now, stream.last) + piece.tile.slot)
             return Stream(1, chip.env.now, chip.env.now)
 
-        yield from chip.together([slot(piece) for piece in pieces])
+        deliveries = [
+            Delivery(piece.tile.index, -(-piece.block.shape[0] // 8), partial(slot, piece)) for piece in pieces
+        ]
+        share = Share(chip.stream(1), -(-len(chosen) // 8), "digital")
+        yield from chip.interconnect.scatter(origin, share, deliveries)
         self._reset(chip, origin, line, chosen)
         for piece in pieces:
             piece.tile.station.release()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
 from hwsim.chip.analog_matrix import PROBABILITY_BITS, AnalogMatrix, Piece
 from hwsim.chip.operations import Operation, Steps
 from hwsim.chip.platform import Platform
+from hwsim.components.interconnect import Delivery, Share
 from hwsim.devices import DeviceArray
 from hwsim.engine.ledger import Origin
+from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
 from hwsim.errors import UsageError
 
@@ -71,9 +74,9 @@ class Reset(Operation):
         total = 0
         n_bytes = -(-(PROBABILITY_BITS + self.matrix.shape[1].bit_length()) // 8)
         for column in self.columns:
-            stream = yield from chip.bus.transfer(origin, chip.stream(1), n_bytes)
             pieces = self.matrix.along("column", column)
-            yield from chip.together([_slot(chip, piece, stream) for piece, _ in pieces])
+            deliveries = [Delivery(piece.tile.index, n_bytes, partial(_slot, chip, piece)) for piece, _ in pieces]
+            yield from chip.interconnect.scatter(origin, Share(chip.stream(1), n_bytes, "digital"), deliveries)
             for piece, col in pieces:
                 total += self._reset(chip, origin, piece, col)
                 piece.tile.station.release()
@@ -106,7 +109,7 @@ class Reset(Operation):
         return count
 
 
-def _slot(chip: Platform, piece: Piece, stream: Stream) -> Generator[Any, Any, Stream]:
+def _slot(chip: Platform, piece: Piece, stream: Stream) -> Part:
     """Hold a tile for one slot; the caller releases it when the devices have changed."""
     yield from piece.tile.station.acquire()
     yield from chip.wait_until(max(chip.env.now, stream.last) + piece.tile.slot)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from hwsim.chip.read_path import ReadPath, ReadTiming, ReadWork
 from hwsim.components.base import Component
 from hwsim.components.coding import LineDrive
 from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, SampleHold
@@ -21,28 +22,6 @@ from hwsim.engine.station import Station, Stream
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.tile import TileSpec
 from hwsim.units import to_picoseconds
-
-
-@dataclass(frozen=True)
-class ReadWork:
-    """What a read asked of a tile: everything its time and energy depend on.
-
-    ``passes`` are reads of the array, ``conversions`` those of each output, ``retries`` attempts that bound management
-    repeated, ``per_result`` the conversions that one result takes. ``drive`` is what all passes put
-    on each driven line. ``device`` is the one device of the unit cells that was read, None for all of them.
-
-    A converter that codes its input in several slices makes a pass and a conversion for each.
-    """
-
-    passes: int
-    conversions: int
-    retries: int
-    per_result: int
-    drive: LineDrive
-    lines_in: int
-    lines_out: int
-    transposed: bool
-    device: int | None = None
 
 
 class Tile:
@@ -81,29 +60,35 @@ class Tile:
         self._told = env.now
         self._ages = any(part.ages for cells in self.arrays for part in cells.devices)
         self._device = device
+        self.needs_reference = device.unit_cell.needs_reference
         self._conductance = Conductance.of(device.cell, device.parameters.w_min, device.parameters.w_max)
-        lines = max(spec.rows, spec.cols)
         name = f"tile{index}"
+        counts = {name: count for name, (_, count) in spec.placements().items()}
 
-        def part(kind: type[Component], component: str, instances: int) -> Any:
-            return kind(f"{name}.{component}", tables[f"tile.{component}"], ledger, instances=instances, tile=index)
+        def part(kind: type[Component], component: str, instances: int | None = None) -> Any:
+            number = counts[component] if instances is None else instances
+            return kind(f"{name}.{component}", tables[f"tile.{component}"], ledger, instances=number, tile=index)
 
-        self.crossbar: Crossbar = part(
-            Crossbar, "crossbar", sum(len(cells.devices) for cells in self.arrays) * spec.rows * spec.cols
-        )
+        self.crossbar: Crossbar = part(Crossbar, "crossbar", self._devices())
         self.crossbar.standby_power = device.cell.standby_power
-        self.row_dac: Dac = part(Dac, "row_dac", spec.rows)
-        self.col_dac: Dac = part(Dac, "col_dac", spec.cols)
-        self.row_pulser: PulseGenerator = part(PulseGenerator, "row_pulser", spec.rows)
-        self.col_pulser: PulseGenerator = part(PulseGenerator, "col_pulser", spec.cols)
-        self.integrator: Integrator = part(Integrator, "integrator", lines)
-        self.sample_hold: SampleHold = part(SampleHold, "sample_hold", lines)
-        self.sample_hold.double_buffered = spec.sample_hold.double_buffered
-        self.adc: Adc = part(Adc, "adc", -(-lines // spec.adc.lines_per_adc))
-        self.accumulator: Accumulator = part(Accumulator, "accumulator", self.adc.instances)
-        self.control: Component = part(Component, "control", 1)
-        crossbar_clock = tables["tile.crossbar"].clock
-        self.integration = crossbar_clock.whole_cycles(spec.crossbar.integration_time, rounding=spec.crossbar.rounding)
+        self.row_dac: Dac = part(Dac, "row_dac")
+        self.col_dac: Dac = part(Dac, "col_dac")
+        self.row_dac.sign_slice = spec.row_dac.sign == "slice"
+        self.col_dac.sign_slice = spec.col_dac.sign == "slice"
+        self.row_pulser: PulseGenerator = part(PulseGenerator, "row_pulser")
+        self.col_pulser: PulseGenerator = part(PulseGenerator, "col_pulser")
+        self.row_pulser.kind, self.col_pulser.kind = spec.row_pulser.kind, spec.col_pulser.kind
+        self.integrator: Integrator = part(Integrator, "integrator")
+        self.sample_hold: SampleHold | None = None
+        if spec.sample_hold is not None:
+            self.sample_hold = part(SampleHold, "sample_hold")
+            self.sample_hold.double_buffered = spec.sample_hold.double_buffered
+        self.adc: Adc = part(Adc, "adc")
+        self.adc.kind = spec.adc.kind
+        self.shift_add: Accumulator | None = part(Accumulator, "shift_add") if spec.shift_add is not None else None
+        self.accumulator: Accumulator = part(Accumulator, "accumulator")
+        self.control: Component = part(Component, "control")
+        self._paths = {False: self._path(self.col_dac), True: self._path(self.row_dac)}
         self.phases = spec.row_pulser.polarity_phases
         cell = device.cell
         pulse_period = to_picoseconds(cell.pulse_width, rounding="up") + to_picoseconds(cell.pulse_gap, rounding="up")
@@ -111,13 +96,26 @@ class Tile:
         per_cell = tables["tile.crossbar"].property("line_capacitance_per_cell")
         self._line_capacitance = (per_cell * spec.cols, per_cell * spec.rows)
 
+    def _devices(self) -> int:
+        """Devices of the arrays in use, with the reference cells that they are compared with."""
+        cells, references = self.spec.rows * self.spec.cols, self.spec.reference_cells()
+        return sum(len(array.devices) * (cells + (references if array.references else 0)) for array in self.arrays)
+
+    def _path(self, dac: Dac) -> ReadPath:
+        crossbar = self.spec.crossbar
+        window = dac.window(crossbar.integration_time, self.crossbar.costs.clock, rounding=crossbar.rounding)
+        return ReadPath(
+            dac, window, self.integrator, self.sample_hold, self.adc, self.shift_add, self.accumulator
+        )  # fmt: skip
+
     @property
     def components(self) -> list[Component]:
         """Every component of the tile."""
-        return [
+        parts: list[Component | None] = [
             self.crossbar, self.row_dac, self.col_dac, self.row_pulser, self.col_pulser, self.integrator,
-            self.sample_hold, self.adc, self.accumulator, self.control,
+            self.sample_hold, self.adc, self.shift_add, self.accumulator, self.control,
         ]  # fmt: skip
+        return [part for part in parts if part is not None]
 
     def let_time_pass(self) -> None:
         """Tell the devices how much simulated time has passed; each pays for it when it is next touched or read."""
@@ -182,36 +180,22 @@ class Tile:
             result = cells.devices[device].read_line(index, axis=axis, io=io, purpose="refresh")
         transposed = axis == "row"
         lines = self.shape[0] if transposed else self.shape[1]
-        one = self._drive(result, io, transposed)
-        drive = LineDrive(*(np.where(np.arange(lines) == index, part[0], 0.0) for part in one))
+        path = self._paths[transposed]
+        drive = LineDrive(
+            *(np.where(np.arange(lines) == index, part[0], 0.0) for part in path.drive(result, io))
+        )  # fmt: skip
         outputs = self.shape[1] if transposed else self.shape[0]
-        return np.ravel(result.y), replace(self._work(result, io, drive, 1, outputs, transposed), device=device)
+        work = path.work(result, io, drive, 1, outputs, transposed=transposed)
+        return np.ravel(result.y), replace(work, device=device)
 
     def _read_work(self, result: ReadResult, io: IOParameters, transposed: bool) -> ReadWork:
         lines_in, lines_out = self.shape if transposed else self.shape[::-1]
-        return self._work(result, io, self._drive(result, io, transposed), lines_in, lines_out, transposed)
+        path = self._paths[transposed]
+        return path.work(result, io, path.drive(result, io), lines_in, lines_out, transposed=transposed)
 
-    def _drive(self, result: ReadResult, io: IOParameters, transposed: bool) -> LineDrive:
-        """What all attempts put on each line; two passes of one attempt drive each line once."""
-        dac = self.row_dac if transposed else self.col_dac
-        inputs = np.asarray(result.x_quantised, dtype=np.float64) / io.inp_bound
-        drive = dac.line_drive(inputs, self.integration)
-        for index in np.flatnonzero(result.retries):
-            # A retry halves the input scale, so each earlier attempt drove the lines twice as high, up to full scale.
-            for earlier in range(1, int(result.retries[index]) + 1):
-                higher = np.minimum(np.abs(inputs[index]) * 2.0**earlier, 1.0)
-                drive += dac.line_drive(higher[None, :], self.integration)
-        return drive
-
-    def _work(
-        self, result: ReadResult, io: IOParameters, drive: LineDrive, lines_in: int, lines_out: int, transposed: bool
-    ) -> ReadWork:
-        slices = (self.row_dac if transposed else self.col_dac).slices
-        passes, conversions, retries = (int(part.sum()) for part in (result.passes, result.conversions, result.retries))
-        return ReadWork(
-            passes * slices, conversions * slices, retries, io.conversions * slices, drive, lines_in, lines_out,
-            transposed,
-        )  # fmt: skip
+    def read_timing(self, work: ReadWork) -> ReadTiming:
+        """Return when the results of a read are there, and which part of the tile sets the pace."""
+        return self._paths[work.transposed].timing(work)
 
     def pass_through(
         self,
@@ -224,44 +208,23 @@ class Tile:
 
         ``read`` does the numbers; it is called when the tile is free, so it sees every update that came before.
 
-        One conversion takes DAC and integration of its pass (or of both passes that it collects), sampling and
-        conversion one after the other; the next one follows as fast as the slowest of them allows. Returns the stream
-        of results when the first one is there.
+        Returns the stream of results when the first one is there (:meth:`read_timing`).
         """
         yield from self.station.acquire()
         start = self.env.now
         _, work = read()
-        dac = self.row_dac if work.transposed else self.col_dac
-        converting = dac.cost("convert").latency
-        sampling = self.sample_hold.cost("sample").latency
-        conversion = self.adc.conversion(work.lines_out)
-        adding = self.accumulator.cost("add").latency
-        passes, conversions = work.passes, work.conversions
-        collecting = (converting + self.integration) * (passes // max(conversions, 1))
-        intervals = (
-            collecting,
-            collecting - converting + sampling,
-            self.sample_hold.interval(conversion),
-            conversion,
-        )
-        latency = collecting + sampling + conversion + adding + (work.per_result - 1) * max(intervals)
-        dac.book_read(origin, start, intervals[0] * conversions, passes, work.lines_in)
-        at = start + converting
-        self._book_array_read(origin, at, work, array)
-        self.integrator.book_read(origin, at, self.integration, passes, work.lines_out)
-        at = start + collecting
-        self.sample_hold.book_read(origin, at, intervals[2] * conversions, conversions, work.lines_out)
-        at += sampling
-        self.adc.book_read(origin, at, conversion * conversions, conversions, work.lines_out)
-        self.accumulator.book_read(origin, at + conversion, conversions, work.lines_out)
-        first = start + latency
-        last = max(first + (conversions - work.per_result) * max(intervals), stream.last + latency)
+        path = self._paths[work.transposed]
+        timing = path.timing(work)
+        self._book_array_read(origin, start + path.dac.cost("convert").latency, work, array)
+        path.book(origin, start, work, timing)
+        last = max(start + timing.last, stream.last + timing.latency)
         self.station.release_at(last)
-        yield from self.env.sleep(latency)
-        return Stream(stream.n, first, last)
+        yield from self.env.sleep(timing.latency)
+        return Stream(stream.n, start + timing.latency, last)
 
     def _book_array_read(self, origin: Origin, start: int, work: ReadWork, only: int | None) -> None:
-        busy = self.integration * work.passes
+        window = self._paths[work.transposed].window
+        busy = window * work.passes
         beside = False
         for index, (array, gain) in enumerate(zip(self.arrays, self.gains, strict=True)):
             share = 1.0 if only == index else 0.0 if only is not None else gain**2
@@ -274,8 +237,9 @@ class Tile:
                     LineDrive(work.drive.heat * share, work.drive.charges * share),
                     device.line_sums()[0 if work.transposed else 1],
                     work.lines_out,
-                    self.integration * 1e-12,
-                    references=array.references,
+                    window * 1e-12,
+                    references=array.references and self.spec.crossbar.reference == "cell",
+                    shared_reference=array.references and self.spec.crossbar.reference == "line",
                     line_capacitance=self._line_capacitance[0 if work.transposed else 1],
                 )
                 for device in (array.devices if work.device is None else [array.devices[work.device]])

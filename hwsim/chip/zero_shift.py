@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy as np
 from hwsim.chip.analog_matrix import PROBABILITY_BITS, AnalogMatrix, Piece
 from hwsim.chip.operations import Operation, Steps
 from hwsim.chip.platform import Platform
-from hwsim.chip.tile import ReadWork
+from hwsim.chip.read_path import ReadWork
+from hwsim.components.interconnect import Delivery, Share
 from hwsim.devices import DeviceArray, ZeroShiftResult
 from hwsim.devices.unit_cell_pair import ReferenceCells
 from hwsim.engine.ledger import Origin
+from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
 from hwsim.errors import UsageError
 from hwsim.spec.unit_cell import OneSidedCell
@@ -154,12 +157,21 @@ class ZeroShift(Operation):
         """Program a column of references: values from the buffer, pulses from the digital unit, trains of the tiles."""
         pulses = self._programmed(values)
         bits = chip.spec.word_bits
-        stream = yield from chip.buffer.access(origin, "read", chip.stream(1), -(-values.size * bits // 8))
+        stream = yield from chip.load(origin, chip.stream(1), -(-values.size * bits // 8))
         stream = yield from chip.digital.compute(origin, stream, {"mul": values.size})
-        stream = yield from chip.bus.transfer(origin, stream, -(-values.size * PROBABILITY_BITS // 8))
         pieces = [piece for piece, _ in self.matrix.along("column", line)]
         slots = int(pulses.max())
-        yield from chip.together([_hold(chip, piece, piece.tile.train_time(slots), stream) for piece in pieces])
+        planes = values.size // self.matrix.shape[0]
+        deliveries = [
+            Delivery(
+                piece.tile.index,
+                -(-planes * piece.block.shape[0] * PROBABILITY_BITS // 8),
+                partial(_hold, chip, piece, piece.tile.train_time(slots)),
+            )
+            for piece in pieces
+        ]
+        share = Share(stream, -(-values.size * PROBABILITY_BITS // 8), "digital")
+        yield from chip.interconnect.scatter(origin, share, deliveries)
         for piece in pieces:
             tile = piece.tile
             own = pulses[:, piece.block.rows]
@@ -201,7 +213,7 @@ class ZeroShift(Operation):
         return parts
 
 
-def _hold(chip: Platform, piece: Piece, duration: int, stream: Stream) -> Generator[Any, Any, Stream]:
+def _hold(chip: Platform, piece: Piece, duration: int, stream: Stream) -> Part:
     """Hold a tile for ``duration`` ps; the caller releases it when the devices have changed."""
     yield from piece.tile.station.acquire()
     yield from chip.wait_until(max(chip.env.now, stream.last) + duration)

@@ -52,8 +52,11 @@ def chip_and_tables(name: str) -> tuple[ChipSpec, CostTables]:
     from hwsim.spec.load import load_chip, named_document
 
     chip = load_chip(name)
-    n_devices = device_from_document(device_document(chip.device)).unit_cell.n_devices
-    return chip, CostTables.for_chip(chip, named_document("chips", name), devices_per_cell=n_devices)
+    cell = device_from_document(device_document(chip.device)).unit_cell
+    tables = CostTables.for_chip(
+        chip, named_document("chips", name), devices_per_cell=cell.n_devices, references=cell.needs_reference
+    )
+    return chip, tables
 
 
 def _show(name: str, as_json: bool) -> None:
@@ -69,8 +72,8 @@ def _show(name: str, as_json: bool) -> None:
     cells = chip.tiles * chip.tile.arrays * chip.tile.rows * chip.tile.cols
     if as_json:
         published = [figure.model_dump() | {"met": figure.met} for figure in chip.published]
-        echo_json({**chip.model_dump(), "published": published, "components": components, "cells": cells, "area_m2": area,
-                   "leakage_W": tables.leakage})  # fmt: skip
+        echo_json({**chip.model_dump(), "published": published, "components": components, "cells": cells,
+                   "area_m2": area, "leakage_W": tables.leakage})  # fmt: skip
         return
     click.echo(
         f"{chip.name}   {chip.tiles} tiles   {count(cells)} cells   {area_text(area)}   "

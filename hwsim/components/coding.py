@@ -37,8 +37,10 @@ def slices(coding: Coding, bits: int) -> int:
     return {"level": 1, "pulse_width": 1, "bit_serial": bits - 1, "split_pulse_width": 2}[coding]
 
 
-def line_drive(coding: Coding, bits: int, inputs: np.ndarray) -> LineDrive:
+def line_drive(coding: Coding, bits: int, inputs: np.ndarray, *, sign_slice: bool = False) -> LineDrive:
     """Return what (n, lines) inputs within +-1 put on the lines; ``bits`` include the sign.
+
+    ``sign_slice``: bit-serial inputs are driven in two's complement, the sign in a slice of its own.
 
     Heat follows from E = V^2 G t of each cell. Source: read formulas of level-coded and pulse-width-coded crossbars,
     E = t sum V^2 G and E = V^2 t_lsb sum |x| G.
@@ -51,6 +53,8 @@ def line_drive(coding: Coding, bits: int, inputs: np.ndarray) -> LineDrive:
         return LineDrive(size.sum(axis=0), np.count_nonzero(size, axis=0).astype(float))
     counts = np.rint(size * (2 ** (bits - 1) - 1)).astype(np.int64)
     if coding == "bit_serial":
+        if sign_slice:
+            counts = np.where(np.signbit(inputs), (2**bits - counts) % 2**bits, counts)
         ones = np.bitwise_count(counts).sum(axis=0).astype(float)
         return LineDrive(ones, ones)
     upper, lower = np.divmod(counts, 2 ** (bits // 2))

@@ -1,4 +1,4 @@
-"""The digital controller: issues the operations of a program one after the other and keeps the time of each phase."""
+"""The digital controller: issues the operations of a program and keeps the time of each phase."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ from hwsim.engine.ledger import Ledger, Origin
 
 
 class Controller(SharedComponent):
-    """Issues instructions; each takes its ``issue`` latency before the operation starts."""
+    """Issues instructions, ``width`` at the same time; each operation starts ``latency`` ps after its issue.
 
-    def __init__(self, env: Env, costs: ComponentCosts, ledger: Ledger) -> None:
-        super().__init__(env, "controller", costs, ledger)
+    Instructions are pipelined: a slot is free for the next one after the interval of ``issue``.
+    """
+
+    def __init__(
+        self, env: Env, costs: ComponentCosts, ledger: Ledger, *, width: int = 1, latency: int | None = None
+    ) -> None:
+        super().__init__(env, "controller", costs, ledger, capacity=width)
+        self.latency = self.cost("issue").latency if latency is None else latency
 
     def issue(self, origin: Origin) -> Generator[Any, Any, None]:
         """Issue one instruction."""
         yield from self.station.acquire()
-        cost = self.cost("issue")
-        self.book(origin, "issue", self.env.now, cost.interval, 1)
-        self.station.release_at(self.env.now + cost.interval)
-        yield from self.env.sleep(cost.latency)
+        interval = self.cost("issue").interval
+        self.book(origin, "issue", self.env.now, interval, 1)
+        self.station.release_at(self.env.now + interval)
+        yield from self.env.sleep(self.latency)

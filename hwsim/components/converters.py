@@ -6,16 +6,29 @@ import numpy as np
 
 from hwsim.components.base import Component
 from hwsim.components.coding import LineDrive, line_drive, slices
+from hwsim.engine.clock import Clock
 from hwsim.engine.ledger import Origin
 
 
 class Dac(Component):
     """One digital-to-analog converter for each line; its model says how it codes the input."""
 
+    sign_slice = False
+    """Whether a bit-serial input drives its sign as a slice of its own."""
+
     @property
     def slices(self) -> int:
         """How many times one read is integrated and converted."""
-        return slices(self.costs.spec.coding, self._bits)
+        return slices(self.costs.spec.coding, self._bits) + self.sign_slice
+
+    def window(self, integration_time: float | None, clock: Clock, *, rounding: str) -> int:
+        """Return the time for which one slice is integrated, ps: ``integration_time`` (s), or as long as it is driven.
+
+        Raises:
+            ValueError: it is no whole number of cycles of ``clock``.
+        """
+        time = self.costs.property("drive_time") if integration_time is None else integration_time
+        return clock.whole_cycles(time, rounding=rounding)
 
     @property
     def _bits(self) -> int:
@@ -24,7 +37,7 @@ class Dac(Component):
     def line_drive(self, inputs: np.ndarray, integration: int) -> LineDrive:
         """Return what (n, lines) inputs within +-1 put on the lines, heat in units of the ``integration`` time (ps)."""
         coding = self.costs.spec.coding
-        drive = line_drive(coding, self._bits, inputs)
+        drive = line_drive(coding, self._bits, inputs, sign_slice=self.sign_slice)
         if coding in ("level", "bit_serial"):
             return drive
         return LineDrive(drive.heat * self.costs.property("drive_time") / (integration * 1e-12), drive.charges)
@@ -63,13 +76,31 @@ class SampleHold(Component):
 
 
 class Adc(Component):
-    """The shared analog-to-digital converters of a tile; line i goes to converter i modulo their number."""
+    """The shared analog-to-digital converters of a tile; line i goes to converter i modulo their number.
 
-    def conversion(self, lines: int) -> int:
+    ``kind`` None: a conversion takes what the component model says. ``sar``: b + 1 cycles for b bits (as in
+    DNN+NeuroSim V2.1, SarADC.cpp). ``flash``: one cycle. ``ramp``: 2^b cycles (single slope).
+    """
+
+    kind: str | None = None
+
+    def _times(self, bits: int | None) -> tuple[int, int]:
+        """Return latency and interval of one conversion, ps."""
+        if self.kind in (None, "current_controlled_oscillator"):
+            cost = self.cost("convert")
+            return cost.latency, cost.interval
+        assert bits is not None
+        cycles = {"sar": bits + 1, "flash": 1, "ramp": 2**bits}[str(self.kind)]
+        return cycles * self.costs.clock.period, cycles * self.costs.clock.period
+
+    def interval(self, bits: int | None) -> int:
+        """Return the time from one conversion of ``bits`` bits to the next of the same converter, ps."""
+        return self._times(bits)[1]
+
+    def conversion(self, lines: int, bits: int | None) -> int:
         """Return the time to convert ``lines`` lines, ps: side by side on all converters, one by one on each."""
-        cost = self.cost("convert")
-        rounds = -(-lines // self.instances)
-        return cost.latency + (rounds - 1) * cost.interval
+        latency, interval = self._times(bits)
+        return latency + (-(-lines // self.instances) - 1) * interval
 
     def book_read(self, origin: Origin, start: int, duration: int, passes: int, lines: int) -> None:
         """Book the conversions of ``passes`` reads of ``lines`` lines."""
@@ -77,9 +108,21 @@ class Adc(Component):
 
 
 class Accumulator(Component):
-    """One adder behind each ADC that collects the results of a read."""
+    """One adder behind each ADC that collects the results of a read, or recombines slices (shift-and-add)."""
+
+    def rounds(self, lines: int) -> int:
+        """Return how many additions one after the other ``lines`` lines take."""
+        return -(-lines // self.instances)
+
+    def delay(self, lines: int, pace: int) -> int:
+        """Return the time from the last of ``lines`` conversions to its sum, ps.
+
+        A converter hands over a line every ``pace`` ps; what comes faster than it can be added waits.
+        """
+        cost = self.cost("add")
+        return cost.latency + (self.rounds(lines) - 1) * max(cost.interval - pace, 0)
 
     def book_read(self, origin: Origin, start: int, passes: int, lines: int) -> None:
         """Book one addition for each converted line."""
-        rounds = -(-lines // self.instances)
+        rounds = self.rounds(lines)
         self.book(origin, "add", start, rounds * self.cost("add").interval * passes, passes * lines)

@@ -45,6 +45,7 @@ def read_energy(
     time: float,
     *,
     references: bool = True,
+    shared_reference: bool = False,
     line_capacitance: float = 0.0,
 ) -> float:
     """Return the energy of reads, J: Joule heating of the cells and the charging of the driven lines.
@@ -62,10 +63,11 @@ def read_energy(
         n_cells: cells on each driven line.
         time: integration time, s.
         references: False where the weight is the difference of two devices, so that no reference cell is read.
+        shared_reference: True where one line of reference cells serves the whole array: each driven line has one.
         line_capacitance: of one driven line, F.
     """
     lines = 2 if references else 1
-    on_line = lines * conductance.offset * n_cells + conductance.scale * weight_sums
+    on_line = (lines * n_cells + shared_reference) * conductance.offset + conductance.scale * weight_sums
     heat = time * np.dot(drive.heat, np.maximum(on_line, 0.0))
     return float(cell.read_voltage**2 * (heat + lines * line_capacitance * drive.charges.sum()))
 

@@ -1,4 +1,4 @@
-"""The on-chip buffer: banks of SRAM behind a number of ports."""
+"""Memories on the chip: banks of SRAM behind a number of ports."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from hwsim.errors import MappingError
 class Buffer(SharedComponent):
     """SRAM of ``banks`` banks; each access moves one word of the component's ``width``."""
 
-    def __init__(self, env: Env, costs: ComponentCosts, ledger: Ledger, *, banks: int, ports: int) -> None:
-        super().__init__(env, "buffer", costs, ledger, instances=banks, capacity=ports)
+    def __init__(
+        self, env: Env, costs: ComponentCosts, ledger: Ledger, *, banks: int, ports: int, name: str = "buffer"
+    ) -> None:
+        super().__init__(env, name, costs, ledger, instances=banks, capacity=ports)
         self.word_bytes = int(costs.property("width")) // 8
         self.words_moved = 0
         self.capacity_bytes = int(costs.property("capacity")) * banks
@@ -44,8 +46,8 @@ class Buffer(SharedComponent):
         """
         if n_bytes > self.room.free:
             raise MappingError(
-                f"{what} needs {n_bytes} bytes of the buffer, but only {self.room.free} of {self.capacity_bytes} are "
-                "free; give the chip more banks (--set chip.buffer.banks=N)"
+                f"{what} needs {n_bytes} bytes of the {self.name.replace('_', ' ')}, but only {self.room.free} of "
+                f"{self.capacity_bytes} are free; give the chip more banks (--set chip.{self.name}.banks=N)"
             )
 
     def access(

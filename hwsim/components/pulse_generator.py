@@ -1,4 +1,4 @@
-"""The pulse generators of a tile's rows or columns: one random draw for each line and slot."""
+"""The pulse generators of a tile's rows or columns: one word for each line and slot, random or counted."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from hwsim.engine.ledger import Origin
 
 
 class PulseGenerator(Component):
-    """One stochastic pulse generator for each line.
+    """The pulse generators of a side, one for each line, or comparators that share one.
 
-    ``phases`` passes over the slots of a train are needed for both polarities.
+    A ``kind`` of ``serial_lfsr`` draws for one line after the other; all others have a word for every line at once.
     """
 
-    phases = 2
+    kind = "lfsr"
 
     def slot(self, pulse_period: int) -> int:
-        """Return the duration of a slot, ps: a pulse with its gap and at least one draw, in whole clock cycles."""
+        """Return the duration of a slot, ps, in whole clock cycles: a pulse with its gap, and the draws of all lines.
+
+        The words of the next slot are drawn while this one is driven.
+        """
         period = self.costs.clock.period
-        longest = max(pulse_period, self.cost("draw").interval)
+        draws = self.instances if self.kind == "serial_lfsr" else 1
+        longest = max(pulse_period, draws * self.cost("draw").interval)
         return -(-longest // period) * period
 
     def book_trains(self, origin: Origin, start: int, duration: int, slots: int, lines: int) -> None:

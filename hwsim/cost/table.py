@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwsim import library
+from hwsim.cost.checks import description_problems
 from hwsim.cost.model import ComponentModel, Number, component_model
 from hwsim.engine.clock import Clock
 from hwsim.errors import Problem, SpecError, UsageError, unknown
@@ -62,13 +63,21 @@ class CostTables(dict[str, ComponentCosts]):
     """The cost tables of a chip, by component path such as ``tile.adc``."""
 
     @classmethod
-    def for_chip(cls, chip: ChipSpec, document: Document | None = None, *, devices_per_cell: int = 1) -> CostTables:
+    def for_chip(
+        cls,
+        chip: ChipSpec,
+        document: Document | None = None,
+        *,
+        devices_per_cell: int = 1,
+        references: bool = True,
+    ) -> CostTables:
         """Look up every component model that the chip names, and set its parameters.
 
         Args:
             chip: the chip.
             document: the file that it was read from; problems then name file and line.
             devices_per_cell: devices of one unit cell, which all take area in a crossbar.
+            references: whether the unit cells need reference cells.
 
         Raises:
             SpecError: a model is unknown or of another type, lacks an action or property, a parameter is unknown or out
@@ -82,7 +91,8 @@ class CostTables(dict[str, ComponentCosts]):
             except ValueError as error:
                 problems.append(Problem(str(error), f"clocks.{name}"))
         tables = cls()
-        for path, (placed, count) in chip.placements(devices_per_cell).items() if not problems else ():
+        placed_components = chip.placements(devices_per_cell, references=references)
+        for path, (placed, count) in placed_components.items() if not problems else ():
             try:
                 tables[path] = _resolve(path, placed, count, clocks[placed.clock], chip.node)
             except SpecError as error:
@@ -92,7 +102,7 @@ class CostTables(dict[str, ComponentCosts]):
             except ValueError as error:
                 problems.append(Problem(str(error), path))
         if not problems:
-            problems = _drive_problems(chip, tables)
+            problems = description_problems(chip, tables)
         if problems:
             raise SpecError([_located(problem, document) for problem in problems])
         return tables
@@ -179,25 +189,6 @@ def _located(problem: Problem, document: Document | None) -> Problem:
     return Problem(problem.message, problem.path, document.file, document.line(problem.path.split(".")))
 
 
-def _drive_problems(chip: ChipSpec, tables: CostTables) -> list[Problem]:
-    """A converter that codes its input in time must be done before the integration ends."""
-    problems = []
-    time = chip.tile.crossbar.integration_time
-    for path in ("tile.row_dac", "tile.col_dac"):
-        costs = tables[path]
-        if "drive_time" in costs.model.properties and costs.property("drive_time") > time * (1 + 1e-9):
-            wanted = costs.property("drive_time")
-            problems.append(
-                Problem(
-                    f"'{costs.spec.name}' drives its line for {wanted * 1e9:.6g} ns, longer than the integration of "
-                    f"{time * 1e9:.6g} ns; set tile.crossbar.integration_time to at least {wanted * 1e9:.6g} ns, or "
-                    f"change the parameters of {path}",
-                    f"{path}.model",
-                )
-            )
-    return problems
-
-
 REQUIRED: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     # component path: (type, actions, properties)
     "tile.crossbar": ("crossbar", ("read", "write"), ("line_capacitance_per_cell",)),
@@ -208,14 +199,21 @@ REQUIRED: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "tile.integrator": ("integrator", (), ("power",)),
     "tile.sample_hold": ("sample_hold", ("sample",), ()),
     "tile.adc": ("adc", ("convert",), ()),
+    "tile.shift_add": ("accumulator", ("add",), ()),
     "tile.accumulator": ("accumulator", ("add",), ()),
     "tile.control": ("controller", (), ()),
     "buffer": ("buffer", ("read", "write"), ("width", "capacity")),
+    "hidden_buffer": ("buffer", ("read", "write"), ("width", "capacity")),
     "bus": ("bus", ("transfer",), ("width",)),
+    "interconnect": ("bus", ("transfer",), ("width",)),
+    "off_chip_link": ("off_chip_link", ("transfer",), ("width",)),
     "digital": ("digital_unit", ("add", "mul", "div", "compare", "nonlinear"), ()),
     "controller": ("controller", ("issue",), ()),
 }
 """What the simulation asks of the component model at each place of a chip."""
+
+OPTIONAL = ("tile.sample_hold", "tile.shift_add", "hidden_buffer", "bus", "interconnect", "off_chip_link")
+"""Places that a chip may leave empty; it has either a bus or an interconnect."""
 
 
 def _resolve(path: str, placed: PlacedComponent, count: int, clock: Clock, node: float | None) -> ComponentCosts:

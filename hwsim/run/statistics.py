@@ -8,7 +8,7 @@ from typing import Any
 from hwsim.chip.chip import Chip
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component, SharedComponent
-from hwsim.components.bus import Bus
+from hwsim.components.channel import Channel
 from hwsim.components.memory import Buffer
 from hwsim.engine.station import Station
 
@@ -89,7 +89,7 @@ def _queue(name: str, station: Station, elapsed: int) -> Iterator[Row]:
 
 
 def _bytes_moved(part: SharedComponent) -> Iterator[Row]:
-    if isinstance(part, Bus | Buffer):
+    if isinstance(part, Channel | Buffer):
         yield f"{part.name}.bytes_moved", float(part.words_moved * part.word_bytes), "bytes of whole words moved", "B"
 
 

@@ -9,7 +9,6 @@ from pydantic_core import PydanticCustomError
 
 from hwsim.units import parse_quantity
 
-
 AT = "misplaced"
 """Type of the errors of :func:`misplaced`; their context has the path ``at``."""
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hwsim.spec.base import Hertz, Metres, Seconds, Spec, misplaced
 from hwsim.spec.interconnect import InterconnectPlacement
-from hwsim.spec.placement import PlacedComponent
+from hwsim.spec.placement import PlacedComponent, Placement
 from hwsim.spec.published import PublishedFigure
 from hwsim.spec.tile import TileSpec
 
@@ -31,8 +31,8 @@ class DigitalPlacement(PlacedComponent):
     ``packed``: all that a vector needs are spread over the lanes without gaps, as in models that divide a number of
     operations by a rate; its time is rounded up to the clock once."""
     preparation: Literal["driven_lines", "all_lines"] = "driven_lines"
-    """Lines whose pulse probabilities are computed for a transfer write: those that carry a number, or every line of the
-    matrix as for a gradient."""
+    """Lines whose pulse probabilities are computed for a transfer write: those that carry a number, or every line of
+    the matrix as for a gradient."""
 
 
 class ControllerPlacement(PlacedComponent):
@@ -134,15 +134,16 @@ class ChipSpec(Spec):
                 raise ValueError(f"clock {name} must have a positive frequency")
         return clocks
 
-    def placements(self, devices_per_cell: int = 1) -> dict[str, tuple[PlacedComponent, int]]:
+    def placements(self, devices_per_cell: int = 1, *, references: bool = True) -> dict[str, Placement]:
         """Return every component class by path (``tile.adc``, ``bus``) with the number of instances on the chip.
 
-        An instance of a crossbar is one device (``devices_per_cell`` make a cell), of a digital unit one lane, of a
+        An instance of a crossbar is one device (``devices_per_cell`` make a cell, and each has a reference cell if
+        ``references``, as the crossbar's ``reference`` says), of a digital unit one lane, of a
         buffer one bank, of an interconnect one edge of a tree or one router of a mesh.
         """
-        chip = {
+        chip: dict[str, Placement] = {
             f"tile.{name}": (placed, count * self.tiles)
-            for name, (placed, count) in self.tile.placements(devices_per_cell).items()
+            for name, (placed, count) in self.tile.placements(devices_per_cell, references=references).items()
         }
         chip["buffer"] = (self.buffer, self.buffer.banks)
         if self.hidden_buffer is not None:

@@ -23,9 +23,9 @@ class InterconnectPlacement(PlacedComponent):
 
     ``bus``: one link that everything shares; a word reaches every tile at once. ``htree``: a tree whose leaves are the
     tiles, and whose root is at the memories and the digital unit; each edge has a link up and a link down, and words to
-    several tiles fork where their paths part. ``mesh``: routers in ``rows`` x ``cols``, a link in each direction between
-    neighbours and one from each router to what is attached there; words go along the row first, then along the column
-    (X-Y routing), and words to several tiles are sent to each by itself.
+    several tiles fork where their paths part. ``mesh``: routers in ``rows`` x ``cols``, a link in each direction
+    between neighbours and one from each router to what is attached there; words go along the row first, then along the
+    column (X-Y routing), and words to several tiles are sent to each by itself.
     """
 
     kind: Literal["bus", "htree", "mesh"] = "bus"
@@ -38,8 +38,9 @@ class InterconnectPlacement(PlacedComponent):
     levels: int | None = Field(None, ge=1, le=16)
     """Forks from the root of an H-tree to a leaf; None: as few as hold the tiles."""
     tile_nodes: tuple[int, ...] | None = None
-    """Node of each tile, in the order of the tiles: routers of a mesh are counted row by row from 0, leaves of an H-tree
-    from 0. None: one node after the other; in a mesh, tiles leave out the nodes of buffer, digital unit and link."""
+    """Node of each tile, in the order of the tiles: routers of a mesh are counted row by row from 0, leaves of an
+    H-tree from 0. None: one node after the other; in a mesh, tiles leave out the nodes of buffer, digital unit and
+    off-chip link."""
     buffer_node: int | None = Field(None, ge=0)
     """Router of a mesh that the buffer is attached to; None: 0."""
     digital_node: int | None = Field(None, ge=0)
@@ -123,13 +124,19 @@ class InterconnectPlacement(PlacedComponent):
         if self.kind == "htree":
             leaves = self.arity ** self.depth(tiles)
             if tiles > leaves:
-                return "levels", (f"an H-tree of {self.levels} levels with {self.arity} branches at each fork has "
-                                  f"{leaves} leaves, the chip has {tiles} tiles; leave levels out")  # fmt: skip
+                return (
+                    "levels",
+                    f"an H-tree of {self.levels} levels with {self.arity} branches at each fork has {leaves} leaves, "
+                    f"the chip has {tiles} tiles; leave levels out",
+                )
             return None
         free = self.nodes - len(set(self.unit_nodes().values()))
         if tiles > free:
-            return "rows", (f"a mesh of {self.rows} x {self.cols} has {free} nodes beside those of buffer, digital unit "
-                            f"and off-chip link, the chip has {tiles} tiles; give it more rows or cols")  # fmt: skip
+            return (
+                "rows",
+                f"a mesh of {self.rows} x {self.cols} has {free} nodes beside those of buffer, digital unit and "
+                f"off-chip link, the chip has {tiles} tiles; give it more rows or cols",
+            )
         return None
 
     def _node_problem(self, tiles: int, nodes: tuple[int, ...]) -> tuple[str, str] | None:

@@ -20,3 +20,7 @@ class PlacedComponent(Spec):
     """Name of the chip's clock that it runs on."""
     rounding: Literal["up", "error"] = "up"
     """A time that is no whole number of cycles is rounded ``up``, or is an ``error``."""
+
+
+Placement = tuple[PlacedComponent, int]
+"""A component at its place, and how many instances of it are there."""

@@ -22,6 +22,11 @@ class UnitCellSpec(Spec):
         """Devices in one cell."""
         return 1
 
+    @property
+    def needs_reference(self) -> bool:
+        """Whether each device is compared with a reference cell; pairs that subtract are not."""
+        return True
+
 
 class SingleCell(UnitCellSpec):
     """One device makes one weight."""
@@ -86,6 +91,11 @@ class ReferenceCell(UnitCellSpec):
         """Devices in one cell."""
         return 2
 
+    @property
+    def needs_reference(self) -> bool:
+        """The devices of a pair are each other's reference."""
+        return False
+
 
 class OneSidedCell(UnitCellSpec):
     """A pair of devices that are only pulsed up, ``w = w_0 - w_1``: down coincidences go to device 1.
@@ -114,6 +124,11 @@ class OneSidedCell(UnitCellSpec):
     def n_devices(self) -> int:
         """Devices in one cell."""
         return 2
+
+    @property
+    def needs_reference(self) -> bool:
+        """The devices of a pair are each other's reference."""
+        return False
 
 
 UNIT_CELLS: dict[str, type[UnitCellSpec]] = {

@@ -40,7 +40,7 @@ class MixedPrecisionParameters(AlgorithmParameters):
     stoc_round_d: bool = True
     """Round errors stochastically."""
     scaled: Literal["errors", "inputs"] = "errors"
-    """Which of the two vectors the learning rate multiplies before the outer product; a product for each of its lines."""
+    """Which of the two vectors the learning rate multiplies before the outer product, a product for each line."""
     update: UpdateParameters = UpdateParameters()
     """How the pulses of a transfer are made, with both managements on."""
 
