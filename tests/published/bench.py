@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +29,14 @@ UPDATE_PHASES = ("update", "transfer")
 
 @dataclass
 class Bench:
-    """A chip with its event log; ``settings`` change its description."""
+    """A chip with its event log; ``settings`` change its description.
+
+    Its devices are noise-free with steps of ``STEP``, or with ``own_device`` those that its description names.
+    """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    device: Mapping[str, Any] = field(default_factory=dict)
+    own_device: bool = False
 
     def __post_init__(self) -> None:
         data = mutable(named_document("chips", self.name).data)
@@ -41,9 +44,10 @@ class Bench:
             assign(data, path, mutable(value))
         exact = {"dw_min": STEP, "dw_min_dtod": 0.0, "dw_min_std": 0.0, "up_down_dtod": 0.0, "w_max_dtod": 0.0,
                  "w_min_dtod": 0.0}  # fmt: skip
-        device = load_device("constant_step", **exact, **self.device)
+        spec = build(ChipSpec, Document(data))
+        device = load_device(spec.device) if self.own_device else load_device("constant_step", **exact)
         self._blocks: list[pd.DataFrame] = []
-        self.chip = Chip(build(ChipSpec, Document(data)), device, events=self._keep)
+        self.chip = Chip(spec, device, events=self._keep)
 
     def _keep(self, table: Table) -> None:
         block = pd.DataFrame(table.columns)
@@ -111,6 +115,53 @@ class Training:
                 yield from algorithm.update(matrix, x, d, self.lr)
 
         return bench.run(program())
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What reads of one tile are: time of a read and of a further one in a stream, both in ns, and energy in nJ.
+
+    ``energy`` is without static power; ``static`` is the static power of the parts in use, mW.
+    """
+
+    latency: float
+    interval: float
+    energy: float
+    static: float
+
+
+def reads_of(
+    name: str, shape: tuple[int, int], settings: Mapping[str, Any] | None = None, *, transposed: bool = False
+) -> Reads:
+    """Read a (rows, cols) matrix of zeros on a chip, one vector after the other and in streams."""
+    kind, lines = (Backward, shape[0]) if transposed else (Forward, shape[1])
+    x = np.random.default_rng(0).uniform(-1, 1, (16, lines)).astype(np.float32)
+
+    def run(vectors: Sequence[np.ndarray]) -> tuple[pd.DataFrame, Bench]:
+        platform = Bench(name, settings or {}, own_device=True)
+        matrix = platform.chip.place_analog("layer", np.zeros(shape, np.float32), arrays=1, gains=(1.0,))
+
+        def program() -> Program:
+            for step, stream in enumerate(vectors):
+                yield Mark(step, step)
+                yield kind(matrix, stream)
+
+        return platform.run(program()), platform
+
+    single, platform = run([x[:1], x[1:2], x[2:3], x[3:4]])
+    worked = single[single.action != "leak"]
+    starts = worked.groupby("step").t_ps.min()
+    short, long = (span(_of_tiles(run([x[:n]])[0])) for n in (8, 16))
+    return Reads(
+        latency=float(starts.iloc[-1] - starts.iloc[0]) / 3e3,
+        interval=(long - short) / 8,
+        energy=float(worked.energy_J.sum()) * 1e9 / 4,
+        static=sum(part.leakage for part in platform.chip.components) * 1e3,
+    )
+
+
+def _of_tiles(events: pd.DataFrame) -> pd.DataFrame:
+    return events[events.component.str.startswith("tile") & (events.action != "leak")]
 
 
 def span(events: pd.DataFrame) -> float:
