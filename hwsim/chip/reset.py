@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from hwsim.chip.platform import Platform
 from hwsim.components.interconnect import Delivery, Share
 from hwsim.devices import DeviceArray
 from hwsim.engine.ledger import Origin
-from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
 from hwsim.errors import UsageError
 
@@ -109,7 +108,7 @@ class Reset(Operation):
         return count
 
 
-def _slot(chip: Platform, piece: Piece, stream: Stream) -> Part:
+def _slot(chip: Platform, piece: Piece, stream: Stream) -> Generator[Any, Any, Stream]:
     """Hold a tile for one slot; the caller releases it when the devices have changed."""
     yield from piece.tile.station.acquire()
     yield from chip.wait_until(max(chip.env.now, stream.last) + piece.tile.slot)

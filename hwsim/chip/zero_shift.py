@@ -17,7 +17,6 @@ from hwsim.components.interconnect import Delivery, Share
 from hwsim.devices import DeviceArray, ZeroShiftResult
 from hwsim.devices.unit_cell_pair import ReferenceCells
 from hwsim.engine.ledger import Origin
-from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
 from hwsim.errors import UsageError
 from hwsim.spec.unit_cell import OneSidedCell
@@ -161,16 +160,20 @@ class ZeroShift(Operation):
         stream = yield from chip.digital.compute(origin, stream, {"mul": values.size})
         pieces = [piece for piece, _ in self.matrix.along("column", line)]
         slots = int(pulses.max())
-        planes = values.size // self.matrix.shape[0]
+        planes = len(pulses)
+
+        def n_bytes(lines: int) -> int:
+            return -(-planes * lines * PROBABILITY_BITS // 8)
+
         deliveries = [
             Delivery(
                 piece.tile.index,
-                -(-planes * piece.block.shape[0] * PROBABILITY_BITS // 8),
+                n_bytes(piece.block.shape[0]),
                 partial(_hold, chip, piece, piece.tile.train_time(slots)),
             )
             for piece in pieces
         ]
-        share = Share(stream, -(-values.size * PROBABILITY_BITS // 8), "digital")
+        share = Share(stream, n_bytes(self.matrix.shape[0]), "digital")
         yield from chip.interconnect.scatter(origin, share, deliveries)
         for piece in pieces:
             tile = piece.tile
@@ -213,7 +216,7 @@ class ZeroShift(Operation):
         return parts
 
 
-def _hold(chip: Platform, piece: Piece, duration: int, stream: Stream) -> Part:
+def _hold(chip: Platform, piece: Piece, duration: int, stream: Stream) -> Generator[Any, Any, Stream]:
     """Hold a tile for ``duration`` ps; the caller releases it when the devices have changed."""
     yield from piece.tile.station.acquire()
     yield from chip.wait_until(max(chip.env.now, stream.last) + duration)

@@ -21,6 +21,10 @@ Place = Unit | int
 """A unit of the chip, or a tile by its number."""
 
 
+BESIDE = ("buffer", "digital")
+"""Units that need no bus between them."""
+
+
 class Delivery(NamedTuple):
     """What one tile gets of a stream: bytes of each vector, and what happens when they arrive."""
 
@@ -85,14 +89,20 @@ class Bus(Interconnect):
 
     def transfer(self, origin: Origin, stream: Stream, n_bytes: int, source: Place, target: Place) -> Part:
         """Move over the bus; between buffer and digital unit there is no way."""
-        if {source, target} <= {"buffer", "digital"}:
-            return stream
-        return (yield from self.channel.transfer(origin, stream, n_bytes))
+        if source in BESIDE and target in BESIDE:
+            return _stay(stream)
+        return self.channel.transfer(origin, stream, n_bytes)
 
     def scatter(self, origin: Origin, share: Share, deliveries: Sequence[Delivery]) -> Part:
         """Send each vector once; all tiles listen."""
         stream = yield from self.channel.transfer(origin, share.stream, share.n_bytes)
         return (yield from side_by_side(self.env, [delivery.then(stream) for delivery in deliveries]))
+
+
+def _stay(stream: Stream) -> Part:
+    """Return a stream that is where it should be."""
+    return stream
+    yield
 
 
 class Network(Interconnect):

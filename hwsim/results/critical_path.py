@@ -17,15 +17,15 @@ from hwsim.errors import UsageError
 from hwsim.results import queries
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pathlib import Path
 
-    from hwsim.results.run import Run
+    import pandas as pd
 
 NAMES = ["component", "action", "operation", "phase", "layer"]
 
 
-def critical_path(run: Run, step: int | None = None) -> pd.DataFrame:
-    """Return the critical path of a training step, in time order.
+def critical_path(path: Path, step: int | None = None) -> pd.DataFrame:
+    """Return the critical path of a training step of the run in a folder, in time order.
 
     Columns: ``t_ps`` (start of the link), ``path_ps`` (how long it is on the path), ``dur_ps`` (how long the component
     works), component, action, operation, phase and layer. Without ``step`` it is the last step of the log.
@@ -34,19 +34,21 @@ def critical_path(run: Run, step: int | None = None) -> pd.DataFrame:
         UsageError: the log has no such step.
         ResultsError: the run kept no event log, or it is damaged.
     """
-    queries.columns(run.path, "events")
+    queries.columns(path, "events")
     if step is None:
-        step = int(run.sql("SELECT coalesce(max(step), -1) AS last FROM events")["last"].to_numpy()[0])
-    rows = run.events(where=f"step = {int(step)} and operation <> 'static'")
+        last = queries.frame(path, "SELECT coalesce(max(step), -1) AS last FROM events")
+        step = int(last["last"].to_numpy()[0])
+    chosen = queries.select("events", where=f"step = {int(step)} and operation <> 'static'")
+    rows = queries.frame(path, chosen)
     if not len(rows):
-        raise UsageError(f"the event log of {run.path} has no step {step}")
+        raise UsageError(f"the event log of {path} has no step {step}")
     rows = rows.sort_values("t_ps", kind="stable", ignore_index=True)
     chain = _walk(rows)
-    path = rows.iloc[chain].reset_index(drop=True)
+    links = rows.iloc[chain].reset_index(drop=True)
     end = int((rows.t_ps + rows.dur_ps).max())
-    starts = path.t_ps.to_numpy()
-    path["path_ps"] = np.append(starts[1:], end) - starts
-    return path[["t_ps", "path_ps", "dur_ps", *NAMES]]
+    starts = links.t_ps.to_numpy()
+    links["path_ps"] = np.append(starts[1:], end) - starts
+    return links[["t_ps", "path_ps", "dur_ps", *NAMES]]
 
 
 def _walk(rows: pd.DataFrame) -> list[int]:

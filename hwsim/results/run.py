@@ -183,7 +183,7 @@ class Run:
         """
         from hwsim.results.critical_path import critical_path
 
-        return critical_path(self, step)
+        return critical_path(self.path, step)
 
     def sql(self, query: str) -> pd.DataFrame:
         """Return the answer to one SELECT over the views ``events``, ``pulses`` and ``metrics``.

@@ -14,6 +14,7 @@ from pydantic import Field, SerializeAsAny
 from hwsim.cost import CostTables
 from hwsim.devices import device_document, device_from_document
 from hwsim.errors import Problem, SpecError, UsageError, suggest
+from hwsim.run.compatibility import pulse_scheme_problems
 from hwsim.run.npz_trace import trace_document_for
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
@@ -275,6 +276,8 @@ def _build(
             built[root] = builder(draft.documents[root])
         except SpecError as error:
             problems += draft.problems(root, error)
+    if not problems:
+        problems = pulse_scheme_problems(built["chip"], built["device"], built["algorithm"].parameters)
     if problems:
         raise SpecError(problems)
     if not timing and built["device"].parameters.ages:

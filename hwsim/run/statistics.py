@@ -30,7 +30,8 @@ def statistics(chip: Chip, summary: dict[str, Any]) -> list[Row]:
             rows += _times(shared, elapsed, shared.station)
             rows += _queue(shared.name, shared.station, elapsed)
             rows += _bytes_moved(shared)
-        rows += _room(chip.buffer)
+        for memory in chip.memories:
+            rows += _room(memory)
         for tile in chip.tiles:
             rows += _tile(tile, elapsed)
         rows += _actions(chip, summary)

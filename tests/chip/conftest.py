@@ -38,3 +38,26 @@ def make_chip() -> Callable[..., Chip]:
 def weights() -> np.ndarray:
     """Return an 8 x 8 weight matrix within +-0.4."""
     return np.random.default_rng(5).uniform(-0.4, 0.4, (8, 8)).astype(np.float32)
+
+
+@pytest.fixture
+def assert_ready_at() -> Callable[[Chip, Any, int], Any]:
+    """Return a check that a part of the chip is not done a picosecond before its time (ps from now), and done then."""
+
+    def check(chip: Chip, part: Any, time: int) -> Any:
+        done: list[tuple[int, Any]] = []
+
+        def watch() -> Any:
+            result = yield from part
+            done.append((chip.env.now, result))
+
+        due = chip.env.now + time
+        chip.env.process(watch())
+        if time > 1:
+            chip.env.run(until=due - 1)
+            assert done == []
+        chip.env.run(until=due + 1)
+        assert [when for when, _ in done] == [due]
+        return done[0][1]
+
+    return check

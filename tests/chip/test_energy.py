@@ -209,7 +209,8 @@ def test_integrators_and_cells_with_costs_of_their_own(make_chip, weights):
     leaky = load_device("capacitor")
     chip = make_chip(device=leaky)
     matrix = chip.place_analog("fc", weights, arrays=2, gains=(0.0, 1.0))
-    assert chip.tiles[0].crossbar.leakage == pytest.approx(2 * 8 * 8 * leaky.cell.standby_power, rel=1e-9, abs=0)
+    # Two arrays of 8 x 8 cells, and the reference cell of each.
+    assert chip.tiles[0].crossbar.leakage == pytest.approx(4 * 8 * 8 * leaky.cell.standby_power, rel=1e-9, abs=0)
     assert matrix is not None
 
 

@@ -69,7 +69,7 @@ def test_a_read_heats_every_device_of_the_cell(make_chip, weights, kind: str, re
     (y,) = perform(chip, Forward(matrix, x))
     np.testing.assert_allclose(y, x @ weights.T, atol=1e-5)
     cell, map_ = chip.device.cell, Conductance.of(chip.device.cell, -1.0, 1.0)
-    time = matrix.pieces[0].tile.integration * 1e-12
+    time = chip.spec.tile.crossbar.integration_time
     plain = 0.0
     for w in devices(matrix):
         g = map_.offset + map_.scale * w + references * map_.offset

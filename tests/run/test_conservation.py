@@ -78,15 +78,15 @@ def fetched_words(run: hwsim.Run) -> int:
 def assert_conserved(run: hwsim.Run, batch: int, n_layers: int) -> None:
     summary, events, values = run.summary, run.events(), run.stats.set_index("path").value
     elapsed = summary["latency_s"]
-    assert events.energy_J.sum() == pytest.approx(summary["energy_J"], rel=1e-9)
+    assert events.energy_J.sum() == pytest.approx(summary["energy_J"], rel=1e-9, abs=0)
     for name in ("component", "phase", "layer", "tile"):
-        assert sum(summary[f"energy_by_{name}"].values()) == pytest.approx(summary["energy_J"], rel=1e-9)
+        assert sum(summary[f"energy_by_{name}"].values()) == pytest.approx(summary["energy_J"], rel=1e-9, abs=0)
     for name in ("phase", "layer"):
-        assert sum(summary[f"latency_by_{name}"].values()) == pytest.approx(elapsed, rel=1e-9)
+        assert sum(summary[f"latency_by_{name}"].values()) == pytest.approx(elapsed, rel=1e-9, abs=0)
     for path in values.index[values.index.str.endswith(".busy")]:
         times = [values[path.replace(".busy", f".{kind}")] for kind in ("busy", "stalled", "idle")]
         assert min(times) >= -1e-15, path
-        assert sum(times) == pytest.approx(elapsed, rel=1e-9), path
+        assert sum(times) == pytest.approx(elapsed, rel=1e-9, abs=0), path
     assert (np.diff(events.t_ps) >= 0).all()
     assert (events.t_ps + events.dur_ps).max() <= round(elapsed * 1e12)
     # Every vector passes every layer once, and back through all but the first one.

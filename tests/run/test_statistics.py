@@ -24,17 +24,17 @@ def test_work_waiting_and_rest_are_the_time_of_the_run(trained, values) -> None:
     for part in parts:
         times = [values[f"{part}.{kind}"] for kind in ("busy", "stalled", "idle")]
         assert min(times) >= -1e-15, part
-        assert sum(times) == pytest.approx(trained.summary["latency_s"], rel=1e-9), part
+        assert sum(times) == pytest.approx(trained.summary["latency_s"], rel=1e-9, abs=0), part
         assert values[f"{part}.utilization"] == pytest.approx(times[0] / sum(times))
 
 
 def test_energy_adds_up_by_component_phase_layer_and_tile(trained, values) -> None:
     total = values["chip.energy"]
     components = trained.summary["energy_by_component"]
-    assert sum(values[f"{name}.energy"] for name in components) == pytest.approx(total, rel=1e-9)
+    assert sum(values[f"{name}.energy"] for name in components) == pytest.approx(total, rel=1e-9, abs=0)
     for part in ("phase", "layer", "tile"):
         paths = [path for path in values.index if path.startswith(f"{part}.") and path.endswith(".energy")]
-        assert values[paths].sum() == pytest.approx(total, rel=1e-9)
+        assert values[paths].sum() == pytest.approx(total, rel=1e-9, abs=0)
     assert values["chip.power"] == pytest.approx(total / trained.summary["latency_s"])
 
 

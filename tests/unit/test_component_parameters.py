@@ -212,7 +212,7 @@ def test_a_converter_must_be_done_before_the_integration_ends() -> None:
 
 
 def test_area_counts_every_device_of_a_unit_cell() -> None:
-    spec = chip()[0]
+    spec = chip(tile__crossbar__reference="digital")[0]
     one, two = (CostTables.for_chip(spec, devices_per_cell=n) for n in (1, 2))
     cells = 8 * 2 * 256 * 1024
     assert one["tile.crossbar"].count == cells

@@ -1,0 +1,42 @@
+"""Whether the descriptions of a run fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hwsim.errors import Problem
+from hwsim.spec.analog import UpdateParameters
+from hwsim.spec.base import Spec
+from hwsim.spec.chip import ChipSpec
+from hwsim.spec.device import DeviceSpec
+
+WITH_CHANCE = ("stochastic_compressed", "stochastic")
+"""Pulse schemes whose trains are random words."""
+
+
+def pulse_scheme_problems(chip: ChipSpec, device: DeviceSpec, algorithm: Spec) -> list[Problem]:
+    """Return where random pulse trains are asked of generators that have no random words."""
+    tile = chip.tile
+    counters = [name for name in ("row_pulser", "col_pulser") if getattr(tile, name).kind == "deterministic"]
+    if not counters:
+        return []
+    found = [*_updates(algorithm, "algorithm"), *_updates(device.unit_cell, "device.unit_cell")]
+    return [
+        Problem(
+            f"pulse_type {update.pulse_type} needs random words, but tile.{counters[0]} of chip '{chip.name}' is "
+            "deterministic; use pulse_type mean_count or deterministic_implicit, or another kind of generator",
+            f"{path}.pulse_type",
+        )
+        for path, update in found
+        if update.pulse_type in WITH_CHANCE
+    ]
+
+
+def _updates(spec: Spec, at: str) -> Iterator[tuple[str, UpdateParameters]]:
+    """Yield every set of update parameters inside a description, with its path."""
+    for name in type(spec).model_fields:
+        value = getattr(spec, name)
+        if isinstance(value, UpdateParameters):
+            yield f"{at}.{name}", value
+        elif isinstance(value, Spec):
+            yield from _updates(value, f"{at}.{name}")
