@@ -150,7 +150,7 @@ private:
             HWSIM_DISPATCH(list_firing, masks, t.blocks, &t.firing_blocks, &columns_);
             t.firing_begin.push_back((int64_t)t.firing_blocks.size());
             const int64_t n_blocks = t.firing_begin[(size_t)k + 1] - t.firing_begin[(size_t)k], n = (int64_t)columns_.size();
-            if (t.kind == TrainKind::random && n > 0 && n <= FEW && n <= 2 * n_blocks) gather_columns(masks, k);
+            if (t.kind == TrainKind::random && n > 0 && n <= FEW && n <= PER_BLOCK * n_blocks) gather_columns(masks, k);
             t.few_begin.push_back((int64_t)t.few_columns.size());
         }
     }
@@ -172,10 +172,11 @@ private:
     void apply(const Cells &cells, const UpdateInput &in, int64_t first, int64_t samples, UpdateOutput *out) {
         entries_.resize((size_t)in.threads);
         logs_.resize((size_t)in.threads);
+        const LawKernel kernel = law_kernel(cells.law);
+        const RowJob job{&cells, &trains_, first, in.negative_rate, in.side, &in.probe};
         share_rows(cells.rows, in.threads, [&](int thread, int64_t begin, int64_t end) {
             entries_[(size_t)thread].clear();
-            HWSIM_DISPATCH(update_rows, cells, trains_, begin, end, first, in.negative_rate, in.side, in.probe, &entries_[(size_t)thread],
-                           &logs_[(size_t)thread]);
+            kernel.train(job, begin, end, &entries_[(size_t)thread], &logs_[(size_t)thread]);
         });
         gather_logs(out);
         for (int64_t s = 0; s < samples; ++s) out->up[first + s] = out->down[first + s] = 0, out->weight[first + s] = 0;
@@ -207,8 +208,9 @@ private:
 inline void run_polarity(const Cells &cells, const int32_t *polarity, const Probe &probe, int threads, UpdateOutput *out) {
     std::vector<RowTotals> totals((size_t)cells.rows);
     std::vector<std::vector<PulseRecord>> logs((size_t)threads);
+    const LawKernel kernel = law_kernel(cells.law);
     share_rows(cells.rows, threads, [&](int thread, int64_t begin, int64_t end) {
-        HWSIM_DISPATCH(pulse_rows, cells, polarity, begin, end, probe, totals.data(), &logs[(size_t)thread]);
+        kernel.polarity(cells, polarity, begin, end, probe, totals.data(), &logs[(size_t)thread]);
     });
     for (auto &log : logs) out->log.insert(out->log.end(), log.begin(), log.end());
     *out->up = *out->down = 0;
@@ -232,66 +234,6 @@ inline void run_write_noise(const Cells &cells) {
                 cells.weight[row * cells.stride + col] + cells.write_noise * draws[(size_t)(skip + col)];
         cells.write_position[row] = position + (uint64_t)cells.cols;
     }
-}
-
-// Bit length and gains of each sample (Gokmen and Vlasov 2016; the management rules of AIHWKit's UpdateParameters).
-struct PlanRules {
-    double rate = 0, granularity = 1, grad_scale = 1;
-    int32_t desired_bl = 31;
-    bool fixed_bl = true, update_management = true, update_bl_management = true;
-};
-
-// Largest magnitude of n floats as raw bits; at or above 0x7F800000 there is a NaN or an infinity among them.
-inline int32_t largest_bits(const float *x, int64_t n) {
-    int32_t largest = 0;
-    for (int64_t i = 0; i < n; ++i) {
-        int32_t raw;
-        std::memcpy(&raw, x + i, sizeof raw);
-        raw &= 0x7FFFFFFF;
-        largest = raw > largest ? raw : largest;
-    }
-    return largest;
-}
-
-inline double magnitude(int32_t raw) {
-    float x;
-    std::memcpy(&x, &raw, sizeof x);
-    return (double)x;
-}
-
-// Returns 0, or 1 / 2 where x / d holds a NaN or infinity, or 3 where a train would be longer than `longest` slots.
-inline int plan(const PlanRules &r, const float *x, const float *d, int64_t n, int64_t cols, int64_t rows, int32_t longest, int32_t *bl,
-                double *col_gain, double *row_gain) {
-    for (int64_t s = 0; s < n; ++s) {
-        const int32_t x_raw = largest_bits(x + s * cols, cols), d_raw = largest_bits(d + s * rows, rows);
-        if (x_raw >= 0x7F800000) return 1;
-        if (d_raw >= 0x7F800000) return 2;
-        const double x_max = magnitude(x_raw), d_max = magnitude(d_raw) * r.grad_scale;
-        bl[s] = 0;
-        col_gain[s] = row_gain[s] = 0;
-        if (x_max == 0 || d_max == 0 || r.rate == 0) continue;
-        double length = r.desired_bl;
-        double gain = std::sqrt(r.rate / (r.granularity * length));
-        if (!r.fixed_bl && r.rate > r.granularity * length) {
-            length = std::max(std::ceil(r.rate / r.granularity), 1.0);
-            gain = 1;
-        }
-        const double k = r.rate * x_max * d_max / r.granularity;
-        if (r.update_bl_management) {
-            length = std::max(1.0, std::min(std::ceil(k), (double)r.desired_bl));
-            gain = std::sqrt(r.rate / (r.granularity * length));
-        }
-        if (length > longest) return 3;
-        double balance = 1;
-        if (r.update_management || r.update_bl_management) {
-            const double d_used = k > r.desired_bl ? d_max * (r.desired_bl / k) : d_max;
-            balance = std::sqrt(d_used / x_max);
-        }
-        bl[s] = (int32_t)length;
-        col_gain[s] = gain * balance;
-        row_gain[s] = gain / balance;
-    }
-    return 0;
 }
 
 }  // namespace hwsim

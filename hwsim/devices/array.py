@@ -286,6 +286,7 @@ class DeviceArray:
         self._reference = reference.astype(np.float32)
         exact = self._reference.astype(np.float64)
         self._load(self._form.shifted(exact))
+        self._cells.parameters_changed()
         if self._aging is not None:
             self._aging.refer(exact)
 
@@ -358,7 +359,7 @@ class DeviceArray:
         params, region = plan.params, self._region(probe)
         self._line_sums = None
         if params.pulse_type == "none_with_device":
-            float_update(self._cells, x, d, plan.lr, self._low, self._high, side)
+            float_update(self._cells, x, d, plan.rates, self._low, self._high, side)
             self._note_pulses(before)
             return self.without_pulses(plan, logged=region is not None)
         implicit = params.pulse_type == "deterministic_implicit"
@@ -368,7 +369,7 @@ class DeviceArray:
             plan.bl,
             plan.col_gain,
             plan.row_gain,
-            plan.lr < 0,
+            plan.negative,
             params.pulse_type,
             (params.x_res_implicit, params.d_res_implicit) if implicit else (params.res, params.res),
             params.sto_round,
