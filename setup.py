@@ -29,6 +29,7 @@ COMPILE_FLAGS = [
     "-fno-trapping-math",
     "-g0",
     "-Wno-psabi",
+    "-Wno-uninitialized",
     "-Wno-maybe-uninitialized",
 ]
 

@@ -36,7 +36,7 @@ static inline float log_normal_draw(const Cells &cells, int64_t row, uint64_t or
     return group[ordinal % BLOCK];
 }
 
-static inline void log_round(const RowWork &work, const CountGate &gate, int64_t col, int round, const VI *counts, uint32_t up,
+__attribute__((noinline)) static void log_round(const RowWork &work, const CountGate &gate, int64_t col, int round, const VI *counts, uint32_t up,
                              const V *before, const V *after, const float *final_apparent, float *apparent) {
     float w0[BLOCK], w1[BLOCK];
     int32_t count[BLOCK];
@@ -124,16 +124,20 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
     for (int round = 0;; ++round) {
         Mask pulsed[N];
         uint32_t any = 0;
+#pragma GCC unroll 4
         for (int u = 0; u < N; ++u) {
             pulsed[u] = greater(counts[u], splat((int32_t)round));
             any |= bits(pulsed[u]);
         }
         if (!any) break;
         V next[N];
+#pragma GCC unroll 2
         for (int b = 0; b < BLOCKS; ++b) {
             const float *z = NOISE ? work.pulses->peek() : nullptr;
             int used = 0;
-            for (int u = b * UNITS; u < (b + 1) * UNITS; ++u) {
+#pragma GCC unroll 4
+            for (int i = 0; i < UNITS; ++i) {
+                const int u = b * UNITS + i;
                 V draw = {};
                 if (NOISE) {
                     draw = expand(pulsed[u], z + used);
@@ -147,6 +151,7 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
                 log_round(work, gate, col[b * UNITS], round, counts + b * UNITS, up[b], w + b * UNITS, next + b * UNITS,
                           WRITE ? final_draw + b * BLOCK : nullptr, apparent + b * BLOCK);
         }
+#pragma GCC unroll 4
         for (int u = 0; u < N; ++u) w[u] = next[u];
     }
     for (int u = 0; u < N; ++u) {

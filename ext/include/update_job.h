@@ -66,7 +66,7 @@ struct TrainSide {
 
 // A segment in which a row fires.
 struct RowFire {
-    int32_t segment;
+    int32_t segment, row;
     uint32_t mask;
 };
 

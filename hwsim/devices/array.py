@@ -433,7 +433,8 @@ class DeviceArray:
             DataError: wrong shapes, NaN or infinity.
         """
         vectors_in = finite_vectors(x, self.shape[0] if transposed else self.shape[1], "d" if transposed else "x")
-        matrix = self.weights if weights is None else weights
+        self._settle()
+        matrix = self._weights if weights is None else weights
         if matrix.shape != self.shape:
             raise DataError(f"weights must have shape {self.shape}, got {matrix.shape}")
         keys, first = self._next_reads(purpose, len(vectors_in))
