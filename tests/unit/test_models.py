@@ -69,7 +69,7 @@ def test_every_component_cell_and_device_loads() -> None:
 def test_traces_resolve_on_every_chip(trace: str, chip: str) -> None:
     if (trace, chip) == ("mnist-fcn", "neurram"):
         # The trace asks for the paper's converters, and this chip's converters of the inputs have fewer bits.
-        with pytest.raises(SpecError, match="inputs of 7 bits are more than the 6 of tile.col_dac"):
+        with pytest.raises(SpecError, match=r"inputs of 7 bits are more than the 6 of tile\.col_dac"):
             resolve(trace, chip=chip)
         return
     assert resolve(trace, chip=chip).chip.name == chip
