@@ -1,5 +1,8 @@
 """Finds bundled and own descriptions by bare name.
 
+A chip is a file ``chips/NAME.yaml`` or a folder ``chips/NAME`` with a ``chip.yaml``; such a folder may hold
+``components``, ``cells`` and ``devices`` of its own, which are found by name like all others.
+
 Search order: a path that exists, ``./models`` or ``./traces``, each folder of ``$HWSIM_PATH``, the installed package,
 then packages that add descriptions by an entry point in the group ``hwsim.models`` (laid out as ``models``).
 """
@@ -16,16 +19,28 @@ from hwsim.errors import UsageError, unknown
 from hwsim.registry import load_plugin
 
 KINDS = ("devices", "cells", "components", "scaling", "chips", "algorithms", "traces", "networks", "statistics")
+OF_CHIPS = ("devices", "cells", "components")
+"""What the folder of a chip may hold beside the chip."""
+CHIP_FILE = "chip.yaml"
 
 
 def folders(kind: str) -> list[Path]:
     """Return the folders that are searched for descriptions of ``kind`` (one of ``KINDS``), first match first."""
-    inner = Path("traces") if kind == "traces" else Path("models") / kind
-    own = [Path(part) / inner for part in os.environ.get("HWSIM_PATH", "").split(os.pathsep) if part]
-    package = "hwsim.traces" if kind == "traces" else "hwsim.models"
-    installed = Path(str(files(package)))
-    added = [folder / kind for folder in _added_folders()]
-    return [Path.cwd() / inner, *own, installed if kind == "traces" else installed / kind, *added]
+    if kind == "traces":
+        own = [Path(part) / "traces" for part in _own_places()]
+        return [Path.cwd() / "traces", *own, Path(str(files("hwsim.traces"))), *(f / kind for f in _added_folders())]
+    own = [Path(part) / "models" for part in _own_places()]
+    roots = [Path.cwd() / "models", *own, Path(str(files("hwsim.models"))), *_added_folders()]
+    found = []
+    for root in roots:
+        found.append(root / kind)
+        if kind in OF_CHIPS:
+            found += sorted((root / "chips").glob(f"*/{kind}"))
+    return found
+
+
+def _own_places() -> list[str]:
+    return [part for part in os.environ.get("HWSIM_PATH", "").split(os.pathsep) if part]
 
 
 @cache
@@ -36,7 +51,11 @@ def _added_folders() -> tuple[Path, ...]:
 
 def names(kind: str) -> list[str]:
     """Return the sorted names of every description of ``kind`` that can be found."""
-    return sorted({path.stem for folder in folders(kind) if folder.is_dir() for path in folder.glob("*.yaml")})
+    places = [folder for folder in folders(kind) if folder.is_dir()]
+    found = {path.stem for folder in places for path in folder.glob("*.yaml")}
+    if kind == "chips":
+        found |= {path.parent.name for folder in places for path in folder.glob(f"*/{CHIP_FILE}")}
+    return sorted(found)
 
 
 def is_path(name: str) -> bool:
@@ -56,7 +75,8 @@ def find(kind: str, name: str) -> Path:
             raise UsageError(f"no such file: {path}")
         return path
     for folder in folders(kind):
-        path = folder / f"{name}.yaml"
-        if path.is_file():
-            return path
+        places = [folder / f"{name}.yaml", *([folder / name / CHIP_FILE] if kind == "chips" else [])]
+        for path in places:
+            if path.is_file():
+                return path
     raise UsageError(unknown(kind.removesuffix("s"), name, names(kind)))

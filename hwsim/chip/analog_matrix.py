@@ -342,10 +342,9 @@ class AnalogMatrix:
         chip = self._chip
         lines = _lines(self.shape, driven)
         stream = yield from chip.load(origin, chip.stream(len(x)), _bytes(lines, chip.spec.word_bits))
-        # A product a line; managed, also the largest |x| and |d| (a comparison a line), bit length and both gains.
-        managed = plan.params.update_management or plan.params.update_bl_management
-        prepare = {"compare": lines, "mul": lines + 4, "div": 2} if managed else {"mul": lines}
-        stream = yield from chip.digital.compute(origin, stream, prepare)
+        prepare = self._preparation(plan, lines)
+        if prepare:
+            stream = yield from chip.digital.compute(origin, stream, prepare)
         deliveries = [
             Delivery(
                 piece.tile.index,
@@ -366,6 +365,20 @@ class AnalogMatrix:
             piece.tile.station.release()
         chip.log_pulses(origin, array, [piece.tile for piece in pieces], results, starts)
         return results
+
+    def _preparation(self, plan: TrainPlan, lines: int) -> dict[str, int]:
+        """Return the digital work of turning the numbers on ``lines`` lines into pulse probabilities.
+
+        A product a line; managed, also the largest |x| and |d| (a comparison a line), bit length and both gains. Gains
+        of 1, as those of whole steps that are written by single pulses, take no product.
+        """
+        if self._chip.spec.digital.preparation == "all_lines":
+            lines = sum(self.shape)
+        managed = plan.params.update_management or plan.params.update_bl_management
+        prepare = {"compare": lines} if managed else {}
+        if np.any(plan.row_gain != 1) or np.any(plan.col_gain != 1):
+            prepare |= {"mul": lines + 4, "div": 2} if managed else {"mul": lines}
+        return prepare
 
     def _pulse_tile(self, tile: Tile, plan: TrainPlan, stream: Stream) -> Part:
         """Hold a tile for the trains of all samples; the caller releases it when the array has changed."""

@@ -76,7 +76,10 @@ class Platform:
         self.off_chip_link: Channel | None = None
         if spec.off_chip_link is not None:
             self.off_chip_link = Channel(self.env, "off_chip_link", self.tables["off_chip_link"], self.ledger)
-        self.digital = DigitalUnit(self.env, self.tables["digital"], self.ledger, lanes=spec.digital.lanes)
+        self.digital = DigitalUnit(
+            self.env, self.tables["digital"], self.ledger, lanes=spec.digital.lanes,
+            packed=spec.digital.packing == "packed",
+        )  # fmt: skip
         self.controller = self._controller(spec.controller)
         self.counts: dict[str, int] = defaultdict(int)
         self.recorder = Recorder()

@@ -71,8 +71,9 @@ def _show(name: str, as_json: bool) -> None:
     ]  # fmt: skip
     cells = chip.tiles * chip.tile.arrays * chip.tile.rows * chip.tile.cols
     if as_json:
-        echo_json({**chip.model_dump(), "components": components, "cells": cells, "area_m2": area,
-                   "leakage_W": tables.leakage})  # fmt: skip
+        published = [figure.model_dump() | {"met": figure.met} for figure in chip.published]
+        echo_json({**chip.model_dump(), "published": published, "components": components, "cells": cells,
+                   "area_m2": area, "leakage_W": tables.leakage})  # fmt: skip
         return
     click.echo(
         f"{chip.name}   {chip.tiles} tiles   {count(cells)} cells   {area_text(area)}   "
@@ -92,7 +93,25 @@ def _show(name: str, as_json: bool) -> None:
     click.echo("\nconverters")
     for read in ("forward", "backward", "transfer"):
         echo_wrapped(f"{read}: {value_text(getattr(chip.tile, read))}", indent="  ")
+    if chip.published:
+        _echo_published(chip)
     click.echo(f"\nnext: hwsim tables {name}")
+
+
+def _echo_published(chip: ChipSpec) -> None:
+    """Print the published figures beside those that the chip gives when it runs."""
+    click.echo("\npublished figures, and what the chip gives when it runs")
+    rows, notes = [], []
+    for figure in chip.published:
+        mark = ""
+        if figure.difference:
+            notes.append(figure.difference)
+            mark = f"({len(notes)})"
+        deviation = "" if figure.met or figure.deviation is None else f"{100 * figure.deviation:+.1f} %"
+        rows.append((figure.figure, figure.published, figure.ours or "-", deviation, figure.provenance, mark))
+    echo_table(("figure", "published", "ours", "", "known", ""), rows, right=(1, 2, 3), indent="  ")
+    for number, note in enumerate(notes, 1):
+        echo_wrapped(f"({number}) {note}", indent="  ")
 
 
 def _component_row(path: str, costs: ComponentCosts, clock: str, total: float) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from hwsim.spec.base import Hertz, Metres, Seconds, Spec, misplaced
 from hwsim.spec.interconnect import InterconnectPlacement
 from hwsim.spec.placement import PlacedComponent, Placement
+from hwsim.spec.published import PublishedFigure
 from hwsim.spec.tile import TileSpec
 
 
@@ -25,6 +26,13 @@ class DigitalPlacement(PlacedComponent):
 
     lanes: int = Field(ge=1)
     """Operations of one kind in a cycle."""
+    packing: Literal["rows", "packed"] = "rows"
+    """How operations fill the lanes. ``rows``: those of one kind fill whole rows of lanes, one kind after the other.
+    ``packed``: all that a vector needs are spread over the lanes without gaps, as in models that divide a number of
+    operations by a rate; its time is rounded up to the clock once."""
+    preparation: Literal["driven_lines", "all_lines"] = "driven_lines"
+    """Lines whose pulse probabilities are computed for a transfer write: those that carry a number, or every line of
+    the matrix as for a gradient."""
 
 
 class ControllerPlacement(PlacedComponent):
@@ -101,6 +109,8 @@ class ChipSpec(Spec):
     """How much of a training step runs side by side."""
     mapping: MappingSpec = MappingSpec()
     """How matrices find their tiles."""
+    published: tuple[PublishedFigure, ...] = Field((), exclude=True)
+    """Published figures of the design, with those of this description; no part of the configuration of a run."""
     word_bits: int = Field(16, ge=1, le=64)
     """Bits of a digital activation or partial sum."""
     weight_bits: int = Field(32, ge=1, le=64)
@@ -157,6 +167,14 @@ class ChipSpec(Spec):
         chip["digital"] = (self.digital, self.digital.lanes)
         chip["controller"] = (self.controller, 1)
         return chip
+
+    @field_validator("published")
+    @classmethod
+    def _named_once(cls, published: tuple[PublishedFigure, ...]) -> tuple[PublishedFigure, ...]:
+        names = [each.name for each in published]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"the name {twice[0]} is given to more than one figure")
+        return published
 
     @model_validator(mode="after")
     def _known_clocks(self) -> ChipSpec:

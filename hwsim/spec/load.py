@@ -151,6 +151,8 @@ def _problem(model: type[BaseModel], detail: Any, document: Document, at: Locati
     location = tuple(str(part) for part in detail["loc"])
     kind, message = detail["type"], detail["msg"]
     path = (*at, *_in_data(location, data, keep_last=kind == "missing"))
+    if kind == AT:
+        path = (*path, *detail["ctx"]["at"].split("."))
     given = detail.get("input")
     if kind == "extra_forbidden":
         known = _fields_at(model, location[:-1])

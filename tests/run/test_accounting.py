@@ -10,7 +10,9 @@ import yaml
 from hwsim import library
 from hwsim.results import Run
 
-PAIRS = [(trace, chip) for trace in library.names("traces") for chip in library.names("chips")]
+CHIPS = ("baseline", "small-tiles")
+"""Chips of which every part has a cost; models of published designs leave parts out."""
+PAIRS = [(trace, chip) for trace in library.names("traces") for chip in CHIPS]
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def test_everything_adds_up(run: Callable[..., Run], mnist_folder: str, trace: s
     assert result.metrics.t_s.iloc[-1] == pytest.approx(summary["latency_s"], rel=1e-9)
 
 
-@pytest.mark.parametrize("chip", library.names("chips"))
+@pytest.mark.parametrize("chip", CHIPS)
 def test_energy_is_count_times_table(run: Callable[..., Run], chip: str) -> None:
     result = run(chip=chip, steps=5)
     table = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -38,6 +39,8 @@ class MixedPrecisionParameters(AlgorithmParameters):
     """Round activations stochastically."""
     stoc_round_d: bool = True
     """Round errors stochastically."""
+    scaled: Literal["errors", "inputs"] = "errors"
+    """Which of the two vectors the learning rate multiplies before the outer product, a product for each line."""
     update: UpdateParameters = UpdateParameters()
     """How the pulses of a transfer are made, with both managements on."""
 
@@ -101,9 +104,10 @@ class MixedPrecision(Algorithm):
             quantised_d = quantise(d, options.n_d_bins, stream if options.stoc_round_d else None)
             chi[:] += np.float32(lr) * (quantised_d.T @ quantised_x)
 
-        # A product and a sum for each element of chi; the learning rate scales the errors.
+        # A product and a sum for each element of chi; the learning rate scales one of the vectors.
+        scaled = rows if options.scaled == "errors" else cols
         work = plus(
-            operations(mul=rows * cols + rows, add=rows * cols),
+            operations(mul=rows * cols + scaled, add=rows * cols),
             quantise_operations(cols, options.n_x_bins),
             quantise_operations(rows, options.n_d_bins),
         )
@@ -136,7 +140,8 @@ class MixedPrecision(Algorithm):
 
         steps = yield self.digital[matrix.name].work(
             "whole steps", take, phase="transfer", read={"chi": cols}, written={"chi": cols}, values_out=cols,
-            operations=operations(mul=2 * cols, add=cols, compare=cols),
+            # chi is kept in units of a step, which the learning rate takes in: the whole steps are its integer part.
+            operations=operations(compare=cols),
         )  # fmt: skip
         if np.any(steps):
             yield TransferWrite(matrix, 0, row, "row", steps, size * options.transfer_lr, self.transfer_update)
