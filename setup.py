@@ -41,6 +41,7 @@ class ParallelBuild(build_ext):
     """Compiles as many sources at a time as there are cores."""
 
     def build_extensions(self) -> None:
+        """Compile and link every extension."""
         compile_all = self.compiler.compile
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
 

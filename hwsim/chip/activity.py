@@ -81,7 +81,7 @@ class ExpectedMatrix(AnalogMatrix):
         statistics = self._expectations.trains(kind, array)
         bits = self._tallies.take((kind, array), n * statistics.slots / max(params.passes, 1))
         gains = np.zeros(n)
-        return ExpectedPlan(spread_slots(n, bits), gains, gains, 0.0, params, statistics)
+        return ExpectedPlan(spread_slots(n, bits), gains, gains, np.zeros(1), params, statistics)
 
 
 class ReplicatedMatrix(ExpectedMatrix):
