@@ -7,7 +7,7 @@ import pytest
 
 from hwsim.results import Run
 
-STEPS = 60
+STEPS = 40
 CASES = {
     "tiki-taka": {},
     "analog-sgd": {"algorithm": "analog-sgd"},

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from hwsim import library
@@ -167,3 +168,22 @@ def test_a_wrong_network_file_is_named_with_its_line(tmp_path: Path, small) -> N
     assert result.exit_code == 2
     assert f"{file}:{number}" in result.stderr
     assert CliRunner().invoke(hwsim, ["check", str(file)]).exit_code == 2
+
+
+@pytest.mark.parametrize("kind", ["overlapped", "pipelined", "delayed"])
+def test_replicas_on_shared_tiles_never_stand_still(run, small, kind: str) -> None:
+    options = ["trace.samples=8", "trace.batch_size=4", "trace.vectors_per_replica=16", "chip.mapping.share_tiles=true"]
+    summary = run(small(), steps=2, algorithm="tiki-taka", set=[*options, f"chip.schedule.kind={kind}"]).summary
+    assert summary["mapping"]["conv1"]["replicas"] == summary["mapping"]["conv2"]["replicas"] == 4
+    assert summary["tiles_used"] == 4
+    assert summary["steps"] == 2
+
+
+def test_a_written_network_trace_and_its_statistics_run_again(run, small, tmp_path: Path) -> None:
+    first = run(small(), set=["trace.batch_size=3"])
+    files = {name: tmp_path / f"{name}-again.yaml" for name in ("trace", "statistics")}
+    for name, file in files.items():
+        file.write_text(yaml.safe_dump(first.config[name]), encoding="utf-8")
+    again = run(str(files["trace"]), statistics=files["statistics"])
+    assert again.summary["energy_J"] == first.summary["energy_J"]
+    assert again.summary["latency_s"] == first.summary["latency_s"]
