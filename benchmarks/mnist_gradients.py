@@ -7,6 +7,7 @@ The network is that of ``traces/mnist-fcn.yaml``: 784-256-128-10, sigmoids, log-
 from __future__ import annotations
 
 import gzip
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def mnist(folder: Path) -> tuple[F32, NDArray[np.int64]]:
 
     def content(name: str, header: int) -> NDArray[np.uint8]:
         path = folder / name
-        data = path.read_bytes() if path.exists() else gzip.open(folder / f"{name}.gz").read()
+        data = path.read_bytes() if path.exists() else gzip.decompress((folder / f"{name}.gz").read_bytes())
         return np.frombuffer(data, np.uint8, offset=header)
 
     images = content("train-images-idx3-ubyte", 16).reshape(-1, SIZES[0])
@@ -36,7 +37,7 @@ def layer_updates(folder: Path, batch: int, before: int, count: int, seed: int =
     """The updates of ``count`` mini-batches after the first ``before`` ones, by layer ("784-256", ...)."""
     images, labels = mnist(folder)
     g = np.random.default_rng(seed)
-    shapes = list(zip(SIZES, SIZES[1:], strict=False))
+    shapes = list(pairwise(SIZES))
     weights = [g.uniform(-1, 1, (out, inp)) / np.sqrt(inp) for inp, out in shapes]
     biases = [g.uniform(-1, 1, out) / np.sqrt(inp) for inp, out in shapes]
     found: dict[str, Updates] = {f"{inp}-{out}": [] for inp, out in shapes}

@@ -19,8 +19,9 @@ def float_update(
 ) -> None:
     """Apply ``w = clip(w - lr d x^T, low, high)`` for the samples ``x`` (n, cols), ``d`` (n, rows) in order.
 
-    ``rates`` holds lr for each sample, (n,), or one for all, (1,). ``low`` and ``high`` are the bounds (rows, cols). ``side`` keeps the parts of the product that raise (or lower) the
-    weight, both as increases. The weights that reads see get new write noise after each sample.
+    ``rates`` holds lr for each sample, (n,), or one for all, (1,). ``low`` and ``high`` are the bounds (rows, cols).
+    ``side`` keeps the parts of the product that raise (or lower) the weight, both as increases. The weights that reads
+    see get new write noise after each sample.
     Source: AIHWKit's pulse type ``NoneWithDevice``.
     """
     weight = cells.weight[:, : x.shape[1]]
