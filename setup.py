@@ -41,7 +41,7 @@ class ParallelBuild(build_ext):
     """Compiles as many sources at a time as there are cores."""
 
     def build_extensions(self) -> None:
-        """Compile and link every extension."""
+        """Build all extensions with a compiler that takes several sources at once."""
         compile_all = self.compiler.compile
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
 

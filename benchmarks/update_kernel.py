@@ -1,134 +1,147 @@
-"""Pulsed updates and reads of one array against AIHWKit: device-updates per second on one core.
+"""Pulsed updates and reads of one array, side by side with AIHWKit, and what bounds them.
 
-Run as ``python benchmarks/update_kernel.py``. Where AIHWKit is installed its figures stand beside; ``--peer PYTHON``
-names another interpreter that has it.
+    python benchmarks/update_kernel.py --peer PYTHON --data DIR
+
+``--peer`` names an interpreter that has AIHWKit (without it only this package is timed), ``--data`` a folder with
+MNIST's IDX files (without it the rows with MNIST gradients are left out). Both sides run on one thread in processes of
+their own and are timed in turn, call by call; figures are medians, a ratio is the median of the ratios of neighbours.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from mnist_gradients import LEARNING_RATE, layer_updates
+from roofline import print_roofline
+from work import BATCH, PEER_CLASSES, SIZE, Row
 
-SIZE, BATCH = 512, 64
-LAWS = {
-    "constant_step": "ConstantStepDevice",
-    "linear_step": "LinearStepDevice",
-    "soft_bounds": "SoftBoundsDevice",
-    "soft_bounds_reference": "SoftBoundsReferenceDevice",
-    "exp_step": "ExpStepDevice",
-}
-DENSITIES = (0.01, 0.1, 0.5)
-GRADIENTS = (1e-5, 1e-4, 1e-3)
+HERE = Path(__file__).parent
+LEAST_CALL = 0.02
+"""Seconds of one timing; short calls are repeated within it."""
 
 
-def vectors(seed: int, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Uniform in +-scale, (batch, size)."""
-    g = np.random.default_rng(seed)
-    draw = g.uniform(-scale, scale, (2, BATCH, SIZE)).astype(np.float32)
-    return draw[0], draw[1]
+class Worker:
+    """A process that times the rows of one side."""
+
+    def __init__(self, python: str, side: str) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        command = [python, str(HERE / "work.py"), side]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+        self._repeats = 1
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, float]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit("a timing process ended early; its message stands above")
+        return json.loads(answer)
+
+    def prepare(self, row: Row) -> float:
+        """Set a row up; returns the pulses (or vectors) of one call."""
+        amount = self._ask({"prepare": row.request()})["amount"]
+        self._repeats = 1
+        self._repeats = max(1, round(LEAST_CALL / self.seconds()))
+        return amount
+
+    def seconds(self) -> float:
+        return self._ask({"time": self._repeats})["seconds"]
 
 
-def best_time(work: Callable[[], object], least: float = 0.3) -> float:
-    """Shortest of several calls, s."""
-    work()
-    best, total = float("inf"), 0.0
-    while total < least:
-        start = time.perf_counter()
-        work()
-        taken = time.perf_counter() - start
-        best, total = min(best, taken), total + taken
-    return best
+def rows(data: Path | None, folder: Path) -> Iterator[Row]:
+    """All rows, in the order in which they are printed."""
+    for law in (*PEER_CLASSES, "measured_curves"):
+        for density, least in ((0.1, 4.0), (0.5, 12.0)):
+            target = least if law in ("constant_step", "soft_bounds_reference", "exp_step") else None
+            yield Row(f"{law}, p = {density}", "dense", law, density, target=target)
+    yield Row("soft_bounds_reference, p = 0.01", "dense", density=0.01)
+    if data is not None:
+        for batch, before, count in ((64, 400, 8), (10, 2000, 40)):
+            for layer, updates in layer_updates(data, batch, before, count).items():
+                path = folder / f"{layer}-{batch}.npz"
+                x, d = (np.stack(part) for part in zip(*updates, strict=True))
+                np.savez(path, x=x, d=d)
+                name = f"MNIST gradients {layer}, batch {batch}"
+                yield Row(name, "stream", lr=LEARNING_RATE, file=str(path), target=3.0)
+    yield Row("forward, all converters", "forward", target=2.0)
 
 
-def own(threads: int = 1) -> dict[str, float]:
-    from hwsim.devices import DeviceArray, UpdateParameters, load_device
-
-    found = {}
-    plain = UpdateParameters(update_management=False, update_bl_management=False)
-    for law in LAWS:
-        cells = DeviceArray(load_device(law), (SIZE, SIZE), seed=1, threads=threads)
-        for density in DENSITIES:
-            # A slot's probability is sqrt(lr / (granularity BL)) |x|, of mean `density` for uniform x.
-            x, d = vectors(0, 2 * density)
-            lr = 31 * cells.granularity
-            taken = best_time(lambda cells=cells, x=x, d=d, lr=lr: cells.update(x, d, lr, plain))  # type: ignore[misc]
-            found[f"{law} p={density}"] = SIZE * SIZE * BATCH / taken
-    cells = DeviceArray(load_device("soft_bounds_reference"), (SIZE, SIZE), seed=1, threads=threads)
-    x, d = vectors(1)
-    for lr in GRADIENTS:
-        taken = best_time(lambda lr=lr: cells.update(x, d, lr))  # type: ignore[misc]
-        found[f"managed lr={lr:g}"] = SIZE * SIZE * BATCH / taken
-    taken = best_time(lambda: cells.forward(x))
-    found["forward, vectors/s"] = BATCH / taken
-    return found
+def interleaved(first: Worker, second: Worker, rounds: int) -> tuple[float, float, float]:
+    """Median seconds of both sides, and the median of second / first."""
+    times = np.array([(first.seconds(), second.seconds()) for _ in range(rounds)])
+    return float(np.median(times[:, 0])), float(np.median(times[:, 1])), float(np.median(times[:, 1] / times[:, 0]))
 
 
-def peer() -> dict[str, float]:
-    import torch
-    from aihwkit.simulator import configs
-    from aihwkit.simulator.configs import SingleRPUConfig, UpdateParameters
-    from aihwkit.simulator.tiles import AnalogTile
-
-    torch.set_num_threads(1)
-    found = {}
-
-    def tile(name: str, managed: bool) -> AnalogTile:
-        update = UpdateParameters(desired_bl=31, update_management=managed, update_bl_management=managed)
-        return AnalogTile(SIZE, SIZE, SingleRPUConfig(device=getattr(configs, name)(), update=update))
-
-    for law, name in LAWS.items():
-        cells = tile(name, managed=False)
-        for density in DENSITIES:
-            x, d = (torch.from_numpy(v) for v in vectors(0, 2 * density))
-            cells.set_learning_rate(0.031)
-            taken = best_time(lambda cells=cells, x=x, d=d: cells.update(x, d))  # type: ignore[misc]
-            found[f"{law} p={density}"] = SIZE * SIZE * BATCH / taken
-    cells = tile("SoftBoundsReferenceDevice", managed=True)
-    x, d = (torch.from_numpy(v) for v in vectors(1))
-    for lr in GRADIENTS:
-        cells.set_learning_rate(lr)
-        taken = best_time(lambda: cells.update(x, d))
-        found[f"managed lr={lr:g}"] = SIZE * SIZE * BATCH / taken
-    taken = best_time(lambda: cells.forward(x))
-    found["forward, vectors/s"] = BATCH / taken
-    return found
+def print_row(
+    name: str, own: float, other: float | None, ratio: float | None, target: float | None, pulse: float
+) -> None:
+    """One line: seconds of a call on either side, their ratio, and this package's nanoseconds for a pulse or vector."""
+    cells = [f"{name:38}", f"{1e6 * own:11.1f}", "-".rjust(11) if other is None else f"{1e6 * other:11.1f}"]
+    cells += ["-".rjust(8) if ratio is None else f"{ratio:8.2f}", "-".rjust(8) if target is None else f"{target:8.1f}"]
+    print(*cells, f"{1e9 * pulse:10.2f}", flush=True)
 
 
-def measure_peer(python: str | None) -> dict[str, float]:
-    """The peer's figures, from this interpreter or another; nothing if it is not installed."""
-    command = [python or sys.executable, __file__, "--only-peer"]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return {}
-    return json.loads(result.stdout.splitlines()[-1]) if result.returncode == 0 else {}
+def compare(row: Row, own: Worker, peer: Worker | None, rounds: int) -> None:
+    amount = own.prepare(row)
+    if peer is None or row.law not in PEER_CLASSES:
+        seconds = float(np.median([own.seconds() for _ in range(rounds)]))
+        print_row(row.name, seconds, None, None, row.target, seconds / amount)
+        return
+    peer.prepare(row)
+    seconds, other, ratio = interleaved(own, peer, rounds)
+    print_row(row.name, seconds, other, ratio, row.target, seconds / amount)
+
+
+def compare_threads(one: Worker, two: Worker, rounds: int) -> None:
+    """Two threads against one."""
+    print(f"\n{'two threads':38}{'two':>12}{'one':>12}{'ratio':>9}{'target':>9}{'ns/pulse':>11}")
+    for law in ("constant_step", "soft_bounds_reference", "exp_step"):
+        amount = two.prepare(Row(law, "dense", law, 0.5, threads=2))
+        one.prepare(Row(law, "dense", law, 0.5))
+        seconds, other, ratio = interleaved(two, one, rounds)
+        print_row(f"{law}, p = 0.5", seconds, other, ratio, 1.7, seconds / amount)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", metavar="PYTHON", help="interpreter with AIHWKit")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only-peer", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.only_peer:
-        print(json.dumps(peer()))
-        return
-    from hwsim._kernels.rng import instruction_set
-
-    ours, theirs = own(arguments.threads), measure_peer(arguments.peer)
-    print(
-        f"{SIZE} x {SIZE}, batch {BATCH}, BL 31, {arguments.threads} thread(s), {instruction_set()}; device-updates/s"
-    )
-    print(f"{'work':34}{'hwsim':>10}{'AIHWKit':>10}{'ratio':>8}")
-    for name, rate in ours.items():
-        other = theirs.get(name)
-        print(f"{name:34}{rate:10.3g}" + (f"{other:10.3g}{rate / other:8.1f}" if other else f"{'-':>10}{'-':>8}"))
+    parser.add_argument("--data", metavar="DIR", type=Path, help="folder with MNIST's IDX files")
+    parser.add_argument("--rounds", type=int, default=15, help="timings of each side in each row")
+    parser.add_argument("--only", metavar="TEXT", default="", help="rows whose name holds this text")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        own = stack.enter_context(Worker(sys.executable, "hwsim"))
+        peer = stack.enter_context(Worker(options.peer, "aihwkit")) if options.peer else None
+        print(f"{SIZE} x {SIZE}, batch {BATCH}, bit length 31, default noise, one thread; microseconds of a call")
+        print(f"{'work':38}{'hwsim':>12}{'AIHWKit':>12}{'ratio':>9}{'target':>9}{'ns/pulse':>11}")
+        for row in rows(options.data, folder):
+            if options.only in row.name:
+                compare(row, own, peer, options.rounds)
+        if options.only in "two threads":
+            compare_threads(own, stack.enter_context(Worker(sys.executable, "hwsim")), options.rounds)
+        if options.only in "roofline":
+            print_roofline(own)
 
 
 if __name__ == "__main__":

@@ -155,6 +155,24 @@ def test_few_firing_columns_equal_the_reference(
     assert cells.weights == pytest.approx(expected, abs=3e-5)
 
 
+@pytest.mark.parametrize("gamma", [5.0, 12.4, 300.0])
+def test_an_exponential_step_is_exact_to_rounding(gamma: float) -> None:
+    """Single noise-free pulses; the steepest law leaves the range of the exponents and is cut."""
+    law = {"A_up": 0.9, "gamma_up": gamma, "a": 0.5, "b": -0.1, "dw_min": 0.2, "dw_min_std": 0.0, "w_max": 1.0}
+    cells = DeviceArray(load_device("exp_step", w_min=-1.0, **law), SHAPE, seed=5)
+    before = np.linspace(-0.9, 0.3, SHAPE[0] * SHAPE[1]).reshape(SHAPE).astype(np.float32)
+    cells.set_weights(before)
+    start = cells.weights.astype(float)
+    cells.pulse(+1)
+    p = cells.parameters()
+    z = start / (p["max_bound"] - p["min_bound"]) - 0.1
+    step = p["dwmin_up"] * np.maximum(1 - 0.9 * np.exp(np.minimum(gamma * z, 80.0)), 0.0)
+    expected = np.minimum(start + step, p["max_bound"])
+    # Half a unit in the last place of the weight, and 6e-7 of the exponential, that of its argument included.
+    assert np.abs(cells.weights - expected).max() < 6e-8 + 0.4 * (6e-7 + gamma * 1.2e-7)
+    assert (step > 0.01).sum() > 100
+
+
 @pytest.mark.parametrize("retries", [False, True])
 def test_read_equals_the_reference(retries: bool) -> None:
     io = IOParameters(inp_noise=0.02, out_bound=2.0 if retries else 12.0)
