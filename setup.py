@@ -10,10 +10,13 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
 
 DEBUG = os.environ.get("HWSIM_DEBUG", "0") == "1"
 # -ffp-contract=off: the same bits with and without fused multiply-add. The warnings switched off come from vector
@@ -26,8 +29,28 @@ COMPILE_FLAGS = [
     "-fno-trapping-math",
     "-g0",
     "-Wno-psabi",
+    "-Wno-uninitialized",
     "-Wno-maybe-uninitialized",
 ]
+
+PARTS = {"pulse": "ext/laws"}
+"""Folders of C++ sources that belong to a kernel file."""
+
+
+class ParallelBuild(build_ext):
+    """Compiles as many sources at a time as there are cores."""
+
+    def build_extensions(self) -> None:
+        """Compile and link every extension."""
+        compile_all = self.compiler.compile
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+
+            def compile_side_by_side(sources: list[str], **options: Any) -> list[str]:
+                objects = pool.map(lambda source: compile_all([source], **options), sources)
+                return [part for found in objects for part in found]
+
+            self.compiler.compile = compile_side_by_side
+            super().build_extensions()
 
 
 def openmp_flags() -> list[str]:
@@ -52,7 +75,7 @@ def extensions() -> list[Extension]:
     return [
         Extension(
             f"hwsim._kernels.{path.stem}",
-            [str(path)],
+            [str(path), *(str(source) for source in sorted(Path(PARTS.get(path.stem, "none")).glob("*.cpp")))],
             language="c++",
             include_dirs=["ext/include"],
             depends=sorted(str(header) for header in Path("ext/include").glob("*.h")),
@@ -95,4 +118,5 @@ setup(
     },
     include_package_data=False,
     ext_modules=kernels(),
+    cmdclass={"build_ext": ParallelBuild},
 )

@@ -15,7 +15,8 @@ cdef extern from "converter.h" namespace "hwsim" nogil:
 
     void run_dac(const Converter &, const float *, int64_t, float, uint64_t, uint64_t, float *, float *)
     int32_t run_adc(const Converter &, const float *, const float *, int64_t, float, cbool, uint64_t, uint64_t, float *)
-    void run_measure(const float *, int64_t, float *, float *, double *)
+    void run_measure(const float *, int64_t, float *, float *)
+    double run_one_sided_sum(const float *, int64_t)
     void run_sum_lines(const float *, int64_t, int64_t, int64_t, double *, double *)
 
 
@@ -77,18 +78,28 @@ def adc(const float[:, ::1] y, const float[:, ::1] weight_std, const float[::1] 
 
 
 def measure(const float[:, ::1] x):
-    """Return per vector of ``x`` (n, lines): largest value, largest magnitude, larger one of the two one-sided sums."""
+    """Return per vector of ``x`` (n, lines): largest value, largest magnitude."""
     cdef int64_t n = x.shape[0], lines = x.shape[1], i
     largest = np.zeros(n, np.float32)
     magnitude = np.zeros(n, np.float32)
-    one_sided = np.zeros(n)
     cdef float[::1] largest_view = largest, magnitude_view = magnitude
-    cdef double[::1] one_sided_view = one_sided
     if lines:
         with nogil:
             for i in range(n):
-                run_measure(&x[i, 0], lines, &largest_view[i], &magnitude_view[i], &one_sided_view[i])
-    return largest, magnitude, one_sided
+                run_measure(&x[i, 0], lines, &largest_view[i], &magnitude_view[i])
+    return largest, magnitude
+
+
+def one_sided_sums(const float[:, ::1] x):
+    """Return per vector of ``x`` (n, lines) the larger one of the sums of its positive and of its negative values."""
+    cdef int64_t n = x.shape[0], lines = x.shape[1], i
+    sums = np.zeros(n)
+    cdef double[::1] sums_view = sums
+    if lines:
+        with nogil:
+            for i in range(n):
+                sums_view[i] = run_one_sided_sum(&x[i, 0], lines)
+    return sums
 
 
 def line_sums(const float[:, ::1] weight, int64_t cols):

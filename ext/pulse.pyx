@@ -38,6 +38,8 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         float *weight
         float *apparent
         const float *params
+        const float *device_params
+        int64_t pitch
         const float *scalars
         float write_noise
         uint64_t key_pulse, key_write, key_log
@@ -70,14 +72,17 @@ cdef extern from "update.h" namespace "hwsim" nogil:
     cdef cppclass Updater:
         void run(const Cells &, const UpdateInput &, UpdateOutput *) except +
 
+    void run_polarity(const Cells &, const int32_t *, const Probe &, int, UpdateOutput *) except +
+    void run_write_noise(const Cells &) except +
+
+cdef extern from "plan.h" namespace "hwsim" nogil:
     cdef cppclass PlanRules:
-        double rate, granularity, grad_scale
+        double granularity, grad_scale
         int32_t desired_bl
         cbool fixed_bl, update_management, update_bl_management
 
-    void run_polarity(const Cells &, const int32_t *, const Probe &, int, UpdateOutput *) except +
-    void run_write_noise(const Cells &) except +
-    int plan_samples "hwsim::plan"(const PlanRules &, const float *, const float *, int64_t, int64_t, int64_t, int32_t, int32_t *, double *, double *)
+    int plan_samples "hwsim::plan"(const PlanRules &, const double *, int64_t, const float *, const float *, int64_t, int64_t, int64_t, int32_t,
+                                   int64_t *, int32_t *, double *, double *)
 
 
 LAWS = {"constant": 0, "affine": 1, "additive": 2, "exponential": 3, "power": 4, "exponential_response": 5, "piecewise": 6, "table": 7}
@@ -104,21 +109,23 @@ cdef _check_form(str law, int64_t planes, const float[::1] scalars):
         raise ValueError("a piecewise law has two values for each node")
 
 
-def plan(const float[:, ::1] x, const float[:, ::1] d, double rate, double granularity, int32_t desired_bl, cbool fixed_bl,
+def plan(const float[:, ::1] x, const float[:, ::1] d, const double[::1] rates, double granularity, int32_t desired_bl, cbool fixed_bl,
          cbool update_management, cbool update_bl_management, double grad_scale, int32_t longest):
-    """Return (status, bl, col_gain, row_gain) of the samples ``x`` (n, cols), ``d`` (n, rows).
+    """Return (status, sample, bl, col_gain, row_gain) of the samples ``x`` (n, cols), ``d`` (n, rows).
 
-    Status 0 is success, 1 or 2 a number in ``x`` or ``d`` that is not finite, 3 a train of more than ``longest`` slots.
+    ``rates`` are the magnitudes of the learning rates, (n,), or (1,) for all samples. Status 0 is success, 1 or 2 a number in
+    ``x`` or ``d`` that is not finite, 3 a train of more than ``longest`` slots, first at ``sample``.
     """
-    cdef int64_t n = x.shape[0]
+    cdef int64_t n = x.shape[0], sample = 0
     cdef PlanRules rules
     cdef int status = 0
+    if d.shape[0] != n or (rates.shape[0] != 1 and rates.shape[0] != n):
+        raise ValueError("one d, and one learning rate or as many, per sample")
     bl = np.zeros(n, np.int32)
     col_gain = np.zeros(n)
     row_gain = np.zeros(n)
     cdef int32_t[::1] bl_view = bl
     cdef double[::1] col_view = col_gain, row_view = row_gain
-    rules.rate = rate
     rules.granularity = granularity
     rules.grad_scale = grad_scale
     rules.desired_bl = desired_bl
@@ -127,8 +134,17 @@ def plan(const float[:, ::1] x, const float[:, ::1] d, double rate, double granu
     rules.update_bl_management = update_bl_management
     if n and x.shape[1] and d.shape[1]:
         with nogil:
-            status = plan_samples(rules, &x[0, 0], &d[0, 0], n, x.shape[1], d.shape[1], longest, &bl_view[0], &col_view[0], &row_view[0])
-    return status, bl, col_gain, row_gain
+            status = plan_samples(rules, &rates[0], 1 if rates.shape[0] > 1 else 0, &x[0, 0], &d[0, 0], n, x.shape[1], d.shape[1], longest,
+                                  &sample, &bl_view[0], &col_view[0], &row_view[0])
+    return status, sample, bl, col_gain, row_gain
+
+
+cdef _aligned_zeros(tuple shape):
+    """Float32 zeros that begin at a cache line, so that a device's parameters lie in one."""
+    cdef int64_t size = int(np.prod(shape))
+    room = np.zeros(size + 16, np.float32)
+    first = -(room.ctypes.data // 4) % 16
+    return room[first:first + size].reshape(shape)
 
 
 cdef tuple _log_arrays(vector[PulseRecord] &log):
@@ -160,14 +176,14 @@ cdef class PulsedCells:
     """The devices of one array: weights, parameters and the positions of their random streams.
 
     ``weight`` and ``apparent`` are (rows, stride) float32 with ``stride`` a multiple of 32 and ``cols`` of them in use;
-    ``apparent`` is None without write noise. ``params`` is (rows, planes, stride), ``scalars`` the shared parameters of the
-    law. ``positions`` is (2, rows) uint64: the normals that each row has used for pulses and for write noise.
+    ``apparent`` is None without write noise. ``params`` is (rows, planes, stride); after a change to it
+    call ``parameters_changed``. ``scalars`` are the shared parameters of the law. ``positions`` is (2, rows) uint64: the normals that each row has used for pulses and for write noise.
     ``pulse_counts`` (2, rows, stride) uint32 counts the up and down pulses of each device; None: nothing is counted.
     """
 
     cdef Cells cells
     cdef Updater updater
-    cdef object keep
+    cdef object keep, by_device
     cdef readonly object weight, apparent, positions
     cdef uint64_t key_train, key_rounding
 
@@ -196,6 +212,10 @@ cdef class PulsedCells:
         if apparent is not None:
             self.cells.apparent = &apparent[0, 0]
         self.cells.params = &params[0, 0, 0]
+        self.by_device = None
+        if law in PLANES:
+            self.cells.pitch = 4 if PLANES[law] <= 4 else 8
+            self._lay_out()
         self.cells.scalars = &scalars[0]
         self.cells.write_noise = write_noise
         self.cells.key_pulse = keys["pulse"]
@@ -207,6 +227,20 @@ cdef class PulsedCells:
             self.cells.pulse_counts = &pulse_counts[0, 0, 0]
         self.key_train = keys["train"]
         self.key_rounding = keys["rounding"]
+
+    cdef _lay_out(self):
+        """Allocate the parameters of each device side by side and fill them."""
+        cdef float[:, :, ::1] view
+        self.by_device = _aligned_zeros((self.cells.rows, self.cells.stride, self.cells.pitch))
+        view = self.by_device
+        self.cells.device_params = &view[0, 0, 0]
+        self.parameters_changed()
+
+    def parameters_changed(self):
+        """Take over new values in ``params``."""
+        if self.by_device is not None:
+            params = np.asarray(self.keep[2])
+            self.by_device[:, :, :params.shape[1]] = params.transpose(0, 2, 1)
 
     cdef void _set_probe(self, Probe *to, tuple probe):
         to.row_begin = to.row_end = to.col_begin = to.col_end = 0

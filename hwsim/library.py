@@ -18,7 +18,7 @@ from pathlib import Path
 from hwsim.errors import UsageError, unknown
 from hwsim.registry import load_plugin
 
-KINDS = ("devices", "cells", "components", "scaling", "chips", "algorithms", "traces")
+KINDS = ("devices", "cells", "components", "scaling", "chips", "algorithms", "traces", "networks", "statistics")
 OF_CHIPS = ("devices", "cells", "components")
 """What the folder of a chip may hold beside the chip."""
 CHIP_FILE = "chip.yaml"
@@ -58,13 +58,18 @@ def names(kind: str) -> list[str]:
     return sorted(found)
 
 
+def is_path(name: str) -> bool:
+    """Return whether ``name`` is the path of a file and no bare name."""
+    return name.endswith((".yaml", ".yml")) or os.sep in name
+
+
 def find(kind: str, name: str) -> Path:
     """Return the file of the description called ``name``, or ``name`` itself if it is a path to a file.
 
     Raises:
         UsageError: no such name or file; the message lists the known names.
     """
-    if name.endswith((".yaml", ".yml")) or os.sep in name:
+    if is_path(name):
         path = Path(name)
         if not path.is_file():
             raise UsageError(f"no such file: {path}")

@@ -35,9 +35,11 @@ inline int32_t run_adc(const Converter &c, const float *y, const float *weight_s
     return HWSIM_DISPATCH(adc_lines, c, y, weight_std, lines, factor, test_negative, ordinal, round, out);
 }
 
-inline void run_measure(const float *x, int64_t n, float *largest, float *magnitude, double *one_sided) {
-    HWSIM_DISPATCH(measure_line, x, n, largest, magnitude, one_sided);
+inline void run_measure(const float *x, int64_t n, float *largest, float *magnitude) {
+    HWSIM_DISPATCH(measure_line, x, n, largest, magnitude);
 }
+
+inline double run_one_sided_sum(const float *x, int64_t n) { return HWSIM_DISPATCH(one_sided_sum, x, n); }
 
 inline void run_sum_lines(const float *weight, int64_t rows, int64_t cols, int64_t stride, double *row_sum, double *col_sum) {
     HWSIM_DISPATCH(sum_lines, weight, rows, cols, stride, row_sum, col_sum);

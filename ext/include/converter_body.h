@@ -89,22 +89,37 @@ static int32_t adc_lines(const Converter &c, const float *y, const float *weight
     return beyond;
 }
 
-// Largest value, largest magnitude, and the larger of the sums of the positive and of the negative values of one vector.
-static void measure_line(const float *x, int64_t n, float *largest, float *magnitude, double *one_sided) {
+// Largest value and largest magnitude of one vector.
+static void measure_line(const float *x, int64_t n, float *largest, float *magnitude) {
+    V tops = splat(x[0]), sizes = {};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const V v = load<V>(x + i);
+        tops = maximum(tops, v);
+        sizes = maximum(sizes, maximum(v, -v));
+    }
     float top = x[0], size = 0;
-    double positive = 0, negative = 0;
-    for (int64_t i = 0; i < n; ++i) {
+    for (int k = 0; k < LANES; ++k) {
+        top = tops[k] > top ? tops[k] : top;
+        size = sizes[k] > size ? sizes[k] : size;
+    }
+    for (; i < n; ++i) {
         top = x[i] > top ? x[i] : top;
         const float a = __builtin_fabsf(x[i]);
         size = a > size ? a : size;
     }
+    *largest = top;
+    *magnitude = size;
+}
+
+// The larger of the sums of the positive and of the negative values of one vector.
+static double one_sided_sum(const float *x, int64_t n) {
+    double positive = 0, negative = 0;
     for (int64_t i = 0; i < n; ++i) {
         positive += x[i] > 0 ? x[i] : 0;
         negative -= x[i] < 0 ? x[i] : 0;
     }
-    *largest = top;
-    *magnitude = size;
-    *one_sided = positive > negative ? positive : negative;
+    return positive > negative ? positive : negative;
 }
 
 // Sums over rows and columns of weight[rows][stride].

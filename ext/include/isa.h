@@ -20,7 +20,8 @@ enum class Isa : int { baseline = 128, avx2 = 256, avx512 = 512 };
 inline Isa detect_isa() {
 #if HWSIM_X86_CLONES
     __builtin_cpu_init();
-    const bool has256 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+    const bool has256 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
+                        __builtin_cpu_supports("popcnt");
     const bool has512 = has256 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                         __builtin_cpu_supports("avx512vpopcntdq");

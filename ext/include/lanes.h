@@ -37,7 +37,12 @@ HWSIM_INLINE Mask not_greater(VI a, VI b) { return _mm512_cmple_epi32_mask((__m5
 HWSIM_INLINE Mask less(V a, V b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ); }
 HWSIM_INLINE V select(Mask m, V yes, V no) { return (V)_mm512_mask_blend_ps(m, (__m512)no, (__m512)yes); }
 HWSIM_INLINE VI select(Mask m, VI yes, VI no) { return (VI)_mm512_mask_blend_epi32(m, (__m512i)no, (__m512i)yes); }
-HWSIM_INLINE uint32_t bits(Mask m) { return m; }
+// By hand, as GCC 12 may spill the widened mask with a store of 16 bits and read 32 back.
+HWSIM_INLINE uint32_t bits(Mask m) {
+    uint32_t b;
+    __asm__("kmovw %1, %0" : "=r"(b) : "k"(m));
+    return b;
+}
 HWSIM_INLINE Mask from_bits(uint32_t b) { return (Mask)b; }
 HWSIM_INLINE V minimum(V a, V b) { return (V)_mm512_min_ps((__m512)a, (__m512)b); }
 HWSIM_INLINE V maximum(V a, V b) { return (V)_mm512_max_ps((__m512)a, (__m512)b); }
@@ -48,7 +53,12 @@ HWSIM_INLINE VL multiply_low(VL a, uint64_t b) { return (VL)_mm512_mul_epu32((__
 HWSIM_INLINE VL xor3(VL a, VL b, uint64_t c) {
     return (VL)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, _mm512_set1_epi64((long long)c), 0x96);
 }
+HWSIM_INLINE V fused(V a, V b, V c) { return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
 HWSIM_INLINE V gather(const float *from, VI index) { return (V)_mm512_i32gather_ps((__m512i)index, from, 4); }
+// table[index % 16], from 16 values.
+HWSIM_INLINE VI lookup16(const int32_t *table, VI index) {
+    return (VI)_mm512_permutexvar_epi32((__m512i)index, _mm512_loadu_si512(table));
+}
 // Lanes of `m` take the values at `from` in order; other lanes are zero. Reads LANES values.
 HWSIM_INLINE V expand(Mask m, const float *from) { return (V)_mm512_maskz_expand_ps(m, _mm512_loadu_ps(from)); }
 
@@ -85,7 +95,13 @@ HWSIM_INLINE V square_root(V a) { return (V)_mm256_sqrt_ps((__m256)a); }
 HWSIM_INLINE V round_even(V a) { return (V)_mm256_round_ps((__m256)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 HWSIM_INLINE VL multiply_low(VL a, uint64_t b) { return (VL)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x((long long)b)); }
 
+HWSIM_INLINE V fused(V a, V b, V c) { return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 HWSIM_INLINE V gather(const float *from, VI index) { return (V)_mm256_i32gather_ps(from, (__m256i)index, 4); }
+HWSIM_INLINE VI lookup16(const int32_t *table, VI index) {
+    const __m256i low = _mm256_permutevar8x32_epi32(_mm256_loadu_si256((const __m256i *)table), (__m256i)index);
+    const __m256i high = _mm256_permutevar8x32_epi32(_mm256_loadu_si256((const __m256i *)(table + 8)), (__m256i)index);
+    return (VI)_mm256_blendv_ps((__m256)low, (__m256)high, (__m256)(index << 28));
+}
 
 struct ExpandTable {
     alignas(32) int32_t lane[256][8];
@@ -110,6 +126,31 @@ HWSIM_INLINE uint32_t bits(Mask m) {
     uint32_t b = 0;
     for (int i = 0; i < LANES; ++i) b |= (uint32_t)(m[i] & 1) << i;
     return b;
+}
+// a b + c rounded once, as the instruction of the other sets does: the product is exact in double precision, and a sum that is
+// not is made odd, so that its rounding to single precision does not round twice (Boldo and Melquiond 2008).
+static inline float fused_float(float a, float b, float c) {
+#if defined(__FP_FAST_FMAF)
+    return __builtin_fmaf(a, b, c);
+#else
+    const double product = (double)a * b, sum = product + c, part = sum - product;
+    const double error = (product - (sum - part)) + (c - part);
+    int64_t raw;
+    std::memcpy(&raw, &sum, sizeof raw);
+    if ((error > 0 || error < 0) && !(raw & 1)) raw += (error > 0) == (sum > 0) ? 1 : -1;
+    double odd;
+    std::memcpy(&odd, &raw, sizeof odd);
+    return (float)odd;
+#endif
+}
+HWSIM_INLINE V fused(V a, V b, V c) {
+    for (int i = 0; i < LANES; ++i) a[i] = fused_float(a[i], b[i], c[i]);
+    return a;
+}
+HWSIM_INLINE VI lookup16(const int32_t *table, VI index) {
+    VI value;
+    for (int i = 0; i < LANES; ++i) value[i] = table[index[i] & 15];
+    return value;
 }
 HWSIM_INLINE V gather(const float *from, VI index) {
     V value;
@@ -145,20 +186,35 @@ HWSIM_INLINE V expand(Mask m, const float *from) {
 
 // Sum over 32 lanes in a fixed order, whatever the vector width: halves are added until four are left.
 HWSIM_INLINE double sum_lanes(const V *value) {
-    float lane[BLOCK];
-    for (int u = 0; u < UNITS; ++u) store(lane + u * LANES, value[u]);
-    for (int half = 16; half >= 4; half /= 2)
-        for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
+    V folded[UNITS];
+    for (int u = 0; u < UNITS; ++u) folded[u] = value[u];
+    for (int half = UNITS / 2; half >= 1; half /= 2)
+        for (int u = 0; u < half; ++u) folded[u] = folded[u] + folded[u + half];
+    float lane[LANES];
+#if HWSIM_ISA == 512
+    const __m512 all = (__m512)folded[0];
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+    _mm_storeu_ps(lane, _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)));
+#elif HWSIM_ISA == 256
+    const __m256 eight = (__m256)folded[0];
+    _mm_storeu_ps(lane, _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)));
+#else
+    store(lane, folded[0]);
+#endif
     return ((double)lane[0] + lane[1]) + ((double)lane[2] + lane[3]);
 }
 
 HWSIM_INLINE int64_t sum_lanes(const VI *value) {
     VI total = value[0];
     for (int u = 1; u < UNITS; ++u) total += value[u];
+#if HWSIM_ISA == 512
+    return _mm512_reduce_add_epi32((__m512i)total);
+#else
     int32_t lane[LANES], sum = 0;
     store(lane, total);
     for (int i = 0; i < LANES; ++i) sum += lane[i];
     return sum;
+#endif
 }
 
 }  // namespace HWSIM_NAMESPACE

@@ -10,6 +10,8 @@
 namespace hwsim {
 namespace HWSIM_NAMESPACE {
 
+constexpr uint32_t ALL_LANES = 0xFFFFFFFFu >> (BLOCK - LANES);
+
 HWSIM_INLINE V clip(V w, V low, V high) { return minimum(maximum(w, low), high); }
 
 HWSIM_INLINE V load_signed(const float *p, std::ptrdiff_t stride, int plane_up, int plane_down, Mask up) {
@@ -66,25 +68,42 @@ struct AdditiveLaw {
     }
 };
 
-// d = s max(1 - a 2^(p w + r), 0);  w += d (1 + sigma z)   or   w += d + sigma (|d| + add + slope |w + c|) z
+// Bits of 2^(i / 16), less i / 16 of an exponent.
+static const int32_t sixteenth_powers[16] = {
+    0x3F800000, 0x3F7DAAC3, 0x3F7B95C2, 0x3F79C3D3, 0x3F7837F0, 0x3F76F532, 0x3F75FED7, 0x3F75583F,
+    0x3F7504F3, 0x3F7508A4, 0x3F75672A, 0x3F76248C, 0x3F7744FD, 0x3F78CCDF, 0x3F7AC0C7, 0x3F7D257D};
+
+// 2^(x / 16) for |x| < 2016, with relative error 6e-7: a whole number of sixteenths from the table, the rest by a minimax fit.
+HWSIM_INLINE V power_of_sixteenths(V x) {
+    const V shifted = x + 12582912.0f, f = x - (shifted - 12582912.0f);
+    // The low bits of `shifted` hold the whole number n; n << 19 is n / 16 of an exponent.
+    const V whole = (V)(lookup16(sixteenth_powers, (VI)shifted) + (VI)((VU)shifted << 19));
+    return whole * fused(f, fused(f, splat(0.0009383845026604831f), splat(0.04332423210144043f)), splat(1.0f));
+}
+
+// d = s max(1 - a 2^((p w + r) / 16), 0);  w += d (1 + sigma z)   or   w += d + sigma (|d| + add + slope |w + c|) z
 // A device with s = 0 does not move.
 struct ExponentialLaw {
-    static constexpr int PLANES = 6;  // s up, s down, q, c, lower bound, upper bound; p = g q / ln 2, r = g (q c + b) / ln 2
+    static constexpr int PLANES = 6;  // s up, s down, q, c, lower bound, upper bound; p = 16 g q / ln 2, r = 16 g (q c + b) / ln 2
     static constexpr int TOGETHER = 2;
     struct Cell { V s, a, p, r, shift, low, high; };
     float a_up, a_down, g_up, g_down, b, sigma, add, slope;
+    bool narrow, proportional; // no exponent of 2 is beyond +-125; the noise is proportional to the step
     explicit ExponentialLaw(const float *s)
-        : a_up(s[0]), a_down(s[1]), g_up(s[2]), g_down(s[3]), b(s[4]), sigma(s[5]), add(s[6]), slope(s[7]) {}
+        : a_up(s[0]), a_down(s[1]), g_up(s[2]), g_down(s[3]), b(s[4]), sigma(s[5]), add(s[6]), slope(s[7]), narrow(s[8] != 0),
+          proportional(add == 0 && slope == 0) {}
     bool draws() const { return sigma > 0; }
     __attribute__((always_inline)) Cell load(const float *p, std::ptrdiff_t n, Mask up) const {
-        const V g = select(up, splat(g_up), splat(-g_down)) * 1.4426950408889634f;
+        const V g = select(up, splat(g_up), splat(-g_down)) * 23.083120654223414f;
         const V q = hwsim::HWSIM_NAMESPACE::load<V>(p + 2 * n), shift = hwsim::HWSIM_NAMESPACE::load<V>(p + 3 * n);
-        return {load_signed(p, n, 0, 1, up), select(up, splat(a_up), splat(a_down)), g * q, g * (q * shift + b), shift,
+        return {load_signed(p, n, 0, 1, up), select(up, splat(-a_up), splat(-a_down)), g * q, g * (q * shift + b), shift,
                 hwsim::HWSIM_NAMESPACE::load<V>(p + 4 * n), hwsim::HWSIM_NAMESPACE::load<V>(p + 5 * n)};
     }
     __attribute__((always_inline)) V step(V w, const Cell &c, V z) const {
-        const V fall = maximum(splat(1.0f) - c.a * power_of_two(c.p * w + c.r), V{});
-        if (add == 0 && slope == 0) return clip(w + (c.s * (z * sigma + 1.0f)) * fall, c.low, c.high);
+        V x = fused(c.p, w, c.r);
+        if (!narrow) x = minimum(maximum(x, splat(-2000.0f)), splat(2000.0f));
+        const V fall = maximum(fused(c.a, power_of_sixteenths(x), splat(1.0f)), V{});
+        if (proportional) return clip(fused(c.s * fused(z, splat(sigma), splat(1.0f)), fall, w), c.low, c.high);
         const V d = c.s * fall, size = maximum(d, -d), v = w + c.shift;
         const V noise = (size + add + maximum(v, -v) * slope) * (z * sigma);
         const V moved = clip(w + (d + noise), c.low, c.high);
@@ -157,28 +176,47 @@ struct PiecewiseLaw {
 struct TableLaw {
     static constexpr int PLANES = 0;  // nodes of w, then up steps, then (negative) down steps at them
     static constexpr int TOGETHER = 1;
-    struct Cell { const float *p; std::ptrdiff_t n; Mask up; };
+    // The piece of the table that a device is on stays with it until a pulse leaves it: y = y0 + slope (w - x0) in [from, to).
+    struct Cell { const float *p; std::ptrdiff_t n; Mask up; V from, to, x0, y0, slope, low, high; };
     float sigma;
     int nodes;
     explicit TableLaw(const float *s) : sigma(s[0]), nodes((int)s[1]) {}
     bool draws() const { return sigma > 0; }
-    HWSIM_INLINE Cell load(const float *p, std::ptrdiff_t n, Mask up) { return {p, n, up}; }
-    __attribute__((always_inline)) V step(V w, const Cell &c, V z) const {
-        V x0 = hwsim::HWSIM_NAMESPACE::load<V>(c.p), x1 = hwsim::HWSIM_NAMESPACE::load<V>(c.p + c.n);
-        V y0 = load_signed(c.p, c.n, nodes, 2 * nodes, c.up), y1 = load_signed(c.p, c.n, nodes + 1, 2 * nodes + 1, c.up);
-        const V low = x0;
+    __attribute__((always_inline)) Cell load(const float *p, std::ptrdiff_t n, Mask up) const {
+        const V zero = {}, end = splat(__builtin_inff());
+        const V low = hwsim::HWSIM_NAMESPACE::load<V>(p), high = hwsim::HWSIM_NAMESPACE::load<V>(p + (nodes - 1) * n);
+        return {p, n, up, end, -end, zero, zero, zero, low, high};
+    }
+    __attribute__((noinline)) void find(V w, Cell *c) const {
+        const V end = splat(__builtin_inff());
+        V x0 = hwsim::HWSIM_NAMESPACE::load<V>(c->p), x1 = hwsim::HWSIM_NAMESPACE::load<V>(c->p + c->n), from = -end, to = nodes > 2 ? x1 : end;
+        V y0 = load_signed(c->p, c->n, nodes, 2 * nodes, c->up), y1 = load_signed(c->p, c->n, nodes + 1, 2 * nodes + 1, c->up);
+        V x = x1, y = y1;
         for (int k = 1; k < nodes - 1; ++k) {
-            const V x = hwsim::HWSIM_NAMESPACE::load<V>(c.p + k * c.n);
             const Mask before = less(w, x);
+            if (bits(before) == ALL_LANES) break;
+            const V next_x = hwsim::HWSIM_NAMESPACE::load<V>(c->p + (k + 1) * c->n);
+            const V next_y = load_signed(c->p, c->n, nodes + k + 1, 2 * nodes + k + 1, c->up);
+            from = select(before, from, x);
+            to = select(before, to, k + 1 < nodes - 1 ? next_x : end);
             x0 = select(before, x0, x);
-            y0 = select(before, y0, load_signed(c.p, c.n, nodes + k, 2 * nodes + k, c.up));
-            x1 = select(before, x1, hwsim::HWSIM_NAMESPACE::load<V>(c.p + (k + 1) * c.n));
-            y1 = select(before, y1, load_signed(c.p, c.n, nodes + k + 1, 2 * nodes + k + 1, c.up));
+            y0 = select(before, y0, y);
+            x1 = select(before, x1, next_x);
+            y1 = select(before, y1, next_y);
+            x = next_x;
+            y = next_y;
         }
-        const V high = hwsim::HWSIM_NAMESPACE::load<V>(c.p + (nodes - 1) * c.n), room = x1 - x0;
         // Padding has no room; a stuck device has none either.
-        const V y = y0 + (y1 - y0) * ((w - x0) / select(less(V{}, room), room, splat(1.0f)));
-        return clip(w + y * (z * sigma + 1.0f), low, high);
+        const V room = x1 - x0;
+        c->from = from;
+        c->to = to;
+        c->x0 = x0;
+        c->y0 = y0;
+        c->slope = (y1 - y0) / select(less(V{}, room), room, splat(1.0f));
+    }
+    __attribute__((always_inline)) V step(V w, Cell &c, V z) const {
+        if ((bits(less(w, c.from)) | (bits(less(w, c.to)) ^ ALL_LANES)) != 0) find(w, &c);
+        return clip(w + (c.y0 + c.slope * (w - c.x0)) * (z * sigma + 1.0f), c.low, c.high);
     }
 };
 

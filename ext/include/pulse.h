@@ -5,71 +5,6 @@
 namespace hwsim {
 namespace HWSIM_NAMESPACE {
 
-// Coincidences of one row with one segment of stochastic trains.
-struct TrainGate {
-    const uint32_t *cols;
-    const uint32_t *negative;
-    uint32_t row, flip;
-    int32_t first_slot;
-    HWSIM_INLINE VI counts(const TrainGate &g, int64_t col) { return popcount(load<VU>(g.cols + col) & g.row); }
-    HWSIM_INLINE uint32_t up(const TrainGate &g, int64_t col) { return g.negative[col / BLOCK] ^ g.flip; }
-    int32_t slot(int64_t col, int nth) const {
-        uint32_t both = cols[col] & row;
-        for (; nth > 0; --nth) both &= both - 1;
-        return first_slot + __builtin_ctz(both);
-    }
-};
-
-// Coincidences from mean counts: round(c_x c_d / BL), ties to even.
-struct MeanGate {
-    const uint32_t *cols;
-    const uint32_t *negative;
-    float row, bl;
-    uint32_t flip;
-    HWSIM_INLINE VI counts(const MeanGate &g, int64_t col) { return to_int(round_even(to_float(load<VI>(g.cols + col)) * g.row / g.bl)); }
-    HWSIM_INLINE uint32_t up(const MeanGate &g, int64_t col) { return g.negative[col / BLOCK] ^ g.flip; }
-    int32_t slot(int64_t, int nth) const { return nth; }
-};
-
-// Coincidences from probabilities: round(BL p_x p_d), ties to even.
-struct ImplicitGate {
-    const uint32_t *cols;
-    const uint32_t *negative;
-    float scaled; // BL p_d
-    uint32_t flip;
-    HWSIM_INLINE VI counts(const ImplicitGate &g, int64_t col) { return to_int(round_even(load<V>(g.cols + col) * g.scaled)); }
-    HWSIM_INLINE uint32_t up(const ImplicitGate &g, int64_t col) { return g.negative[col / BLOCK] ^ g.flip; }
-    int32_t slot(int64_t, int nth) const { return nth; }
-};
-
-// Given polarities -1, 0, +1 of one row.
-struct PolarityGate {
-    const int32_t *polarity;
-    HWSIM_INLINE VI counts(const PolarityGate &g, int64_t col) {
-        VI p = load<VI>(g.polarity + col);
-        return select(greater(p, VI{}), p, -p);
-    }
-    HWSIM_INLINE uint32_t up(const PolarityGate &g, int64_t col) {
-        uint32_t b = 0;
-        for (int u = 0; u < UNITS; ++u) b |= bits(greater(load<VI>(g.polarity + col + u * LANES), VI{})) << (u * LANES);
-        return b;
-    }
-    int32_t slot(int64_t, int nth) const { return nth; }
-};
-
-// Only the coincidences of one direction, each as an up pulse; `flip` turns the bits of that direction into ones.
-template <class Gate>
-struct OneSided {
-    Gate gate;
-    uint32_t flip;
-    HWSIM_INLINE VI counts(const OneSided &g, int64_t col) {
-        const uint32_t wanted = Gate::up(g.gate, col / BLOCK * BLOCK) ^ g.flip;
-        return select(from_bits(wanted >> (col % BLOCK)), Gate::counts(g.gate, col), VI{});
-    }
-    HWSIM_INLINE uint32_t up(const OneSided &, int64_t) { return 0xFFFFFFFFu; }
-    int32_t slot(int64_t col, int nth) const { return gate.slot(col, nth); }
-};
-
 struct RowWork {
     const Cells *cells;
     int64_t row;
@@ -101,9 +36,8 @@ static inline float log_normal_draw(const Cells &cells, int64_t row, uint64_t or
     return group[ordinal % BLOCK];
 }
 
-template <class Gate>
-static void log_round(const RowWork &work, const Gate &gate, int64_t col, int round, const VI *counts, uint32_t up, const V *before,
-                      const V *after, const float *final_apparent, float *apparent) {
+__attribute__((noinline)) static void log_round(const RowWork &work, const CountGate &gate, int64_t col, int round, const VI *counts, uint32_t up,
+                             const V *before, const V *after, const float *final_apparent, float *apparent) {
     float w0[BLOCK], w1[BLOCK];
     int32_t count[BLOCK];
     for (int u = 0; u < UNITS; ++u) {
@@ -180,7 +114,7 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
             const Mask m = greater(counts[u], VI{});
             write_draw[u] = expand(m, work.writes->peek() + written);
             written += __builtin_popcount(bits(m));
-            if (LOG) {
+            if constexpr (LOG) {
                 store(final_draw + u * LANES, write_draw[u]);
                 store(apparent + u * LANES, load<V>(work.apparent + col[u]));
             }
@@ -190,16 +124,20 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
     for (int round = 0;; ++round) {
         Mask pulsed[N];
         uint32_t any = 0;
+#pragma GCC unroll 4
         for (int u = 0; u < N; ++u) {
             pulsed[u] = greater(counts[u], splat((int32_t)round));
             any |= bits(pulsed[u]);
         }
         if (!any) break;
         V next[N];
+#pragma GCC unroll 2
         for (int b = 0; b < BLOCKS; ++b) {
             const float *z = NOISE ? work.pulses->peek() : nullptr;
             int used = 0;
-            for (int u = b * UNITS; u < (b + 1) * UNITS; ++u) {
+#pragma GCC unroll 4
+            for (int i = 0; i < UNITS; ++i) {
+                const int u = b * UNITS + i;
                 V draw = {};
                 if (NOISE) {
                     draw = expand(pulsed[u], z + used);
@@ -209,10 +147,11 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
                 passed[u] = passed[u] + select(pulsed[u], w[u], V{});
             }
             if (NOISE) work.pulses->consume(used);
-            if (LOG)
+            if constexpr (LOG)
                 log_round(work, gate, col[b * UNITS], round, counts + b * UNITS, up[b], w + b * UNITS, next + b * UNITS,
                           WRITE ? final_draw + b * BLOCK : nullptr, apparent + b * BLOCK);
         }
+#pragma GCC unroll 4
         for (int u = 0; u < N; ++u) w[u] = next[u];
     }
     for (int u = 0; u < N; ++u) {
@@ -236,162 +175,28 @@ __attribute__((noinline)) static void pulse_line(const Law &law, const Gate &gat
     sums.add_to(totals);
 }
 
-template <class Law, class Gate>
-static void pulse_row(const Law &law, const Gate &gate, const RowWork &work, const int32_t *blocks, int64_t n_blocks, RowTotals *totals) {
+// The common case: stochastic trains, nothing logged.
+template <class Law>
+static void pulse_row(const Law &law, const TrainGate &gate, const RowWork &work, const int32_t *blocks, int64_t n_blocks, RowTotals *totals) {
+    const bool noise = law.draws(), write = work.apparent != nullptr;
+    if (noise && write) return pulse_line<Law, TrainGate, true, true, false>(law, gate, work, blocks, n_blocks, totals);
+    if (noise) return pulse_line<Law, TrainGate, true, false, false>(law, gate, work, blocks, n_blocks, totals);
+    if (write) return pulse_line<Law, TrainGate, false, true, false>(law, gate, work, blocks, n_blocks, totals);
+    return pulse_line<Law, TrainGate, false, false, false>(law, gate, work, blocks, n_blocks, totals);
+}
+
+template <class Law>
+static void pulse_row(const Law &law, const CountGate &gate, const RowWork &work, const int32_t *blocks, int64_t n_blocks, RowTotals *totals) {
     const bool noise = law.draws(), write = work.apparent != nullptr, log = work.log != nullptr;
     switch ((noise ? 4 : 0) | (write ? 2 : 0) | (log ? 1 : 0)) {
-        case 0: return pulse_line<Law, Gate, false, false, false>(law, gate, work, blocks, n_blocks, totals);
-        case 1: return pulse_line<Law, Gate, false, false, true>(law, gate, work, blocks, n_blocks, totals);
-        case 2: return pulse_line<Law, Gate, false, true, false>(law, gate, work, blocks, n_blocks, totals);
-        case 3: return pulse_line<Law, Gate, false, true, true>(law, gate, work, blocks, n_blocks, totals);
-        case 4: return pulse_line<Law, Gate, true, false, false>(law, gate, work, blocks, n_blocks, totals);
-        case 5: return pulse_line<Law, Gate, true, false, true>(law, gate, work, blocks, n_blocks, totals);
-        case 6: return pulse_line<Law, Gate, true, true, false>(law, gate, work, blocks, n_blocks, totals);
-        default: return pulse_line<Law, Gate, true, true, true>(law, gate, work, blocks, n_blocks, totals);
-    }
-}
-
-template <class Law, class Gate>
-static void pulse_side(const Law &law, const Gate &gate, Side side, const RowWork &work, const int32_t *blocks, int64_t n_blocks,
-                       RowTotals *totals) {
-    if (side == Side::both) return pulse_row(law, gate, work, blocks, n_blocks, totals);
-    const OneSided<Gate> half{gate, side == Side::up ? 0u : 0xFFFFFFFFu};
-    pulse_row(law, half, work, blocks, n_blocks, totals);
-}
-
-HWSIM_INLINE RowWork row_work(const Cells &cells, int planes, int64_t row, NormalStream *pulses, NormalStream *writes, const Probe &probe,
-                              std::vector<PulseRecord> *log) {
-    return {&cells, row, cells.weight + row * cells.stride, cells.apparent ? cells.apparent + row * cells.stride : nullptr,
-            cells.params + row * planes * cells.stride, pulses, writes, &probe, probe.holds_row(row) ? log : nullptr, 0, cells.stride,
-            nullptr};
-}
-
-// A row with few firing columns, each with one pulse at most: their devices are collected, pulsed side by side and put back.
-// Normals go to devices in the order of columns, as they do block by block.
-template <class Law>
-static void pulse_few(const Law &law, const Trains &trains, int64_t segment, uint32_t mask, uint32_t flip, Side side, const RowWork &row,
-                      RowTotals *totals) {
-    alignas(64) float weight[FEW], apparent[FEW], params[FEW * (Law::PLANES > 0 ? Law::PLANES : 1)];
-    static const int32_t blocks[] = {0, 1};
-    const int64_t from = trains.few_begin[(size_t)segment], padded = trains.few_begin[(size_t)segment + 1] - from;
-    const int32_t *columns = trains.few_columns.data() + from, n = trains.few_count[(size_t)segment];
-    // Whole vectors, as they are read back as such; those without a firing column stay zero.
-    for (int64_t k = 0; k < padded; k += LANES) {
-        const bool used = k < n;
-        const VI at = load<VI>(columns + k);
-        store(weight + k, used ? gather(row.weight, at) : V{});
-        for (int plane = 0; plane < Law::PLANES; ++plane)
-            store(params + plane * padded + k, used ? gather(row.params + plane * row.stride, at) : V{});
-    }
-    RowWork work = row;
-    if (row.apparent) {
-        for (int64_t k = 0; k < padded; ++k) apparent[k] = row.apparent[columns[k]];
-        work.apparent = apparent;
-    }
-    work.weight = weight;
-    work.params = params;
-    work.stride = padded;
-    work.columns = columns;
-    const TrainGate gate{trains.few_masks.data() + from, trains.few_negative.data() + from / BLOCK, mask, flip,
-                         trains.segment_slot[(size_t)segment]};
-    pulse_side(law, gate, side, work, blocks, padded / BLOCK, totals);
-    for (int32_t k = 0; k < n; ++k) row.weight[columns[k]] = weight[k];
-    if (row.apparent)
-        for (int32_t k = 0; k < n; ++k) row.apparent[columns[k]] = apparent[k];
-}
-
-// All samples of `trains` on the rows [begin, end). `entries` gets the counts of each row and sample that fired.
-template <class Law>
-static void train_rows(const Cells &cells, const Trains &trains, int64_t begin, int64_t end, int64_t first_sample, bool negative_rate,
-                       Side side, const Probe &probe, std::vector<RowEntry> *entries, std::vector<PulseRecord> *log) {
-    const Law law(cells.scalars);
-    for (int64_t row = begin; row < end; ++row) {
-        const RowFire *fire = trains.row_fires.data() + trains.row_begin[(size_t)row];
-        const RowFire *last = trains.row_fires.data() + trains.row_begin[(size_t)row + 1];
-        if (fire == last) continue;
-        NormalStream pulses(cells.key_pulse, (uint32_t)row, cells.pulse_position[row]);
-        NormalStream writes(cells.key_write, (uint32_t)row, cells.write_position[row]);
-        RowWork work = row_work(cells, planes_of(law), row, &pulses, &writes, probe, log);
-        RowEntry entry{-1, {}};
-        for (; fire < last; ++fire) {
-            const int64_t segment = fire->segment, sample = trains.segment_sample[(size_t)segment];
-            const int64_t from = trains.firing_begin[(size_t)segment], n_blocks = trains.firing_begin[(size_t)segment + 1] - from;
-            if (n_blocks == 0) continue;
-            if (sample != entry.sample) {
-                if (entry.sample >= 0) entries->push_back(entry);
-                entry = {sample, {}};
-            }
-            const int32_t *blocks = trains.firing_blocks.data() + from;
-            const uint32_t *cols = trains.col_masks.data() + segment * cells.stride;
-            const uint32_t *negative = trains.col_negative.data() + sample * trains.blocks;
-            // Equal signs of x and d step down; `flip` turns the bits of negative columns into those of up pulses.
-            const bool row_negative = trains.row_negative[(size_t)(sample * trains.row_words + row / 32)] >> (row % 32) & 1;
-            const uint32_t flip = row_negative != negative_rate ? 0xFFFFFFFFu : 0u;
-            work.sample = first_sample + sample;
-            if (trains.kind == TrainKind::implicit) {
-                float share;
-                std::memcpy(&share, &fire->mask, sizeof share);
-                const ImplicitGate gate{cols, negative, share * (float)trains.segment_bl[(size_t)segment], flip};
-                pulse_side(law, gate, side, work, blocks, n_blocks, &entry.totals);
-            } else if (trains.kind == TrainKind::mean_count) {
-                const MeanGate gate{cols, negative, (float)fire->mask, (float)trains.segment_bl[(size_t)segment], flip};
-                pulse_side(law, gate, side, work, blocks, n_blocks, &entry.totals);
-            } else if (Law::PLANES > 0 && !cells.pulse_counts && trains.few_count[(size_t)segment] > 0 && (fire->mask & (fire->mask - 1)) == 0) {
-                pulse_few(law, trains, segment, fire->mask, flip, side, work, &entry.totals);
-            } else {
-                const TrainGate gate{cols, negative, fire->mask, flip, trains.segment_slot[(size_t)segment]};
-                pulse_side(law, gate, side, work, blocks, n_blocks, &entry.totals);
-            }
-        }
-        if (entry.sample >= 0) entries->push_back(entry);
-        cells.pulse_position[row] = pulses.position();
-        cells.write_position[row] = writes.position();
-    }
-}
-
-// One pulse of the given polarity (-1, 0, +1) on each device of the rows [begin, end); `polarity` is [rows][stride].
-template <class Law>
-static void polarity_rows(const Cells &cells, const int32_t *polarity, int64_t begin, int64_t end, const Probe &probe, RowTotals *totals,
-                          std::vector<PulseRecord> *log) {
-    const Law law(cells.scalars);
-    std::vector<int32_t> blocks((size_t)(cells.stride / BLOCK));
-    for (size_t b = 0; b < blocks.size(); ++b) blocks[b] = (int32_t)b;
-    for (int64_t row = begin; row < end; ++row) {
-        NormalStream pulses(cells.key_pulse, (uint32_t)row, cells.pulse_position[row]);
-        NormalStream writes(cells.key_write, (uint32_t)row, cells.write_position[row]);
-        const RowWork work = row_work(cells, planes_of(law), row, &pulses, &writes, probe, log);
-        const PolarityGate gate{polarity + row * cells.stride};
-        pulse_row(law, gate, work, blocks.data(), (int64_t)blocks.size(), totals + row);
-        cells.pulse_position[row] = pulses.position();
-        cells.write_position[row] = writes.position();
-    }
-}
-
-static void update_rows(const Cells &cells, const Trains &trains, int64_t begin, int64_t end, int64_t first_sample, bool negative_rate,
-                        Side side, const Probe &probe, std::vector<RowEntry> *entries, std::vector<PulseRecord> *log) {
-    switch (cells.law) {
-        case LawId::constant: return train_rows<ConstantLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
-        case LawId::affine: return train_rows<AffineLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
-        case LawId::additive: return train_rows<AdditiveLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
-        case LawId::exponential: return train_rows<ExponentialLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
-        case LawId::power: return train_rows<DistanceLaw<false>>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
-        case LawId::exponential_response: return train_rows<DistanceLaw<true>>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
-        case LawId::piecewise: return train_rows<PiecewiseLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
-        case LawId::table: return train_rows<TableLaw>(cells, trains, begin, end, first_sample, negative_rate, side, probe, entries, log);
-    }
-}
-
-static void pulse_rows(const Cells &cells, const int32_t *polarity, int64_t begin, int64_t end, const Probe &probe, RowTotals *totals,
-                       std::vector<PulseRecord> *log) {
-    switch (cells.law) {
-        case LawId::constant: return polarity_rows<ConstantLaw>(cells, polarity, begin, end, probe, totals, log);
-        case LawId::affine: return polarity_rows<AffineLaw>(cells, polarity, begin, end, probe, totals, log);
-        case LawId::additive: return polarity_rows<AdditiveLaw>(cells, polarity, begin, end, probe, totals, log);
-        case LawId::exponential: return polarity_rows<ExponentialLaw>(cells, polarity, begin, end, probe, totals, log);
-        case LawId::power: return polarity_rows<DistanceLaw<false>>(cells, polarity, begin, end, probe, totals, log);
-        case LawId::exponential_response: return polarity_rows<DistanceLaw<true>>(cells, polarity, begin, end, probe, totals, log);
-        case LawId::piecewise: return polarity_rows<PiecewiseLaw>(cells, polarity, begin, end, probe, totals, log);
-        case LawId::table: return polarity_rows<TableLaw>(cells, polarity, begin, end, probe, totals, log);
+        case 0: return pulse_line<Law, CountGate, false, false, false>(law, gate, work, blocks, n_blocks, totals);
+        case 1: return pulse_line<Law, CountGate, false, false, true>(law, gate, work, blocks, n_blocks, totals);
+        case 2: return pulse_line<Law, CountGate, false, true, false>(law, gate, work, blocks, n_blocks, totals);
+        case 3: return pulse_line<Law, CountGate, false, true, true>(law, gate, work, blocks, n_blocks, totals);
+        case 4: return pulse_line<Law, CountGate, true, false, false>(law, gate, work, blocks, n_blocks, totals);
+        case 5: return pulse_line<Law, CountGate, true, false, true>(law, gate, work, blocks, n_blocks, totals);
+        case 6: return pulse_line<Law, CountGate, true, true, false>(law, gate, work, blocks, n_blocks, totals);
+        default: return pulse_line<Law, CountGate, true, true, true>(law, gate, work, blocks, n_blocks, totals);
     }
 }
 

@@ -160,8 +160,8 @@ static inline void draw_words(uint64_t key, uint64_t group, uint32_t c2, uint32_
 // The normals of one stream in order, buffered; `position` is the ordinal of the next one.
 class NormalStream {
 public:
-    NormalStream(uint64_t key, uint32_t row, uint64_t position)
-        : keys_(key), row_(row), group_(position / BLOCK), skip_((int)(position % BLOCK)) {}
+    NormalStream(const KeySchedule &keys, uint32_t row, uint64_t position)
+        : keys_(keys), row_(row), group_(position / BLOCK), skip_((int)(position % BLOCK)) {}
 
     // Pointer to at least 32 normals that have not been consumed.
     __attribute__((always_inline)) const float *peek() {
@@ -187,7 +187,7 @@ private:
         batch_ = batch_ < CAPACITY / BLOCK ? batch_ * 2 : batch_;
     }
 
-    KeySchedule keys_;
+    const KeySchedule &keys_;
     uint32_t row_;
     uint64_t group_;
     int begin_ = 0, end_ = 0, skip_, batch_ = 2;

@@ -3,6 +3,18 @@
 namespace hwsim {
 namespace HWSIM_NAMESPACE {
 
+// Largest magnitude of n floats as raw bits; at or above 0x7F800000 there is a NaN or an infinity among them.
+static inline int32_t largest_bits(const float *x, int64_t n) {
+    int32_t largest = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        int32_t raw;
+        std::memcpy(&raw, x + i, sizeof raw);
+        raw &= 0x7FFFFFFF;
+        largest = raw > largest ? raw : largest;
+    }
+    return largest;
+}
+
 // Probability that a line fires in one slot: min(1, gain |value|), first rounded to multiples of `resolution` if that is positive.
 static inline double fire_probability(float value, double gain, double resolution, double round_up) {
     double p = gain * (double)__builtin_fabsf(value);
@@ -28,6 +40,16 @@ static void block_probabilities(const TrainSide &side, const float *in, int64_t 
     }
     if (side.keep)
         for (int i = 0; i < BLOCK; ++i) probability[i] = (in[i] < 0) == (side.keep < 0) ? probability[i] : 0;
+}
+
+// One bit for each value of a block that is not zero.
+HWSIM_INLINE uint32_t nonzero(const uint32_t *values) {
+    uint32_t found = 0;
+    for (int u = 0; u < UNITS; ++u) {
+        const VI v = load<VI>(values + u * LANES);
+        found |= (bits(greater(v, VI{})) | bits(greater(VI{}, v))) << (u * LANES);
+    }
+    return found;
 }
 
 // Blocks whose trains are drawn together, and their slots in order of block and slot.
@@ -64,7 +86,11 @@ HWSIM_INLINE void draw_slots(const DrawnBlocks &drawn, const KeySchedule &keys, 
 }
 
 static void draw_blocks(const DrawnBlocks &drawn, const TrainSide &side, const KeySchedule &keys, uint32_t low, uint32_t high, int32_t bl,
-                        int64_t lines, int64_t pitch, uint32_t *masks, uint32_t *fires) {
+                        int64_t lines, int64_t pitch, uint32_t *masks, uint32_t *firing, uint32_t *fires) {
+    const int64_t segments = (bl + 31) / 32;
+    for (int b = 0; b < drawn.count; ++b)
+        for (int64_t segment = 0; segment < segments; ++segment)
+            std::memset(masks + segment * pitch + drawn.block[b] * BLOCK, 0, BLOCK * sizeof(uint32_t));
     const int64_t items = (int64_t)drawn.count * bl;
     int64_t item = 0;
     while (item + AT_ONCE <= items) draw_slots<AT_ONCE>(drawn, keys, (uint64_t)side.index << 58, low, high, bl, pitch, &item, masks);
@@ -72,28 +98,49 @@ static void draw_blocks(const DrawnBlocks &drawn, const TrainSide &side, const K
     for (int b = 0; b < drawn.count; ++b) {
         const int64_t begin = drawn.block[b] * BLOCK, n = lines - begin < BLOCK ? lines - begin : BLOCK;
         VI count[UNITS] = {};
-        for (int64_t segment = 0; segment < (bl + 31) / 32; ++segment)
-            for (int u = 0; u < UNITS; ++u) count[u] += popcount(load<VU>(masks + segment * pitch + begin + u * LANES));
+        uint32_t ever = 0;
+        for (int64_t segment = 0; segment < segments; ++segment) {
+            const uint32_t *mask = masks + segment * pitch + begin, any = nonzero(mask);
+            firing[segment * (pitch / BLOCK) + drawn.block[b]] = any;
+            ever |= any;
+            for (int u = 0; u < UNITS; ++u) count[u] += popcount(load<VU>(mask + u * LANES));
+        }
+        if (!ever) continue;
         int32_t fired[BLOCK];
         for (int u = 0; u < UNITS; ++u) store(fired + u * LANES, count[u]);
         for (int64_t i = 0; i < n; ++i) fires[begin + i] += (uint32_t)fired[i];
     }
 }
 
+// Values of the block of lines that begins at `begin`, padded with zeros.
+HWSIM_INLINE const float *padded_block(const float *values, int64_t begin, int64_t lines, float *room) {
+    if (lines - begin >= BLOCK) return values + begin;
+    for (int64_t i = 0; i < BLOCK; ++i) room[i] = begin + i < lines ? values[begin + i] : 0.0f;
+    return room;
+}
+
+// A line of probability p fires when 31 random bits do not exceed this.
+HWSIM_INLINE void firing_limits(const double *probability, int32_t *limit) {
+    for (int i = 0; i < BLOCK; ++i) {
+        limit[i] = (int32_t)(probability[i] * 2147483648.0 - 1.0);
+        limit[i] = probability[i] > 0 ? limit[i] : -1;
+    }
+}
+
 // Trains of `lines` lines, `bl` slots, as masks of 32 slots: masks[segment * pitch + line]; bit t = the line fires in slot t.
-// Trains that are not random take one segment, of counts or of float32 probabilities.
-// `negative` has one bit a line, the number of pulses on each line is added to `fires`. `pitch` is a multiple of 32 and at least `lines`.
+// Trains that are not random take one segment, of counts or of float32 probabilities. `pitch` is a multiple of 32 and at least
+// `lines`. `negative` has one bit a line, `firing` one for each segment and line that fires in it; masks are written only of
+// blocks in which a line may fire. The number of pulses on each line is added to `fires`.
 static void draw_trains(const TrainSide &side, const float *values, int64_t lines, int64_t pitch, uint64_t sample, int32_t bl, double gain,
-                        uint32_t *masks, uint32_t *negative, uint32_t *fires) {
+                        uint32_t *masks, uint32_t *negative, uint32_t *firing, uint32_t *fires) {
     const uint32_t low = (uint32_t)sample, high = (uint32_t)(sample >> 32);
     const KeySchedule keys(side.key);
     const bool random = side.kind == TrainKind::random;
-    std::memset(masks, 0, sizeof(uint32_t) * (size_t)((random ? (bl + 31) / 32 : 1) * pitch));
+    std::memset(firing, 0, sizeof(uint32_t) * (size_t)((random ? (bl + 31) / 32 : 1) * (pitch / BLOCK)));
     DrawnBlocks drawn;
     for (int64_t begin = 0; begin < pitch; begin += BLOCK) {
-        const int64_t n = lines - begin < BLOCK ? lines - begin : BLOCK;
-        float in[BLOCK] = {};
-        std::memcpy(in, values + begin, sizeof(float) * (size_t)n);
+        float room[BLOCK];
+        const float *in = padded_block(values, begin, lines, room);
         uint32_t minus = 0, plus = 0;
         for (int u = 0; u < UNITS; ++u) {
             const V v = load<V>(in + u * LANES);
@@ -102,43 +149,28 @@ static void draw_trains(const TrainSide &side, const float *values, int64_t line
         }
         negative[begin / BLOCK] = minus;
         if (!(minus | plus)) continue;
+        const int64_t n = lines - begin < BLOCK ? lines - begin : BLOCK;
         double probability[BLOCK];
         block_probabilities(side, in, n, begin / BLOCK, low, high, gain, probability);
-        if (!random) {
-            for (int64_t i = 0; i < n; ++i) {
-                const float share = (float)probability[i];
-                masks[begin + i] = (uint32_t)__builtin_rint((double)bl * probability[i]);
-                fires[begin + i] += masks[begin + i];
-                if (side.kind == TrainKind::implicit) std::memcpy(masks + begin + i, &share, sizeof share);
+        if (random) {
+            firing_limits(probability, drawn.limit[drawn.count]);
+            drawn.block[drawn.count++] = begin / BLOCK;
+            if (drawn.count == DrawnBlocks::MOST) {
+                draw_blocks(drawn, side, keys, low, high, bl, lines, pitch, masks, firing, fires);
+                drawn.count = 0;
             }
             continue;
         }
-        int32_t *limit = drawn.limit[drawn.count];
-        for (int i = 0; i < BLOCK; ++i) {
-            limit[i] = (int32_t)(probability[i] * 2147483648.0 - 1.0);
-            limit[i] = probability[i] > 0 ? limit[i] : -1;
+        std::memset(masks + begin, 0, BLOCK * sizeof(uint32_t));
+        for (int64_t i = 0; i < n; ++i) {
+            const float share = (float)probability[i];
+            masks[begin + i] = (uint32_t)__builtin_rint((double)bl * probability[i]);
+            fires[begin + i] += masks[begin + i];
+            if (side.kind == TrainKind::implicit) std::memcpy(masks + begin + i, &share, sizeof share);
         }
-        drawn.block[drawn.count++] = begin / BLOCK;
-        if (drawn.count == DrawnBlocks::MOST) {
-            draw_blocks(drawn, side, keys, low, high, bl, lines, pitch, masks, fires);
-            drawn.count = 0;
-        }
+        firing[begin / BLOCK] = nonzero(masks + begin);
     }
-    draw_blocks(drawn, side, keys, low, high, bl, lines, pitch, masks, fires);
-}
-
-// Appends to `columns` those that fire in one segment, to `blocks` the blocks that hold them. `masks` is [blocks * 32].
-static void list_firing(const uint32_t *masks, int64_t n_blocks, std::vector<int32_t> *blocks, std::vector<int32_t> *columns) {
-    for (int64_t b = 0; b < n_blocks; ++b) {
-        uint32_t any = 0;
-        for (int u = 0; u < UNITS; ++u) {
-            const VI m = load<VI>(masks + b * BLOCK + u * LANES);
-            any |= (bits(greater(m, VI{})) | bits(greater(VI{}, m))) << (u * LANES);
-        }
-        if (!any) continue;
-        blocks->push_back((int32_t)b);
-        for (; any; any &= any - 1) columns->push_back((int32_t)(b * BLOCK) + __builtin_ctz(any));
-    }
+    draw_blocks(drawn, side, keys, low, high, bl, lines, pitch, masks, firing, fires);
 }
 
 }  // namespace HWSIM_NAMESPACE

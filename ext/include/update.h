@@ -89,6 +89,8 @@ private:
         t.col_negative.resize((size_t)(t.samples * t.blocks));
         t.row_negative.resize((size_t)(t.samples * t.row_words));
         row_draws_.resize((size_t)(segments * row_pitch));
+        row_firing_.resize((size_t)(segments * t.row_words));
+        col_firing_.resize((size_t)(segments * t.blocks));
         int64_t at = 0;
         for (int64_t s = first; s < last; ++s) {
             const int64_t n = segments_of_pass(in, s);
@@ -101,10 +103,10 @@ private:
                 }
                 HWSIM_DISPATCH(draw_trains, in_pass(in.x_side, in, pass), in.x + s * cells.cols, cells.cols, cells.stride,
                                in.first_ordinal + (uint64_t)s, in.bl[s], in.col_gain[s], t.col_masks.data() + at * cells.stride,
-                               t.col_negative.data() + (s - first) * t.blocks, out->col_fires + s * cells.cols);
+                               t.col_negative.data() + (s - first) * t.blocks, col_firing_.data() + at * t.blocks, out->col_fires + s * cells.cols);
                 HWSIM_DISPATCH(draw_trains, in_pass(in.d_side, in, pass), in.d + s * cells.rows, cells.rows, row_pitch,
                                in.first_ordinal + (uint64_t)s, in.bl[s], in.row_gain[s], row_draws_.data() + at * row_pitch,
-                               t.row_negative.data() + (s - first) * t.row_words, out->row_fires + s * cells.rows);
+                               t.row_negative.data() + (s - first) * t.row_words, row_firing_.data() + at * t.row_words, out->row_fires + s * cells.rows);
                 at += n;
             }
         }
@@ -112,25 +114,33 @@ private:
         list_columns(cells.stride);
     }
 
+    // Writes the lines whose bits are set to `lines`; returns how many.
+    static int64_t list_lines(const uint32_t *firing, int64_t blocks, int32_t *lines) {
+        int64_t n = 0;
+        for (int64_t b = 0; b < blocks; ++b)
+            for (uint32_t any = firing[b]; any; any &= any - 1) lines[n++] = (int32_t)(b * 32) + __builtin_ctz(any);
+        return n;
+    }
+
     // Sorts the firings of the rows by row: count, then place.
     void list_rows(int64_t rows, int64_t row_pitch) {
         Trains &t = trains_;
-        no_blocks_.clear();
-        firing_rows_.clear();
+        firing_rows_.resize((size_t)(t.segments * row_pitch));
         firing_rows_begin_.assign(1, 0);
         t.row_begin.assign((size_t)rows + 1, 0);
+        int64_t n = 0;
         for (int64_t k = 0; k < t.segments; ++k) {
-            HWSIM_DISPATCH(list_firing, row_draws_.data() + k * row_pitch, row_pitch / 32, &no_blocks_, &firing_rows_);
-            firing_rows_begin_.push_back((int64_t)firing_rows_.size());
+            n += list_lines(row_firing_.data() + k * t.row_words, t.row_words, firing_rows_.data() + n);
+            firing_rows_begin_.push_back(n);
         }
-        for (const int32_t row : firing_rows_) ++t.row_begin[(size_t)row + 1];
+        for (int64_t i = 0; i < n; ++i) ++t.row_begin[(size_t)firing_rows_[(size_t)i] + 1];
         for (int64_t row = 0; row < rows; ++row) t.row_begin[(size_t)row + 1] += t.row_begin[(size_t)row];
-        t.row_fires.resize(firing_rows_.size());
+        t.row_fires.resize((size_t)n);
         row_next_.assign(t.row_begin.begin(), t.row_begin.end());
         for (int64_t k = 0; k < t.segments; ++k)
             for (int64_t i = firing_rows_begin_[(size_t)k]; i < firing_rows_begin_[(size_t)k + 1]; ++i) {
                 const int32_t row = firing_rows_[(size_t)i];
-                t.row_fires[(size_t)row_next_[(size_t)row]++] = {(int32_t)k, row_draws_[(size_t)(k * row_pitch + row)]};
+                t.row_fires[(size_t)row_next_[(size_t)row]++] = {(int32_t)k, row, row_draws_[(size_t)(k * row_pitch + row)]};
             }
     }
 
@@ -144,38 +154,43 @@ private:
         t.few_masks.clear();
         t.few_negative.clear();
         t.few_count.assign((size_t)t.segments, 0);
+        columns_.resize((size_t)stride);
         for (int64_t k = 0; k < t.segments; ++k) {
-            const uint32_t *masks = t.col_masks.data() + k * stride;
-            columns_.clear();
-            HWSIM_DISPATCH(list_firing, masks, t.blocks, &t.firing_blocks, &columns_);
+            const uint32_t *firing = col_firing_.data() + k * t.blocks;
+            for (int64_t b = 0; b < t.blocks; ++b)
+                if (firing[b]) t.firing_blocks.push_back((int32_t)b);
             t.firing_begin.push_back((int64_t)t.firing_blocks.size());
-            const int64_t n_blocks = t.firing_begin[(size_t)k + 1] - t.firing_begin[(size_t)k], n = (int64_t)columns_.size();
-            if (t.kind == TrainKind::random && n > 0 && n <= FEW && n <= 2 * n_blocks) gather_columns(masks, k);
+            const int64_t n_blocks = t.firing_begin[(size_t)k + 1] - t.firing_begin[(size_t)k];
+            const int64_t n = t.kind == TrainKind::random ? list_lines(firing, t.blocks, columns_.data()) : 0;
+            if (n > 0 && n <= FEW && n <= PER_BLOCK * n_blocks) gather_columns(t.col_masks.data() + k * stride, k, n);
             t.few_begin.push_back((int64_t)t.few_columns.size());
         }
     }
 
-    void gather_columns(const uint32_t *masks, int64_t segment) {
+    void gather_columns(const uint32_t *masks, int64_t segment, int64_t n) {
         Trains &t = trains_;
         const uint32_t *negative = t.col_negative.data() + t.segment_sample[(size_t)segment] * t.blocks;
-        t.few_count[(size_t)segment] = (int32_t)columns_.size();
-        for (int64_t i = 0; i < padded((int64_t)columns_.size()); ++i) {
-            const bool used = i < (int64_t)columns_.size();
-            const int32_t col = columns_[(size_t)(used ? i : 0)];
-            if (i % 32 == 0) t.few_negative.push_back(0);
-            t.few_columns.push_back(col);
-            t.few_masks.push_back(used ? masks[col] : 0);
-            t.few_negative.back() |= (negative[col / 32] >> (col % 32) & 1) << (i % 32);
+        const size_t from = t.few_columns.size();
+        t.few_count[(size_t)segment] = (int32_t)n;
+        t.few_columns.resize(from + (size_t)padded(n), columns_[0]);
+        t.few_masks.resize(from + (size_t)padded(n), 0);
+        t.few_negative.resize((from + (size_t)padded(n)) / 32, 0);
+        for (size_t i = 0; i < (size_t)n; ++i) {
+            const int32_t col = columns_[i];
+            t.few_columns[from + i] = col;
+            t.few_masks[from + i] = masks[col];
+            t.few_negative[(from + i) / 32] |= (negative[col / 32] >> (col % 32) & 1) << (i % 32);
         }
     }
 
     void apply(const Cells &cells, const UpdateInput &in, int64_t first, int64_t samples, UpdateOutput *out) {
         entries_.resize((size_t)in.threads);
         logs_.resize((size_t)in.threads);
+        const LawKernel kernel = law_kernel(cells.law);
+        const RowJob job{&cells, &trains_, first, in.negative_rate, in.side, &in.probe};
         share_rows(cells.rows, in.threads, [&](int thread, int64_t begin, int64_t end) {
             entries_[(size_t)thread].clear();
-            HWSIM_DISPATCH(update_rows, cells, trains_, begin, end, first, in.negative_rate, in.side, in.probe, &entries_[(size_t)thread],
-                           &logs_[(size_t)thread]);
+            kernel.train(job, begin, end, &entries_[(size_t)thread], &logs_[(size_t)thread]);
         });
         gather_logs(out);
         for (int64_t s = 0; s < samples; ++s) out->up[first + s] = out->down[first + s] = 0, out->weight[first + s] = 0;
@@ -196,8 +211,8 @@ private:
     }
 
     Trains trains_;
-    std::vector<uint32_t> row_draws_;
-    std::vector<int32_t> no_blocks_, firing_rows_, columns_;
+    std::vector<uint32_t> row_draws_, row_firing_, col_firing_;
+    std::vector<int32_t> firing_rows_, columns_;
     std::vector<int64_t> firing_rows_begin_, row_next_;
     std::vector<std::vector<RowEntry>> entries_;
     std::vector<std::vector<PulseRecord>> logs_;
@@ -207,8 +222,9 @@ private:
 inline void run_polarity(const Cells &cells, const int32_t *polarity, const Probe &probe, int threads, UpdateOutput *out) {
     std::vector<RowTotals> totals((size_t)cells.rows);
     std::vector<std::vector<PulseRecord>> logs((size_t)threads);
+    const LawKernel kernel = law_kernel(cells.law);
     share_rows(cells.rows, threads, [&](int thread, int64_t begin, int64_t end) {
-        HWSIM_DISPATCH(pulse_rows, cells, polarity, begin, end, probe, totals.data(), &logs[(size_t)thread]);
+        kernel.polarity(cells, polarity, begin, end, probe, totals.data(), &logs[(size_t)thread]);
     });
     for (auto &log : logs) out->log.insert(out->log.end(), log.begin(), log.end());
     *out->up = *out->down = 0;
@@ -232,66 +248,6 @@ inline void run_write_noise(const Cells &cells) {
                 cells.weight[row * cells.stride + col] + cells.write_noise * draws[(size_t)(skip + col)];
         cells.write_position[row] = position + (uint64_t)cells.cols;
     }
-}
-
-// Bit length and gains of each sample (Gokmen and Vlasov 2016; the management rules of AIHWKit's UpdateParameters).
-struct PlanRules {
-    double rate = 0, granularity = 1, grad_scale = 1;
-    int32_t desired_bl = 31;
-    bool fixed_bl = true, update_management = true, update_bl_management = true;
-};
-
-// Largest magnitude of n floats as raw bits; at or above 0x7F800000 there is a NaN or an infinity among them.
-inline int32_t largest_bits(const float *x, int64_t n) {
-    int32_t largest = 0;
-    for (int64_t i = 0; i < n; ++i) {
-        int32_t raw;
-        std::memcpy(&raw, x + i, sizeof raw);
-        raw &= 0x7FFFFFFF;
-        largest = raw > largest ? raw : largest;
-    }
-    return largest;
-}
-
-inline double magnitude(int32_t raw) {
-    float x;
-    std::memcpy(&x, &raw, sizeof x);
-    return (double)x;
-}
-
-// Returns 0, or 1 / 2 where x / d holds a NaN or infinity, or 3 where a train would be longer than `longest` slots.
-inline int plan(const PlanRules &r, const float *x, const float *d, int64_t n, int64_t cols, int64_t rows, int32_t longest, int32_t *bl,
-                double *col_gain, double *row_gain) {
-    for (int64_t s = 0; s < n; ++s) {
-        const int32_t x_raw = largest_bits(x + s * cols, cols), d_raw = largest_bits(d + s * rows, rows);
-        if (x_raw >= 0x7F800000) return 1;
-        if (d_raw >= 0x7F800000) return 2;
-        const double x_max = magnitude(x_raw), d_max = magnitude(d_raw) * r.grad_scale;
-        bl[s] = 0;
-        col_gain[s] = row_gain[s] = 0;
-        if (x_max == 0 || d_max == 0 || r.rate == 0) continue;
-        double length = r.desired_bl;
-        double gain = std::sqrt(r.rate / (r.granularity * length));
-        if (!r.fixed_bl && r.rate > r.granularity * length) {
-            length = std::max(std::ceil(r.rate / r.granularity), 1.0);
-            gain = 1;
-        }
-        const double k = r.rate * x_max * d_max / r.granularity;
-        if (r.update_bl_management) {
-            length = std::max(1.0, std::min(std::ceil(k), (double)r.desired_bl));
-            gain = std::sqrt(r.rate / (r.granularity * length));
-        }
-        if (length > longest) return 3;
-        double balance = 1;
-        if (r.update_management || r.update_bl_management) {
-            const double d_used = k > r.desired_bl ? d_max * (r.desired_bl / k) : d_max;
-            balance = std::sqrt(d_used / x_max);
-        }
-        bl[s] = (int32_t)length;
-        col_gain[s] = gain * balance;
-        row_gain[s] = gain / balance;
-    }
-    return 0;
 }
 
 }  // namespace hwsim

@@ -37,6 +37,8 @@ struct Cells {
     float *weight = nullptr;       // [rows][stride], persistent weight
     float *apparent = nullptr;     // [rows][stride], weight with write noise; null without
     const float *params = nullptr; // [rows][planes][stride]: a row's planes lie together, so they share no cache set
+    const float *device_params = nullptr; // [rows][stride][pitch]: the same, a device's together, for rows with few pulses
+    int64_t pitch = 0;
     const float *scalars = nullptr;
     float write_noise = 0;         // standard deviation of the write noise, in weight units
     uint64_t key_pulse = 0, key_write = 0, key_log = 0;
@@ -64,12 +66,15 @@ struct TrainSide {
 
 // A segment in which a row fires.
 struct RowFire {
-    int32_t segment;
+    int32_t segment, row;
     uint32_t mask;
 };
 
 // Columns that a row visits one by one instead of block by block, at most.
-constexpr int FEW = 64;
+constexpr int FEW = 256;
+
+// Firing columns in a block of 32 up to which visiting them one by one is less work.
+constexpr int PER_BLOCK = 4;
 
 // Pulse trains of some samples, ready for the row loop. A segment is up to 32 slots of one sample.
 struct Trains {
@@ -103,5 +108,45 @@ struct RowEntry {
     int64_t sample;
     RowTotals totals;
 };
+
+// Trains of some samples for the rows of an array.
+struct RowJob {
+    const Cells *cells;
+    const Trains *trains;
+    int64_t first_sample;
+    bool negative_rate;
+    Side side;
+    const Probe *probe;
+};
+
+// What a law does with the rows [begin, end): samples in order, or one pulse of given polarity [rows][stride] on every device.
+struct LawKernel {
+    void (*train)(const RowJob &job, int64_t begin, int64_t end, std::vector<RowEntry> *entries, std::vector<PulseRecord> *log);
+    void (*polarity)(const Cells &cells, const int32_t *polarity, int64_t begin, int64_t end, const Probe &probe, RowTotals *totals,
+                     std::vector<PulseRecord> *log);
+};
+
+// The laws, for the instruction set of this machine; each is compiled in ext/laws.
+LawKernel constant_law();
+LawKernel affine_law();
+LawKernel additive_law();
+LawKernel exponential_law();
+LawKernel power_law();
+LawKernel exponential_response_law();
+LawKernel piecewise_law();
+LawKernel table_law();
+
+inline LawKernel law_kernel(LawId law) {
+    switch (law) {
+        case LawId::constant: return constant_law();
+        case LawId::affine: return affine_law();
+        case LawId::additive: return additive_law();
+        case LawId::exponential: return exponential_law();
+        case LawId::power: return power_law();
+        case LawId::exponential_response: return exponential_response_law();
+        case LawId::piecewise: return piecewise_law();
+        default: return table_law();
+    }
+}
 
 }  // namespace hwsim

@@ -19,7 +19,7 @@ SIDES: dict[str, int]
 def plan(
     x: NDArray[np.float32],
     d: NDArray[np.float32],
-    rate: float,
+    rates: NDArray[np.float64],
     granularity: float,
     desired_bl: int,
     fixed_bl: bool,
@@ -27,7 +27,7 @@ def plan(
     update_bl_management: bool,
     grad_scale: float,
     longest: int,
-) -> tuple[int, NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]: ...
+) -> tuple[int, int, NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]: ...
 
 class PulsedCells:
     weight: NDArray[np.float32]
@@ -46,6 +46,7 @@ class PulsedCells:
         keys: dict[str, int],
         pulse_counts: NDArray[np.uint32] | None = None,
     ) -> None: ...
+    def parameters_changed(self) -> None: ...
     def update(
         self,
         x: NDArray[np.float32],

@@ -88,6 +88,13 @@ class AnalogMatrix:
             piece.tile.let_time_pass()
             piece.tile.arrays[array].set_weights(weights[piece.block.rows, piece.block.cols])
 
+    def mean_weights(self, array: int) -> tuple[float, ...]:
+        """Return the mean weight of each device of an array's unit cells."""
+        sums = np.sum(
+            [[part.line_sums()[0].sum() for part in piece.tile.arrays[array].devices] for piece in self.pieces], axis=0
+        )
+        return tuple(float(total) for total in sums / (self.shape[0] * self.shape[1]))
+
     def granularity(self, array: int) -> float:
         """Return the mean weight change of one pulse on an array."""
         return self.grid[0][0].tile.arrays[array].granularity

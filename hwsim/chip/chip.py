@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.digital_matrix import DigitalMatrix
-from hwsim.chip.mapping import split
+from hwsim.chip.mapping import Block, Placement
 from hwsim.chip.platform import Platform, PulseSink
 from hwsim.chip.probe import Probe, probed_regions
 from hwsim.chip.program import Program
@@ -18,7 +19,7 @@ from hwsim.chip.tile import Tile
 from hwsim.components.base import Component
 from hwsim.devices import make_cells
 from hwsim.engine.ledger import Table
-from hwsim.errors import MappingError
+from hwsim.errors import MappingError, UsageError
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
 
@@ -58,6 +59,7 @@ class Chip(Platform):
         self.threads = threads
         self.timing = timing
         self.tiles: list[Tile] = []
+        self.placement = Placement((spec.tile.rows, spec.tile.cols), share=spec.mapping.share_tiles)
         self.matrices: dict[str, AnalogMatrix | DigitalMatrix] = {}
         self._runner = Sequencer(self) if timing else NumbersOnly(self)
         self._leakage = 0.0
@@ -72,37 +74,57 @@ class Chip(Platform):
         Raises:
             MappingError: the chip has too few tiles or too few arrays in a tile.
         """
-        shape = (weights.shape[0], weights.shape[1])
+        matrix = self._analog_matrix(name, (weights.shape[0], weights.shape[1]), arrays, gains)
+        matrix.set_weights(arrays - 1, weights)
+        self.matrices[name] = matrix
+        return matrix
+
+    def _analog_matrix(self, name: str, shape: tuple[int, int], arrays: int, gains: Sequence[float]) -> AnalogMatrix:
+        return AnalogMatrix(self, name, shape, self._grid(name, shape, arrays, gains), self._reads)
+
+    def _grid(
+        self,
+        name: str,
+        shape: tuple[int, int],
+        arrays: int,
+        gains: Sequence[float],
+        apart_from: Collection[int] = (),
+    ) -> list[list[Piece]]:
+        """Find tiles for a matrix, none of those in ``apart_from``, and make what is on them."""
         tile = self.spec.tile
         if arrays > tile.arrays:
             raise MappingError(
                 f"layer '{name}' needs {arrays} arrays in a tile, but chip '{self.spec.name}' has {tile.arrays}; "
                 f"use --set chip.tile.arrays={arrays} or another algorithm"
             )
-        blocks = split(shape, (tile.rows, tile.cols), len(self.tiles))
-        needed = len(self.tiles) + len(blocks) * len(blocks[0])
+        blocks = self.placement.place(shape, arrays, apart_from)
+        needed = self.placement.tiles
         if needed > self.spec.tiles:
             raise MappingError(
                 f"layer '{name}' ({shape[0]} x {shape[1]}) does not fit: with it the network needs {needed} tiles of "
                 f"{tile.rows} x {tile.cols}, but chip '{self.spec.name}' has {self.spec.tiles}; "
                 f"use --set chip.tiles={needed} or larger tiles"
             )
-        grid = [
-            [Piece(block, self._new_tile(block.tile, block.shape, arrays, gains)) for block in row] for row in blocks
-        ]
-        matrix = AnalogMatrix(self, name, shape, grid, self._reads)
-        matrix.set_weights(arrays - 1, weights)
-        self.matrices[name] = matrix
-        return matrix
+        return [[Piece(block, self._tile_for(name, block, arrays, gains)) for block in row] for row in blocks]
 
-    def _new_tile(self, index: int, shape: tuple[int, int], arrays: int, gains: Sequence[float]) -> Tile:
+    def _tile_for(self, name: str, block: Block, arrays: int, gains: Sequence[float]) -> Tile:
+        """Make the tile of a block, or let it move in where another matrix is."""
+        if block.tile == len(self.tiles):
+            tile = self._new_tile(name, block, f"tile{block.tile}", arrays, gains)
+            self.tiles.append(tile)
+            return tile
+        host = self.tiles[block.tile]
+        path = f"tile{block.tile}.row{block.first_row}"
+        guest = self._new_tile(name, block, path, arrays, gains)
+        guest.move_in(host)
+        return guest
+
+    def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
         cells = [
-            make_cells(self.device, shape, seed=self.seed, threads=self.threads, path=f"tile{index}.array{number}")
+            make_cells(self.device, block.shape, seed=self.seed, threads=self.threads, path=f"{path}.array{number}")
             for number in range(arrays)
         ]
-        tile = Tile(self.env, index, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
-        self.tiles.append(tile)
-        return tile
+        return Tile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
 
     def place_digital(self, name: str, weights: np.ndarray) -> DigitalMatrix:
         """Keep a (rows, cols) float matrix in the buffer.
@@ -123,6 +145,60 @@ class Chip(Platform):
         """
         self._leakage = sum(component.leakage for component in self.components)
         self.probes = probed_regions(self._wanted_probes, {tile.index: tile.shape for tile in self.tiles})
+        for matrix in self.matrices.values():
+            self._check_probes(matrix)
+
+    def _check_probes(self, matrix: AnalogMatrix | DigitalMatrix) -> None:
+        for piece in matrix.pieces if isinstance(matrix, AnalogMatrix) else []:
+            if (piece.block.first_row or piece.block.first_col) and piece.tile.index in self.probes:
+                raise UsageError(
+                    f"cannot probe tile {piece.tile.index}: several layers share it; "
+                    "use --set chip.mapping.share_tiles=false"
+                )
+
+    @property
+    def cells_by_tile(self) -> dict[int, int]:
+        """Cells of each tile that hold a weight, all arrays in use together."""
+        found: dict[int, int] = defaultdict(int)
+        for matrix in self.matrices.values():
+            for piece in matrix.pieces if isinstance(matrix, AnalogMatrix) else []:
+                found[piece.tile.index] += piece.block.shape[0] * piece.block.shape[1] * len(piece.tile.arrays)
+        return found
+
+    @property
+    def cells_used(self) -> int:
+        """Cells that hold a weight."""
+        return sum(self.cells_by_tile.values())
+
+    @property
+    def cell_utilization(self) -> float:
+        """Part of the cells of the used tiles that hold a weight."""
+        tile = self.spec.tile
+        there = len(self.tiles) * tile.rows * tile.cols * tile.arrays
+        return self.cells_used / there if there else 0.0
+
+    def mapping(self) -> dict[str, dict[str, Any]]:
+        """Return where every analog matrix is: its shape, blocks of one copy, replicas, arrays and tiles."""
+        found = {}
+        for name, matrix in self.matrices.items():
+            if isinstance(matrix, AnalogMatrix):
+                blocks = len(matrix.grid) * len(matrix.grid[0])
+                found[name] = {
+                    "shape": list(matrix.shape),
+                    "blocks": [len(matrix.grid), len(matrix.grid[0])],
+                    "replicas": len(matrix.pieces) // blocks,
+                    "arrays": matrix.n_arrays,
+                    "tiles": [piece.tile.index for piece in matrix.pieces],
+                }
+        return found
+
+    def note_weights(self) -> None:
+        """Let the recorder note the mean weight of every array."""
+        for name, matrix in self.matrices.items():
+            if isinstance(matrix, AnalogMatrix):
+                self.recorder.weights[name] = {
+                    f"array{array}": matrix.mean_weights(array) for array in range(matrix.n_arrays)
+                }
 
     # Running
 

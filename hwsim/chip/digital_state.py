@@ -57,6 +57,7 @@ class DigitalState:
         values_in: int = 0,
         values_out: int = 0,
         operations: Mapping[str, int] | None = None,
+        expected: Callable[[], Any] | None = None,
     ) -> Digital:
         """Return the operation that does ``compute``; all counts are for each of ``n`` vectors.
 
@@ -70,9 +71,12 @@ class DigitalState:
             values_in: words that are read beside the state, such as the results of a transfer read.
             values_out: words that are written beside it, such as the values of a transfer write.
             operations: arithmetic of the digital unit.
+            expected: makes what stands for the result where no numbers are kept (activity fidelity), unless that is
+                values that are written.
         """
+        observed = self._chip.observed(self._layer, name, compute, values_out, expected)
         return Digital(
-            name, self._layer, n, dict(operations or {}), compute, words_in=values_in, words_out=values_out,
+            name, self._layer, n, dict(operations or {}), observed, words_in=values_in, words_out=values_out,
             state_read=self._accesses(read), state_written=self._accesses(written), phase=phase,
         )  # fmt: skip
 

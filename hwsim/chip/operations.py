@@ -59,6 +59,7 @@ class Forward(Operation):
         if works is not None:
             chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
             chip.count("bound_management_retries", sum(work.retries for work in works))
+            chip.recorder.read(self.layer, self.kind, "", len(self.x), works)
 
     def run(self, chip: Platform) -> np.ndarray:
         """Return the products."""
@@ -110,6 +111,7 @@ class Update(Operation):
         chip.count("pulses_up", up)
         chip.count("pulses_down", down)
         chip.count("coincidences", up + down)
+        chip.recorder.trains(self.layer, self.kind, self.array, results)
 
     def run(self, chip: Platform) -> None:
         """Pulse the array."""
@@ -154,6 +156,7 @@ class TransferWrite(Operation):
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, 1)
         chip.count("transfer_pulses", sum(int(result.pulses_up.sum() + result.pulses_down.sum()) for result in results))
+        chip.recorder.trains(self.layer, self.kind, self.array, results, self.axis)
 
     def run(self, chip: Platform) -> None:
         """Pulse the line; a vector of zeros takes no pulse and no time."""
@@ -187,20 +190,21 @@ class TransferRead(Operation):
     def __post_init__(self) -> None:
         self.layer = self.matrix.name
 
-    def _count(self, chip: Platform, works: list[ReadWork]) -> None:
+    def _count(self, chip: Platform, values: np.ndarray, works: list[ReadWork]) -> None:
         chip.count(self.kind, 1)
         chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
+        chip.recorder.read(self.layer, self.kind, f"array{self.array}", 1, works, bool(values.any()))
 
     def run(self, chip: Platform) -> np.ndarray:
         """Return the line as it was read."""
         values, works = self.matrix.read_line(self.array, self.line, self.axis)
-        self._count(chip, works)
+        self._count(chip, values, works)
         return values
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return the line when it is in the buffer."""
         values, works = yield from self.matrix.time_read_line(origin, self.array, self.line, self.axis)
-        self._count(chip, works)
+        self._count(chip, values, works)
         return values
 
 

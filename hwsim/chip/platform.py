@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import simpy
 
+from hwsim.chip.recorder import Recorder
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component, SharedComponent
 from hwsim.components.channel import Channel
@@ -81,6 +82,7 @@ class Platform:
         )  # fmt: skip
         self.controller = self._controller(spec.controller)
         self.counts: dict[str, int] = defaultdict(int)
+        self.recorder = Recorder()
         self.probes: Mapping[int, tuple[slice, slice]] = {}
         self._pulses = pulses
 
@@ -159,6 +161,22 @@ class Platform:
     def count(self, name: str, n: int) -> None:
         """Count events for the summary."""
         self.counts[name] += n
+
+    def observed(
+        self, layer: str, name: str, compute: Callable[[], Any], written: int, expected: Callable[[], Any] | None
+    ) -> Callable[[], Any]:
+        """Return the work on a digital state, with a note of whether it lets go of any of the ``written`` values.
+
+        ``expected`` makes what stands for its result where no numbers are kept; here they are.
+        """
+        del expected
+
+        def noted() -> Any:
+            result = compute()
+            self.recorder.state(layer, name, result)
+            return result
+
+        return noted if written else compute
 
     def log_pulses(
         self, origin: Origin, array: int, tiles: Sequence[Tile], results: Sequence[UpdateResult], starts: Sequence[int]

@@ -108,6 +108,14 @@ class Tile:
             dac, window, self.integrator, self.sample_hold, self.adc, self.shift_add, self.accumulator
         )  # fmt: skip
 
+    def move_in(self, host: Tile) -> None:
+        """Use the hardware of ``host``, where a block of another matrix is: its converters, generators and queue.
+
+        The two take turns, and what this tile does is booked on the host's components.
+        """
+        vars(self).update({name: part for name, part in vars(host).items() if isinstance(part, Component | Station)})
+        self._paths = {False: self._path(self.col_dac), True: self._path(self.row_dac)}
+
     @property
     def components(self) -> list[Component]:
         """Every component of the tile."""

@@ -43,10 +43,15 @@ DEFAULT_TRACE = "digits-mlp"
 )
 @click.option(
     "--fidelity",
-    type=click.Choice(["device"]),
+    type=click.Choice(["device", "activity"]),
     default="device",
     show_default=True,
-    help="How much of a device is kept.",
+    help="Every device, or statistics in place of data and devices: time and energy only.",
+)
+@click.option(
+    "--statistics",
+    metavar="RUN_OR_FILE",
+    help="At activity fidelity: the run, file or name whose statistics stand for the data. Default: the trace's.",
 )
 @click.option("--timing/--no-timing", default=True, help="Without timing: no latency, no energy, the same weights.")
 @click.option(
@@ -69,7 +74,8 @@ def command(
 ) -> None:
     """Train a network on a simulated chip and print how well, how long and at what energy.
 
-    TRACE names a training trace (hwsim traces); without one the small bundled trace runs.
+    TRACE names a training trace (hwsim traces) or, with --fidelity activity, a network (hwsim networks); without one
+    the small bundled trace runs.
     """
     if options["epochs"] is not None and options["steps"] is not None:
         raise UsageError("give either --epochs or --steps, not both")

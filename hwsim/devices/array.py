@@ -323,6 +323,7 @@ class DeviceArray:
         self._reference = reference.astype(np.float32)
         exact = self._reference.astype(np.float64)
         self._load(self._form.shifted(exact))
+        self._cells.parameters_changed()
         if self._aging is not None:
             self._aging.refer(exact)
 
@@ -395,7 +396,7 @@ class DeviceArray:
         params, region = plan.params, self._region(probe)
         self._line_sums = None
         if params.pulse_type == "none_with_device":
-            float_update(self._cells, x, d, plan.lr, self._low, self._high, side)
+            float_update(self._cells, x, d, plan.rates, self._low, self._high, side)
             self._note_pulses(before)
             return self.without_pulses(plan, logged=region is not None)
         implicit = params.pulse_type == "deterministic_implicit"
@@ -405,7 +406,7 @@ class DeviceArray:
             plan.bl,
             plan.col_gain,
             plan.row_gain,
-            plan.lr < 0,
+            plan.negative,
             params.pulse_type,
             (params.x_res_implicit, params.d_res_implicit) if implicit else (params.res, params.res),
             params.sto_round,
@@ -469,7 +470,8 @@ class DeviceArray:
             DataError: wrong shapes, NaN or infinity.
         """
         vectors_in = finite_vectors(x, self.shape[0] if transposed else self.shape[1], "d" if transposed else "x")
-        matrix = self.weights if weights is None else weights
+        self._settle()
+        matrix = self._weights if weights is None else weights
         if matrix.shape != self.shape:
             raise DataError(f"weights must have shape {self.shape}, got {matrix.shape}")
         keys, first = self._next_reads(purpose, len(vectors_in))

@@ -20,15 +20,20 @@ DEFAULT_UPDATE = UpdateParameters()
 class TrainPlan:
     """Trains of n samples. A line fires in a slot with probability min(1, gain |value|).
 
-    ``bl`` (n,) int32 slots of one train, ``col_gain`` and ``row_gain`` (n,) float64 gains of x and d, ``lr`` the
-    learning rate, ``params`` the rest (pulse type, resolution).
+    ``bl`` (n,) int32 slots of one train, ``col_gain`` and ``row_gain`` (n,) float64 gains of x and d, ``rates`` the
+    learning rates, (n,), or (1,) for all samples, ``params`` the rest (pulse type, resolution).
     """
 
     bl: NDArray[np.int32]
     col_gain: NDArray[np.float64]
     row_gain: NDArray[np.float64]
-    lr: float
+    rates: NDArray[np.float64]
     params: UpdateParameters
+
+    @property
+    def negative(self) -> bool:
+        """Whether the learning rates are negative; all have one sign."""
+        return bool((self.rates < 0).any())
 
     @property
     def slots(self) -> NDArray[np.int64]:
@@ -54,22 +59,18 @@ def plan_trains(
         DataError: wrong shapes, NaN or infinity, or a train longer than a million slots.
     """
     params = params if params is not None else DEFAULT_UPDATE
-    if isinstance(lr, np.ndarray) and lr.ndim:
-        return _plan_each(x, d, lr, granularity, params)
-    lr = float(lr)
     x32, d32 = vectors(x, None, "x"), vectors(d, None, "d")
+    rates = _rates(lr, len(x32))
     if len(x32) != len(d32):
         raise DataError(f"x has {len(x32)} samples, d has {len(d32)}")
-    if not np.isfinite(lr):
-        raise DataError(f"the learning rate must be finite, got {lr!r}")
     if params.pulse_type == "none_with_device":
         if not (np.isfinite(x32).all() and np.isfinite(d32).all()):
             raise DataError(f"{'d' if np.isfinite(x32).all() else 'x'} holds a number that is not finite in float32")
-        return TrainPlan(np.zeros(len(x32), np.int32), np.zeros(len(x32)), np.zeros(len(x32)), float(lr), params)
-    status, bl, col_gain, row_gain = pulse.plan(
+        return TrainPlan(np.zeros(len(x32), np.int32), np.zeros(len(x32)), np.zeros(len(x32)), rates, params)
+    status, sample, bl, col_gain, row_gain = pulse.plan(
         x32,
         d32,
-        abs(lr),
+        np.abs(rates),
         granularity,
         params.desired_bl,
         params.fixed_bl,
@@ -81,33 +82,23 @@ def plan_trains(
     if status in (1, 2):
         raise DataError(f"{'xd'[status - 1]} holds a number that is not finite in float32")
     if status == 3:
+        rate = float(rates[sample % len(rates)])
         raise DataError(
-            f"a train would be longer than {LONGEST_TRAIN} slots: lr {lr!r} is too large for steps of {granularity!r}"
+            f"a train would be longer than {LONGEST_TRAIN} slots: lr {rate!r} is too large for steps of {granularity!r}"
         )
-    return TrainPlan(bl, col_gain, row_gain, float(lr), params)
+    return TrainPlan(bl, col_gain, row_gain, rates, params)
 
 
-def _plan_each(
-    x: ArrayLike, d: ArrayLike, lr: NDArray[np.float64], granularity: float, params: UpdateParameters
-) -> TrainPlan:
-    """Plan every sample with its own learning rate."""
-    x32, d32 = vectors(x, None, "x"), vectors(d, None, "d")
-    if lr.shape != (len(x32),):
-        raise DataError(f"x has {len(x32)} samples, but there are learning rates of shape {lr.shape}")
-    if len(x32) != len(d32):
-        raise DataError(f"x has {len(x32)} samples, d has {len(d32)}")
-    if np.any(lr < 0) and np.any(lr > 0):
+def _rates(lr: float | NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Return the learning rates of n samples, (1,) where they share one."""
+    rates = np.array(lr, np.float64, ndmin=1)
+    if isinstance(lr, np.ndarray) and lr.ndim and lr.shape != (n,):
+        raise DataError(f"x has {n} samples, but there are learning rates of shape {lr.shape}")
+    if not np.isfinite(rates).all():
+        raise DataError(f"the learning rate must be finite, got {lr!r}")
+    if len(rates) > 1 and rates.min() < 0 < rates.max():
         raise DataError("the learning rates of a stream must have one sign")
-    plans = [plan_trains(x32[i : i + 1], d32[i : i + 1], float(rate), granularity, params) for i, rate in enumerate(lr)]
-    if not plans:
-        return plan_trains(x32, d32, 0.0, granularity, params)
-    return TrainPlan(
-        np.concatenate([plan.bl for plan in plans]),
-        np.concatenate([plan.col_gain for plan in plans]),
-        np.concatenate([plan.row_gain for plan in plans]),
-        bool(np.any(lr < 0).item()),
-        params,
-    )
+    return rates
 
 
 def vectors(values: ArrayLike, lines: int | None, name: str) -> NDArray[np.float32]:

@@ -45,7 +45,7 @@ def input_scale(x: F32, io: IOParameters, running: RunningScale | None = None, *
     if io.noise_management == "abs_max_np_sum":
         scale = worst_case_scale(x, io)
     else:
-        largest, magnitude, _ = converter.measure(np.ascontiguousarray(x, np.float32))
+        largest, magnitude = converter.measure(np.ascontiguousarray(x, np.float32))
         scale = largest if io.noise_management == "max" else magnitude
         if io.noise_management == "average_abs_max":
             scale = (running or RunningScale()).follow(magnitude, learn)
@@ -56,10 +56,11 @@ def input_scale(x: F32, io: IOParameters, running: RunningScale | None = None, *
 
 def worst_case_scale(x: F32, io: IOParameters) -> F32:
     """Return the divisor with which even one-sided sums over weights of 0.6 stay within the output bound."""
-    _, magnitude, one_sided = converter.measure(np.ascontiguousarray(x, np.float32))
+    vectors = np.ascontiguousarray(x, np.float32)
+    magnitude = converter.measure(vectors)[1]
     if io.out_bound <= 0:
         return magnitude
-    scale = one_sided * (0.6 / io.out_bound)
+    scale = converter.one_sided_sums(vectors) * (0.6 / io.out_bound)
     if io.inp_step > 0:
         scale = np.minimum(scale, magnitude * (io.max_bm_res * 2 * io.inp_bound / io.inp_step))
     return np.maximum(magnitude, scale).astype(np.float32)

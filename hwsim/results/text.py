@@ -47,6 +47,8 @@ def _results(summary: Mapping[str, Any]) -> list[str]:
     quality = _quality(metrics)
     if quality:
         rows.append(quality)
+    if summary.get("fidelity") == "activity":
+        rows.append(("fidelity", "activity", "nothing is learnt: no loss"))
     for label, key, unit in (("latency", "latency_s", "s"), ("energy", "energy_J", "J")):
         if summary[key] is not None:
             each = f"{format_quantity(summary[key] / samples, unit)} per sample" if samples else ""

@@ -7,17 +7,37 @@ from pathlib import Path
 from hwsim.cost import CostTables, component_model
 from hwsim.devices import device_from_document
 from hwsim.errors import InputError, Problem, SpecError
+from hwsim.spec.activity import ActivitySpec
+from hwsim.spec.architecture import ArchitectureSpec
+from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
 from hwsim.spec.device import CellSpec
 from hwsim.spec.load import Document, build, load_document
+from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.scaling import ScalingSpec
 from hwsim.spec.training import DataSpec, TraceSpec
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import load_data, read_idx
 from hwsim.training.presets import find_algorithm, table_from_document
 
-KINDS = ("device", "cell", "component", "scaling", "chip", "algorithms", "trace")
+KINDS = (
+    "device",
+    "cell",
+    "component",
+    "scaling",
+    "chip",
+    "algorithms",
+    "trace",
+    "network",
+    "network-trace",
+    "statistics",
+)
+
+MODELS: dict[str, type[Spec]] = {
+    "network": ArchitectureSpec, "network-trace": NetworkTraceSpec, "statistics": ActivitySpec,
+}  # fmt: skip
+"""Descriptions that need no more than their schema."""
 
 
 def check_file(path: Path | str) -> list[Problem]:
@@ -79,6 +99,8 @@ def _check_description(document: Document) -> None:
         CostTables.for_chip(build(ChipSpec, document), document)
     elif kind == "algorithms":
         table_from_document(document)
+    elif kind in MODELS:
+        build(MODELS[kind], document)
     else:
         _check_trace(document)
 

@@ -11,20 +11,27 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializeAsAny
 
+from hwsim import library
 from hwsim.cost import CostTables
 from hwsim.devices import device_document, device_from_document
-from hwsim.errors import Problem, SpecError, UsageError, suggest
+from hwsim.errors import Problem, SpecError, UsageError, suggest, unknown
+from hwsim.run.activity import choose_statistics
 from hwsim.run.compatibility import pulse_scheme_problems
+from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document
 from hwsim.run.npz_trace import trace_document_for
+from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value
+from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.training import TraceSpec
 from hwsim.training.algorithms import ALGORITHMS, AlgorithmParameters
 from hwsim.training.presets import AlgorithmPreset, find_algorithm
 
 Log = Literal["none", "events", "pulses"]
+Fidelity = Literal["device", "activity"]
+FIDELITIES: tuple[Fidelity, ...] = ("device", "activity")
 LOGS: tuple[Log, ...] = ("none", "events", "pulses")
 DEFAULT_TRACE = "digits-mlp"
 DEFAULT_CHIP = "baseline"
@@ -48,7 +55,7 @@ class AlgorithmSpec(Spec):
 class RunSpec(Spec):
     """The complete description of a run."""
 
-    trace: TraceSpec
+    trace: TraceSpec | NetworkTraceSpec
     chip: ChipSpec
     device: DeviceSpec
     algorithm: AlgorithmSpec
@@ -62,7 +69,10 @@ class RunSpec(Spec):
     timing: bool = True
     """False: only the numbers; no time, no energy, no logs."""
     threads: int = Field(1, ge=1)
-    fidelity: Literal["device"] = "device"
+    fidelity: Fidelity = "device"
+    """``device``: every device is kept. ``activity``: none is; statistics stand for the data."""
+    statistics: ActivitySpec | None = None
+    """What stands for the data at activity fidelity."""
 
     @property
     def hash(self) -> str:
@@ -111,7 +121,8 @@ class _Draft:
     def _names(self, root: str) -> set[str]:
         data = self.documents[root].data
         if root == "trace":
-            return set(TraceSpec.model_fields) - {"kind", "name", "description", "source", "device", "algorithm"}
+            fields = _trace_model(self.documents[root]).model_fields
+            return set(fields) - {"kind", "name", "description", "source", "device", "algorithm"}
         if root == "chip":
             return set(ChipSpec.model_fields) - {"kind", "name", "description", "source", "device"}
         if root == "device":
@@ -156,14 +167,16 @@ def resolve(
     timing: bool = True,
     threads: int = 1,
     fidelity: str = "device",
+    statistics: str | Path | None = None,
 ) -> RunSpec:
     """Resolve the arguments of a run; see :func:`hwsim.simulate` for their meaning.
 
     Raises:
         InputError: something is unknown, of the wrong type or unit, or does not fit; every mistake of a file at once.
     """
-    _check_choices(log, timing, probe, fidelity)
-    trace_document = trace_document_for(trace) if trace.endswith(".npz") else _copy(named_document("traces", trace))
+    _check_choices(log, timing, probe)
+    _check_fidelity(fidelity, timing, log, statistics)
+    trace_document = trace_document_for(trace) if trace.endswith(".npz") else _trace_document(trace)
     draft = _Draft({"trace": trace_document})
     draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
     own_algorithm, own_device = trace_document.data.get("algorithm"), trace_document.data.get("device")
@@ -180,13 +193,25 @@ def resolve(
     for path, value in _assignments(set):
         draft.put(path, value, said=f"--set {path}")
     return _build(
-        draft, seed=seed, epochs=epochs, steps=steps, data=data, log=log, probe=probe, timing=timing, threads=threads
-    )
+        draft, seed=seed, epochs=epochs, steps=steps, data=data, log=log, probe=probe, timing=timing, threads=threads,
+        fidelity=fidelity, statistics=statistics,
+    )  # fmt: skip
 
 
-def _check_choices(log: str | None, timing: bool, probe: Sequence[str], fidelity: str) -> None:
-    if fidelity != "device":
-        raise UsageError(f"no fidelity is called '{fidelity}' (known: device)")
+def _check_fidelity(fidelity: str, timing: bool, log: str | None, statistics: str | Path | None) -> None:
+    if fidelity not in FIDELITIES:
+        raise UsageError(
+            f"no fidelity is called '{fidelity}'{suggest(fidelity, FIDELITIES)} (known: {', '.join(FIDELITIES)})"
+        )
+    if fidelity == "activity" and log == "pulses":
+        raise UsageError("activity fidelity keeps no devices, so there are no pulses to log: use --fidelity device")
+    if fidelity == "activity" and not timing:
+        raise UsageError("activity fidelity has time and energy only, no numbers: leave timing on")
+    if fidelity == "device" and statistics is not None:
+        raise UsageError("statistics stand for data at activity fidelity only: use --fidelity activity with them")
+
+
+def _check_choices(log: str | None, timing: bool, probe: Sequence[str]) -> None:
     if log is not None and log not in LOGS:
         raise UsageError(f"no log is called '{log}'{suggest(log, LOGS)} (known: {', '.join(LOGS)})")
     if not timing and log in ("events", "pulses"):
@@ -195,6 +220,17 @@ def _check_choices(log: str | None, timing: bool, probe: Sequence[str], fidelity
         raise UsageError("a probe picks the devices of a pulse log; use --log pulses with --probe")
     if log == "pulses" and not probe:
         raise UsageError("a pulse log needs a region to watch; give --probe TILE[:ROWS[:COLS]], such as --probe 0:0-15")
+
+
+def _trace_document(name: str) -> Document:
+    """Read a trace, or make one of the network called ``name`` (or in the file ``name``)."""
+    if library.is_path(name) or name in library.names("traces"):
+        document = _copy(named_document("traces", name))
+    elif name in library.names("networks"):
+        document = _copy(named_document("networks", name))
+    else:
+        raise UsageError(unknown("trace or network", name, [*library.names("traces"), *library.names("networks")]))
+    return network_trace_document(document) if document.data.get("kind") == "network" else document
 
 
 def _copy(document: Document) -> Document:
@@ -260,13 +296,24 @@ def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[
     return pairs
 
 
+def _trace_model(document: Document) -> type[TraceSpec] | type[NetworkTraceSpec]:
+    return NetworkTraceSpec if document.data.get("kind") == NETWORK_TRACE else TraceSpec
+
+
 def _build(
-    draft: _Draft, *, epochs: int | None, data: str | Path | None, log: Log | None, timing: bool, **rest: Any
+    draft: _Draft,
+    *,
+    epochs: int | None,
+    data: str | Path | None,
+    log: Log | None,
+    timing: bool,
+    statistics: str | Path | None,
+    **rest: Any,
 ) -> RunSpec:
     problems: list[Problem] = []
     built: dict[str, Any] = {}
     builders = {
-        "trace": lambda document: build(TraceSpec, document),
+        "trace": lambda document: build(_trace_model(document), document),
         "chip": _build_chip,
         "device": device_from_document,
         "algorithm": _build_algorithm,
@@ -287,10 +334,19 @@ def _build(
         )
     if not timing and built["chip"].schedule.delay:
         raise UsageError("a delayed schedule's numbers depend on time: leave timing on, or use another schedule.kind")
+    if rest["fidelity"] == "device" and isinstance(built["trace"], NetworkTraceSpec):
+        raise UsageError(
+            f"{built['trace'].name} is a list of layers without data and initial weights, which runs at activity "
+            "fidelity only: use --fidelity activity"
+        )
+    chosen = None
+    if rest["fidelity"] == "activity":
+        chosen = choose_statistics(statistics, built["trace"], built["algorithm"].name, built["device"])
     document = Document(
         {
             **rest,
             **built,
+            "statistics": chosen,
             "probe": tuple(rest.get("probe", ())),
             "epochs": epochs if epochs is not None else built["trace"].epochs,
             "data_dir": str(data) if data is not None else None,

@@ -10,19 +10,25 @@ from typing import Any
 
 import numpy as np
 
+from hwsim.chip.activity import ActivityChip
 from hwsim.chip.chip import Chip
 from hwsim.chip.probe import Probe
 from hwsim.devices import single_thread_blas
 from hwsim.engine.ledger import COLUMNS
 from hwsim.errors import HwsimError, RunError
 from hwsim.results import Run, open_run
+from hwsim.run.activity import STATISTICS_FILE, recorded
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
 from hwsim.run.folder import METRIC_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
 from hwsim.run.statistics import statistics, statistics_text
 from hwsim.run.summary import summarize
 from hwsim.spec.device import DeviceSpec
+from hwsim.spec.network_trace import NetworkTraceSpec
+from hwsim.spec.training import TraceSpec
+from hwsim.training.activity import ActivityTrainer
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import DataSet, check_fit, load_data
+from hwsim.training.network_trainer import NetworkTrainer
 from hwsim.training.trainer import StepMetrics, Trainer
 
 Progress = Callable[[int, int, int, Mapping[str, float]], None]
@@ -45,6 +51,7 @@ def simulate(
     timing: bool = True,
     threads: int = 1,
     fidelity: str = "device",
+    statistics: str | Path | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Run:
@@ -64,7 +71,9 @@ def simulate(
         probe: regions of a pulse log, ``TILE[:ROWS[:COLS]]``.
         timing: False: only the numbers; no time and no energy. The weights are the same.
         threads: threads of the device kernels; they change no number.
-        fidelity: ``device``.
+        fidelity: ``device`` keeps every device; ``activity`` keeps none: statistics stand for the data, and the run has
+            time and energy, no loss and no weights.
+        statistics: at activity fidelity: a run folder, a file or a name; None: the trace's, or an assumption.
         out: a new folder; None: a free one in ``runs``.
         progress: called with (step, steps, epoch, metrics) after each step.
 
@@ -74,7 +83,7 @@ def simulate(
     """
     spec = resolve(
         trace, chip=chip, device=device, algorithm=algorithm, seed=seed, epochs=epochs, steps=steps, data=data, set=set,
-        log=log, probe=probe, timing=timing, threads=threads, fidelity=fidelity,
+        log=log, probe=probe, timing=timing, threads=threads, fidelity=fidelity, statistics=statistics,
     )  # fmt: skip
     if out is not None:
         check_new(Path(out))
@@ -84,8 +93,7 @@ def simulate(
 def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = None) -> Run:
     """Run a resolved configuration; see :func:`simulate`."""
     begun = time.perf_counter()
-    samples = load_data(spec.trace.data, data_dir=spec.data_dir, seed=spec.seed)
-    check_fit(samples, spec.trace)
+    samples = _samples(spec)
     folder: RunFolder | None = None
 
     def events(table: Any) -> None:
@@ -97,15 +105,8 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
         folder.write_pulses(columns)
 
     with single_thread_blas():
-        chip = Chip(
-            spec.chip,
-            spec.device,
-            seed=spec.seed,
-            threads=spec.threads,
-            timing=spec.timing,
-            events=events if spec.log != "none" else None,
-            pulses=pulses if spec.log == "pulses" else None,
-            probes=[Probe.parse(text) for text in spec.probe],
+        chip = _chip(
+            spec, events=events if spec.log != "none" else None, pulses=pulses if spec.log == "pulses" else None
         )
         trainer = _trainer(spec, samples, chip)
         chip.finish_placement()
@@ -130,8 +131,35 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
     return open_run(path)
 
 
-def _trainer(spec: RunSpec, samples: DataSet, chip: Chip) -> Trainer:
+def _samples(spec: RunSpec) -> DataSet | int:
+    """Return the data, or how many training samples an epoch has where that is all that is needed."""
+    known = spec.statistics
+    if isinstance(spec.trace, NetworkTraceSpec):
+        return spec.trace.samples
+    if known is not None and known.samples is not None and known.trace == spec.trace.name:
+        return min(known.samples, spec.trace.data.limit_train or known.samples)
+    samples = load_data(spec.trace.data, data_dir=spec.data_dir, seed=spec.seed)
+    check_fit(samples, spec.trace)
+    return samples if known is None else len(samples.x_train)
+
+
+def _chip(spec: RunSpec, **sinks: Any) -> Chip:
+    shared = {"seed": spec.seed, "threads": spec.threads, "timing": spec.timing, **sinks}
+    if spec.statistics is not None:
+        replicas = spec.trace.layer_replicas() if isinstance(spec.trace, NetworkTraceSpec) else {}
+        return ActivityChip(spec.chip, spec.device, statistics=spec.statistics, replicas=replicas, **shared)
+    return Chip(spec.chip, spec.device, probes=[Probe.parse(text) for text in spec.probe], **shared)
+
+
+def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
     algorithm = ALGORITHMS.get(spec.algorithm.name)(spec.algorithm.parameters, chip, spec.seed)
+    if isinstance(chip, ActivityChip):
+        if isinstance(spec.trace, NetworkTraceSpec):
+            return NetworkTrainer(spec.trace, chip, algorithm, spec.seed)
+        assert isinstance(samples, int)
+        return ActivityTrainer(spec.trace, samples, chip, algorithm, spec.seed)
+    assert isinstance(samples, DataSet)
+    assert isinstance(spec.trace, TraceSpec)
     return Trainer(spec.trace, samples, chip, algorithm, spec.seed)
 
 
@@ -159,7 +187,18 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
     columns = {"path": ("string", "1", "statistic"), "value": ("float64", "1", "its value, in its unit"),
                "description": ("string", "1", "what it is"), "unit": ("string", "1", "unit of the value")}  # fmt: skip
     folder.write_table("stats", columns, dict(zip(columns, zip(*rows, strict=True), strict=True)))
-    folder.write_weights(trainer.weights())
+    if spec.fidelity == "device":
+        folder.write_weights(trainer.weights())
+        said = (
+            f"recorded by hwsim at device fidelity: trace {spec.trace.name}, chip {spec.chip.name}, device "
+            f"{spec.device.name}, algorithm {spec.algorithm.title}, seed {spec.seed}, {trainer.step} steps"
+        )
+        folder.write_yaml(
+            STATISTICS_FILE,
+            recorded(
+                chip, trace=spec.trace.name, algorithm=spec.algorithm.name, samples=trainer.samples_per_epoch, said=said
+            ),
+        )
 
 
 def _write_metrics(folder: RunFolder, history: list[StepMetrics], *, timed: bool) -> None:

@@ -32,8 +32,9 @@ def statistics(chip: Chip, summary: dict[str, Any]) -> list[Row]:
             rows += _bytes_moved(shared)
         for memory in chip.memories:
             rows += _room(memory)
+        cells = chip.cells_by_tile
         for tile in chip.tiles:
-            rows += _tile(tile, elapsed)
+            rows += _tile(tile, elapsed, cells[tile.index])
         rows += _actions(chip, summary)
     return rows
 
@@ -52,12 +53,9 @@ def statistics_text(rows: list[Row]) -> str:
 
 
 def _cells(chip: Chip) -> Iterator[Row]:
-    spec = chip.spec.tile
-    used = sum(tile.shape[0] * tile.shape[1] * len(tile.arrays) for tile in chip.tiles)
-    there = len(chip.tiles) * spec.rows * spec.cols * spec.arrays
     yield "chip.tiles_used", float(len(chip.tiles)), "tiles that hold a matrix", "1"
-    yield "chip.cells_used", float(used), "cells that hold a weight", "1"
-    yield "chip.cell_utilization", used / there if there else 0.0, "part of the used tiles' cells that hold one", "1"
+    yield "chip.cells_used", float(chip.cells_used), "cells that hold a weight", "1"
+    yield "chip.cell_utilization", chip.cell_utilization, "part of the used tiles' cells that hold one", "1"
 
 
 def _totals(summary: dict[str, Any]) -> Iterator[Row]:
@@ -105,11 +103,11 @@ def _room(buffer: Buffer) -> Iterator[Row]:
     yield f"{buffer.name}.full_waiting", room.wait_time * SECONDS, "time that claims waited for room, added up", "s"
 
 
-def _tile(tile: Tile, elapsed: int) -> Iterator[Row]:
+def _tile(tile: Tile, elapsed: int, cells: int) -> Iterator[Row]:
     yield from _queue(f"tile{tile.index}", tile.station, elapsed)
-    rows, cols = tile.shape
     spec = tile.spec
-    yield f"tile{tile.index}.cell_utilization", rows * cols / (spec.rows * spec.cols), "part of its cells in use", "1"
+    used = cells / (spec.rows * spec.cols * spec.arrays)
+    yield f"tile{tile.index}.cell_utilization", used, "part of its cells that hold a weight", "1"
     for part in tile.components:
         yield from _times(part, elapsed, tile.station)
 

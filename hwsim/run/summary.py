@@ -8,6 +8,7 @@ from typing import Any
 
 from hwsim.chip.chip import Chip
 from hwsim.run.config import RunSpec
+from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.training.trainer import StepMetrics, Trainer
 
 SECONDS = 1e-12
@@ -25,6 +26,7 @@ def summarize(
         "algorithm": run.algorithm.title,
         "seed": run.seed,
         "timing": run.timing,
+        "fidelity": run.fidelity,
         **timed,
         "samples": trainer.samples,
         "steps": trainer.step,
@@ -35,6 +37,8 @@ def summarize(
         "leakage_by_component": chip.tables.leakage_by_component,
         "tiles_used": len(chip.tiles),
         "tiles": run.chip.tiles,
+        "cell_utilization": chip.cell_utilization,
+        "mapping": chip.mapping(),
         "counts": dict(sorted(chip.counts.items())),
         "metrics": {
             "loss": _number(last.test_loss),
@@ -43,12 +47,28 @@ def summarize(
                 sum(row.loss for row in history[-trainer.steps_per_epoch :]) / len(history[-trainer.steps_per_epoch :])
             ),
         },
-        "assumptions": [
-            "initial weights are in the arrays when the run starts; programming them is not counted",
-            "evaluation on held-out data takes no simulated time or energy",
-            "tiles that hold no matrix are powered off",
-        ],
+        "assumptions": _assumptions(run),
     }
+
+
+def _assumptions(run: RunSpec) -> list[str]:
+    """Return what the results rest on beside the cost tables."""
+    shared = [
+        "initial weights are in the arrays when the run starts; programming them is not counted",
+        "tiles that hold no matrix are powered off",
+    ]
+    if run.statistics is None:
+        return [*shared, "evaluation on held-out data takes no simulated time or energy"]
+    shared += [
+        "activity fidelity: nothing is learnt, so there is no loss, no accuracy and no weights",
+        f"densities and magnitudes are those of the statistics '{run.statistics.name}': {run.statistics.source}",
+    ]
+    if isinstance(run.trace, NetworkTraceSpec):
+        shared += [
+            "every patch of a convolution is read from the buffer as a whole; overlaps are not kept beside the tile",
+            "replicas of a matrix are kept equal by taking every update, with the same trains",
+        ]
+    return shared
 
 
 _TIMED = (

@@ -70,6 +70,14 @@ class ScheduleSpec(Spec):
         return min(self.vectors, batch) if self.kind in ("pipelined", "delayed") else batch
 
 
+class MappingSpec(Spec):
+    """How matrices find their tiles."""
+
+    share_tiles: bool = False
+    """True: blocks of several matrices may share a tile, each on rows and columns of its own. They take turns: forward,
+    backward and update of all of them exclude each other."""
+
+
 class ChipSpec(Spec):
     """A chip: equal tiles on one interconnect, with a buffer, a digital unit and a controller."""
 
@@ -99,6 +107,8 @@ class ChipSpec(Spec):
     controller: ControllerPlacement
     schedule: ScheduleSpec = ScheduleSpec()
     """How much of a training step runs side by side."""
+    mapping: MappingSpec = MappingSpec()
+    """How matrices find their tiles."""
     published: tuple[PublishedFigure, ...] = Field((), exclude=True)
     """Published figures of the design, with those of this description; no part of the configuration of a run."""
     word_bits: int = Field(16, ge=1, le=64)

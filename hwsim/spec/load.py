@@ -15,6 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from hwsim import library
 from hwsim.errors import Problem, SpecError, suggest
+from hwsim.spec.activity import ActivitySpec
+from hwsim.spec.architecture import ArchitectureSpec
 from hwsim.spec.base import AT
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
@@ -149,6 +151,8 @@ def _problem(model: type[BaseModel], detail: Any, document: Document, at: Locati
     location = tuple(str(part) for part in detail["loc"])
     kind, message = detail["type"], detail["msg"]
     path = (*at, *_in_data(location, data, keep_last=kind == "missing"))
+    if kind == AT:
+        path = (*path, *detail["ctx"]["at"].split("."))
     given = detail.get("input")
     if kind == "extra_forbidden":
         known = _fields_at(model, location[:-1])
@@ -288,3 +292,13 @@ def load_cell(name: str) -> CellSpec:
 def load_trace(name: str) -> TraceSpec:
     """Read a live-trace description by name or path."""
     return build(TraceSpec, named_document("traces", name))
+
+
+def load_statistics(name: str) -> ActivitySpec:
+    """Read activity statistics by name or path."""
+    return build(ActivitySpec, named_document("statistics", name))
+
+
+def load_network(name: str) -> ArchitectureSpec:
+    """Read a network's list of layers by name or path."""
+    return build(ArchitectureSpec, named_document("networks", name))

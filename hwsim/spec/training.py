@@ -106,6 +106,15 @@ class ScheduleSpec(Spec):
         return self
 
 
+def named_choice(value: Any) -> Any:
+    """Check that a choice of an algorithm or a device is None, a name, or a mapping with a name."""
+    if value is None or (isinstance(value, str) and value):
+        return value
+    if isinstance(value, dict) and isinstance(value.get("name"), str) and value["name"]:
+        return value
+    raise ValueError(f"expected a name, or a mapping with a name and parameters, got {value!r}")
+
+
 class TraceSpec(Spec):
     """A live training trace: its operations arise while the simulated chip trains."""
 
@@ -132,15 +141,10 @@ class TraceSpec(Spec):
     the chip's."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Values of chip parameters by path, such as ``tile.forward.out_noise: 0.06``; a user's ``--set`` comes later."""
+    statistics: str | None = None
+    """Activity statistics that stand for the data at activity fidelity: a name (``models/statistics``) or a file."""
 
-    @field_validator("algorithm", "device", mode="before")
-    @classmethod
-    def _named(cls, value: Any) -> Any:
-        if value is None or (isinstance(value, str) and value):
-            return value
-        if isinstance(value, dict) and isinstance(value.get("name"), str) and value["name"]:
-            return value
-        raise ValueError(f"expected a name, or a mapping with a name and parameters, got {value!r}")
+    _named = field_validator("algorithm", "device", mode="before")(named_choice)
 
     @model_validator(mode="after")
     def _loss_fits(self) -> TraceSpec:

@@ -14,6 +14,7 @@ import numpy as np
 
 from hwsim.chip.operations import Backward, Digital, Forward, Matrix, Move
 from hwsim.chip.program import Await, Claim, CountDown, Free, Join, Latch, Mark, Program, Start, Task
+from hwsim.chip.vectors import Vectors
 from hwsim.errors import RunError
 from hwsim.spec.chip import ScheduleSpec
 from hwsim.spec.network import LayerSpec
@@ -41,6 +42,30 @@ class Layer:
         if self.scale is not None:
             z = z * self.scale
         return z if self.bias is None else z + self.bias
+
+    def activate(self, z: np.ndarray) -> np.ndarray:
+        """Return the layer's output for the matrix's (n, outputs)."""
+        return ACTIVATIONS[self.spec.activation].forward(self.affine(z))
+
+    def is_finite(self, output: np.ndarray) -> bool:
+        """Return whether every number of an output is finite."""
+        return bool(np.all(np.isfinite(output)))
+
+    def through_activation(self, error: np.ndarray, output: np.ndarray) -> np.ndarray:
+        """Return the error at ``scale z + bias``, given the error at the output and the output."""
+        return ACTIVATIONS[self.spec.activation].backward(error, output)
+
+    def at_matrix(self, d: np.ndarray) -> np.ndarray:
+        """Return the error at the matrix, given that at ``scale z + bias``."""
+        return d if self.scale is None else d * self.scale
+
+    def learn(self, d: np.ndarray, z: np.ndarray, rate: np.float32) -> None:
+        """Do a step of plain SGD on bias and output scale; ``d`` is the error at ``scale z + bias``."""
+        if self.scale is not None:
+            gradient = np.einsum("ni,ni->i", d, z)
+            self.scale -= rate * (gradient if len(self.scale) > 1 else gradient.sum(keepdims=True))
+        if self.bias is not None:
+            self.bias -= rate * d.sum(axis=0)
 
     def kept_words(self, *, last: bool) -> int:
         """Return the words that the buffer keeps for one sample from the layer's forward pass to its update.
@@ -168,10 +193,10 @@ class TrainingStep:
             {"add": width} if layer.bias is not None else {},
         )
         output = yield Digital(
-            "activation", layer.spec.name, len(x), work, lambda: activation.forward(layer.affine(z)), words_in=width,
+            "activation", layer.spec.name, len(x), work, lambda: layer.activate(z), words_in=width,
             words_out=width,
         )  # fmt: skip
-        if not np.all(np.isfinite(output)):
+        if not layer.is_finite(output):
             raise RunError(
                 f"layer '{layer.spec.name}' gives values that are not finite at step {self._number}: it has diverged"
             )
@@ -182,7 +207,7 @@ class TrainingStep:
         for index in range(len(self._layers) - 1, -1, -1):
             layer, seen = self._layers[index], self._passes[index][group]
             seen.d = yield from self._through_activation(layer, seen, error)
-            seen.at_matrix = seen.d if layer.scale is None else seen.d * layer.scale
+            seen.at_matrix = layer.at_matrix(seen.d)
             if index:
                 error = yield Backward(layer.matrix, seen.at_matrix)
             yield CountDown(self._done[index])
@@ -194,7 +219,7 @@ class TrainingStep:
         return (
             yield Digital(
                 "activation-backward", layer.spec.name, len(error), work,
-                lambda: activation.backward(error, seen.output), words_in=2 * width if work else 0,
+                lambda: layer.through_activation(error, seen.output), words_in=2 * width if work else 0,
                 words_out=width if work else 0,
             )
         )  # fmt: skip
@@ -217,11 +242,7 @@ class TrainingStep:
         rate = np.float32(self._rate)
 
         def compute() -> None:
-            if layer.scale is not None:
-                gradient = np.einsum("ni,ni->i", d, _joined([part.z for part in passes]))
-                layer.scale -= rate * (gradient if len(layer.scale) > 1 else gradient.sum(keepdims=True))
-            if layer.bias is not None:
-                layer.bias -= rate * d.sum(axis=0)
+            layer.learn(d, _joined([part.z for part in passes]), rate)
 
         # Each vector adds to the sums of the gradients; the step itself is spread over the vectors of the mini-batch.
         step_share = -(-2 * width * n_parameters // len(d))
@@ -241,5 +262,7 @@ def _parts(n: int, size: int) -> Iterator[slice]:
         yield slice(start, min(n, start + size))
 
 
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _joined(parts: list[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    return Vectors.joined(parts) if isinstance(parts[0], Vectors) else np.concatenate(parts)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from hwsim.chip.chip import Chip
+from hwsim.chip.operations import Matrix
 from hwsim.chip.program import Join, Program, Start, Task
 from hwsim.spec.network import LayerSpec
 from hwsim.spec.training import TraceSpec
@@ -53,6 +55,8 @@ class Trainer:
         MappingError: the network does not fit the chip.
     """
 
+    step_type: ClassVar[type[TrainingStep]] = TrainingStep
+
     def __init__(self, trace: TraceSpec, data: DataSet, chip: Chip, algorithm: Algorithm, seed: int) -> None:
         self.trace = trace
         self.data = data
@@ -60,16 +64,7 @@ class Trainer:
         self.algorithm = algorithm
         self.seed = seed
         self.loss = LOSSES[trace.loss]
-        initial = initial_parameters(trace.network, seed)
-        self.layers = [
-            Layer(
-                spec,
-                algorithm.place(spec.name, initial[spec.name].weight),
-                None if (bias := initial[spec.name].bias) is None else bias.copy(),
-                _initial_scale(spec),
-            )
-            for spec in trace.network.layers
-        ]
+        self.layers = self._place()
         self.refreshes = Refreshes(chip.device.unit_cell)
         self.schedule = chip.spec.schedule
         self.step = 0
@@ -79,21 +74,44 @@ class Trainer:
         n_bytes = -(-trace.batch_size * sum(kept_words(self.layers)) * chip.spec.word_bits // 8)
         chip.buffer.check_room(n_bytes, "a mini-batch's activations and errors, which stay until the update,")
 
+    def _place(self) -> list[Layer]:
+        """Place the layers with their initial weights."""
+        initial = initial_parameters(self.trace.network, self.seed)
+        return [
+            Layer(
+                spec,
+                self.algorithm.place(spec.name, initial[spec.name].weight),
+                None if (bias := initial[spec.name].bias) is None else bias.copy(),
+                _initial_scale(spec),
+            )
+            for spec in self.trace.network.layers
+        ]
+
+    def _matrices(self) -> Iterator[Matrix]:
+        """Every matrix, from the input to the output."""
+        for layer in self.layers:
+            yield layer.matrix
+
+    @property
+    def samples_per_epoch(self) -> int:
+        """Training samples."""
+        return len(self.data.x_train)
+
     @property
     def steps_per_epoch(self) -> int:
         """Mini-batches in an epoch."""
-        return -(-len(self.data.x_train) // self.trace.batch_size)
+        return -(-self.samples_per_epoch // self.trace.batch_size)
 
     def program(self, epochs: int, max_steps: int | None, report: Callable[[StepMetrics], None]) -> Program:
         """Yield every operation of the training; ``report`` gets the metrics of each step."""
-        for layer in self.layers:
-            yield from self.algorithm.prepare(layer.matrix)
+        for matrix in self._matrices():
+            yield from self.algorithm.prepare(matrix)
         whole = epochs * self.steps_per_epoch
         last_step = whole if max_steps is None else min(whole, max_steps)
         for epoch in range(epochs):
             rate = learning_rate(self.trace, epoch)
             order = batches(
-                len(self.data.x_train), self.trace.batch_size, epoch, self.seed, shuffle=self.trace.shuffle
+                self.samples_per_epoch, self.trace.batch_size, epoch, self.seed, shuffle=self.trace.shuffle
             )[: last_step - self._begun]
             if not order:
                 return
@@ -113,11 +131,15 @@ class Trainer:
                 losses.append(self._ended((yield Join(task)), n, epoch, rate, last_step, report))
             self.algorithm.end_epoch(float(np.mean(losses)))
 
+    def _samples(self, indices: np.ndarray) -> tuple[Any, Any]:
+        """Return the inputs (n, features) and targets of a mini-batch."""
+        return self.data.x_train[indices], self.data.y_train[indices]
+
     def _next_step(self, indices: np.ndarray, rate: float) -> Program:
-        step = TrainingStep(
+        x, target = self._samples(indices)
+        step = self.step_type(
             self.layers, self.loss, self.algorithm, self.refreshes, self.schedule, self.chip.spec.word_bits,
-            number=self._begun, first_sample=self._first_sample, x=self.data.x_train[indices],
-            target=self.data.y_train[indices], rate=rate,
+            number=self._begun, first_sample=self._first_sample, x=x, target=target, rate=rate,
         )  # fmt: skip
         self._begun += 1
         self._first_sample += len(indices)

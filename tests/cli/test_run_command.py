@@ -31,7 +31,8 @@ def simulate(monkeypatch, run_folder):
 
 DEFAULTS = {
     "chip": None, "device": None, "algorithm": None, "set": [], "seed": 0, "epochs": None, "steps": None,
-    "data": None, "log": None, "probe": (), "fidelity": "device", "timing": True, "threads": 1, "out": None,
+    "data": None, "log": None, "probe": (), "fidelity": "device", "statistics": None,
+    "timing": True, "threads": 1, "out": None,
 }  # fmt: skip
 
 
@@ -65,7 +66,7 @@ def test_json_is_one_object(call):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--fidelity", "activity"],
+        ["--fidelity", "exact"],
         ["--epochs", "2", "--steps", "3"],
         ["--epochs", "0"],
         ["--steps", "-1"],

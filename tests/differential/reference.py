@@ -110,7 +110,7 @@ def step(law: str, scalars: np.ndarray, planes: np.ndarray, w: float, up: bool, 
         low, high = x[0], x[-1]
         moved = w + np.interp(w, x, y_up if up else y_down) * (1 + scalars[0] * z)
     else:
-        a_up, a_down, g_up, g_down, b, sigma, add, slope = scalars
+        a_up, a_down, g_up, g_down, b, sigma, add, slope = scalars[:8]
         s, q, shift, low, high = planes[0 if up else 1], planes[2], planes[3], planes[4], planes[5]
         if s == 0:
             return w

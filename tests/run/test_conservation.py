@@ -13,6 +13,30 @@ from hypothesis import strategies as st
 import hwsim
 
 STEPS = 2
+DACS = [
+    {"model": "dac-8b-brahms"},
+    {"model": "dac-pulse-width", "parameters": {"bits": 7}},
+    {"model": "dac-split-pulse-width"},
+    {"model": "dac-driver-isaac", "sign": "slice"},
+]
+CONVERTERS: list[dict[str, Any]] = [
+    {},
+    {"chip.tile.adc.kind": "sar"},
+    {"chip.tile.adc.kind": "flash", "chip.tile.shift_add": {"model": "accumulator-16b-puma"}},
+    {"chip.tile.adc": {"model": "adc-cco-hermes", "kind": "current_controlled_oscillator", "lines_per_adc": 1},
+     "chip.tile.sample_hold": None},
+]  # fmt: skip
+NETWORKS: list[dict[str, Any]] = [
+    {},
+    {"chip.bus": None, "chip.interconnect": {"kind": "htree", "model": "bus-256b-isaac", "fanout": 4}},
+    {"chip.bus": None, "chip.interconnect": {
+        "kind": "mesh", "model": "mesh-isaac", "parameters": {"hops": 1}, "rows": 8, "cols": 9, "digital_node": 40}},
+]  # fmt: skip
+MEMORIES: list[dict[str, Any]] = [
+    {},
+    {"chip.hidden_buffer": {"model": "sram-64KiB-256b", "banks": 4},
+     "chip.off_chip_link": {"model": "link-hypertransport"}},
+]  # fmt: skip
 
 
 @st.composite
@@ -47,6 +71,15 @@ def chips(draw: Any) -> dict[str, Any]:
         "chip.schedule.kind": draw(st.sampled_from(["sequential", "overlapped", "pipelined", "delayed"])),
         "chip.schedule.vectors": draw(st.integers(1, 7)),
         "chip.schedule.max_delay": draw(st.integers(1, 3)),
+        "chip.controller.issue_width": draw(st.integers(1, 3)),
+        "chip.tile.crossbar.reference": draw(st.sampled_from(["cell", "line", "digital"])),
+        "chip.tile.row_pulser.kind": draw(st.sampled_from(["lfsr", "shared_lfsr", "serial_lfsr"])),
+        "chip.tile.col_dac": draw(st.sampled_from(DACS)),
+        "chip.tile.row_dac": draw(st.sampled_from(DACS)),
+        "chip.tile.crossbar.integration_time": "80 ns",
+        **draw(st.sampled_from(CONVERTERS)),
+        **draw(st.sampled_from(NETWORKS)),
+        **draw(st.sampled_from(MEMORIES)),
     }
 
 

@@ -63,13 +63,19 @@ class ExpStep:
         return sample_common(p, draws)
 
     def kernel_form(self, p: ExpStepParameters, hidden: Hidden) -> KernelForm:
-        """Return s up, s down, 2 a / range, no shift and the bounds; the shape goes into the scalars."""
+        """Return s up, s down, 2 a / range, no shift and the bounds; the scalars hold the shape, the noise, and 1 if
+        no exponent needs a cut."""
         up, down, low, high = still_if_inverted(hidden)
         planes = (up, -down, self._scale(p, hidden), np.zeros_like(up), low, high)
         shape = (p.A_up, p.A_down, p.gamma_up, p.gamma_down, p.b)
-        return KernelForm(
-            "exponential", planes, (*shape, p.dw_min_std, p.dw_min_std_add, p.dw_min_std_slope), low, high
-        )
+        noise = (p.dw_min_std, p.dw_min_std_add, p.dw_min_std_slope)
+        return KernelForm("exponential", planes, (*shape, *noise, float(self._narrow(p, planes))), low, high)
+
+    def _narrow(self, p: ExpStepParameters, planes: tuple[Floats, ...]) -> bool:
+        """Whether no device reaches an exponent that the kernel would have to cut."""
+        scale, low, high = planes[2], planes[-2], planes[-1]
+        reach = np.abs(scale) * np.maximum(np.abs(low), np.abs(high)) + abs(p.b)
+        return bool(max(abs(p.gamma_up), abs(p.gamma_down)) * reach.max(initial=0.0) < LARGEST_EXPONENT - 1)
 
     def symmetric_point(self, p: ExpStepParameters, hidden: Hidden) -> Floats:
         """Return, by bisection, the weight within the bounds at which both mean steps are equal."""

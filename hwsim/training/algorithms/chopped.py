@@ -147,7 +147,7 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
         return (
             yield self.digital[matrix.name].work(
                 "auto scale", compute, phase="update", n=len(x), read=means_used, written=means_used,
-                operations=operations(mul=5, add=2, div=1),
+                operations=operations(mul=5, add=2, div=1), expected=lambda: np.full(len(x), full_train),
             )
         )  # fmt: skip
 
@@ -160,7 +160,7 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
         read = {"line signs": len(choppers.line_signs), "cell signs": len(choppers.cell_signs)}
         return (
             yield self.digital[matrix.name].work(
-                "choppers", lambda: (x * cols, d * rows), phase="update", n=len(x), read=read
+                "choppers", lambda: (x * cols, d * rows), phase="update", n=len(x), read=read, expected=lambda: (x, d)
             )
         )
 

@@ -1,0 +1,7 @@
+// Everything a law needs on the rows of an array, for one instruction set. No include guard.
+#include "lanes.h"
+#include "random.h"
+#include "laws.h"
+#include "gates.h"
+#include "pulse.h"
+#include "rows.h"

@@ -1,0 +1,3 @@
+#define HWSIM_LAW DistanceLaw<false>
+#define HWSIM_LAW_KERNEL power_law
+#include "law_unit.h"

@@ -1,0 +1,391 @@
+"""Description of a network as a list of layers: the shapes that a chip must compute, without data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, field_validator, model_validator
+
+from hwsim.spec.base import Spec
+
+Activation = Literal["none", "sigmoid", "tanh", "relu", "gelu", "log_softmax"]
+_LAYER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+class Shape(NamedTuple):
+    """What a layer takes or gives for one sample: vectors of ``channels`` numbers on a grid of height x width; a
+    sequence has width 1, a single vector both 1."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def positions(self) -> int:
+        """Vectors of a sample."""
+        return self.height * self.width
+
+    @property
+    def words(self) -> int:
+        """Numbers of a sample."""
+        return self.channels * self.positions
+
+    def __str__(self) -> str:
+        return f"{self.channels} x {self.height} x {self.width}"
+
+
+class InputSpec(Spec):
+    """What the network takes for one sample."""
+
+    channels: int = Field(ge=1)
+    height: int = Field(1, ge=1)
+    width: int = Field(1, ge=1)
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of a sample."""
+        return Shape(self.channels, self.height, self.width)
+
+
+class NamedLayer(Spec):
+    """What every layer has."""
+
+    name: str
+    """Letters, digits and underscores, starting with a letter; unique."""
+    after: str | None = None
+    """The layer whose output it takes; None: the one before it."""
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if not _LAYER_NAME.fullmatch(name):
+            raise ValueError(f"a layer name has letters, digits and underscores and starts with a letter, got '{name}'")
+        return name
+
+    def output(self, given: Shape) -> Shape:
+        """Return the output's shape for an input of shape ``given``.
+
+        Raises:
+            ValueError: the input does not fit.
+        """
+        return given
+
+    def parameters(self, given: Shape) -> int:  # noqa: ARG002
+        """Return the trained numbers."""
+        return 0
+
+    def macs(self, given: Shape) -> int:  # noqa: ARG002
+        """Return the multiply-accumulate operations of one sample's forward pass."""
+        return 0
+
+
+class MatrixLayer(NamedLayer):
+    """A layer whose weights are on crossbars; bias and activation are digital."""
+
+    inputs: int = Field(ge=1)
+    """Channels that it takes."""
+    outputs: int = Field(ge=1)
+    """Channels that it gives."""
+    bias: bool = True
+    activation: Activation = "none"
+
+    @property
+    def matrix(self) -> tuple[int, int]:
+        """Rows and columns of the weight matrix."""
+        return self.outputs, self.inputs
+
+    def vectors(self, given: Shape) -> int:
+        """Return how many vectors of a sample the matrix is multiplied with."""
+        return self.output(given).positions
+
+    def parameters(self, given: Shape) -> int:  # noqa: ARG002
+        """Return the weights and biases."""
+        rows, cols = self.matrix
+        return rows * cols + (self.outputs if self.bias else 0)
+
+    def macs(self, given: Shape) -> int:
+        """Return a product for each weight and position."""
+        rows, cols = self.matrix
+        return self.output(given).positions * rows * cols
+
+    def _check_channels(self, given: Shape) -> None:
+        if given.channels != self.inputs:
+            raise ValueError(f"it takes {self.inputs} inputs, but gets {given.channels} (of {given})")
+
+
+class Linear(MatrixLayer):
+    """A linear layer, applied to every position alike."""
+
+    kind: Literal["linear"]
+
+    def output(self, given: Shape) -> Shape:
+        """Return as many positions, of ``outputs`` channels."""
+        self._check_channels(given)
+        return Shape(self.outputs, given.height, given.width)
+
+
+class Conv2d(MatrixLayer):
+    """A convolution: a stream of patches, one for each output position, through a matrix of outputs x (inputs / groups
+    x kernel^2). With groups, each position gives a patch for each group, one after the other."""
+
+    kind: Literal["conv2d"]
+    kernel: int = Field(ge=1)
+    stride: int = Field(1, ge=1)
+    padding: int = Field(0, ge=0)
+    groups: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _divides(self) -> Conv2d:
+        if self.inputs % self.groups or self.outputs % self.groups:
+            raise ValueError(f"{self.groups} groups must divide both {self.inputs} inputs and {self.outputs} outputs")
+        return self
+
+    @property
+    def matrix(self) -> tuple[int, int]:
+        """Rows and columns of the weight matrix."""
+        return self.outputs, self.inputs // self.groups * self.kernel**2
+
+    def vectors(self, given: Shape) -> int:
+        """Return a patch for each output position and group."""
+        return self.output(given).positions * self.groups
+
+    def output(self, given: Shape) -> Shape:
+        """Return the grid that is left by kernel, stride and padding."""
+        self._check_channels(given)
+        return Shape(self.outputs, *_slide(given, self.kernel, self.stride, self.padding))
+
+
+class Norm(NamedLayer):
+    """Normalisation with a trained factor and offset for each channel, on the digital unit."""
+
+    kind: Literal["batch_norm", "layer_norm"]
+    activation: Activation = "none"
+
+    def parameters(self, given: Shape) -> int:
+        """Return a factor and an offset for each channel."""
+        return 2 * given.channels
+
+
+class Pool(NamedLayer):
+    """Pooling, on the digital unit; without ``kernel`` over the whole grid."""
+
+    kind: Literal["max_pool", "average_pool"]
+    kernel: int | None = Field(None, ge=1)
+    stride: int | None = Field(None, ge=1)
+    """None: the kernel."""
+    padding: int = Field(0, ge=0)
+
+    def window(self, given: Shape) -> int:
+        """Return how many positions go into one."""
+        return given.positions if self.kernel is None else self.kernel**2
+
+    def output(self, given: Shape) -> Shape:
+        """Return the grid that is left."""
+        if self.kernel is None:
+            return Shape(given.channels, 1, 1)
+        return Shape(given.channels, *_slide(given, self.kernel, self.stride or self.kernel, self.padding))
+
+
+class Add(NamedLayer):
+    """The sum with the output of another layer (a residual connection), on the digital unit."""
+
+    kind: Literal["add"]
+    plus: str
+    """The other layer."""
+    activation: Activation = "none"
+
+
+class Attention(NamedLayer):
+    """Scaled dot-product attention within windows, on the digital unit; takes queries, keys and values side by side."""
+
+    kind: Literal["attention"]
+    heads: int = Field(ge=1)
+    window: int | None = Field(None, ge=1)
+    """Side of the square windows that positions attend within; None: all positions."""
+    relative_bias: bool = False
+    """True: a trained bias for each head and relative position within a window."""
+
+    def tokens(self, given: Shape) -> int:
+        """Return how many positions each position attends to."""
+        return given.positions if self.window is None else self.window**2
+
+    def output(self, given: Shape) -> Shape:
+        """Return the values: a third of the channels."""
+        if given.channels % (3 * self.heads):
+            raise ValueError(
+                f"it takes queries, keys and values for {self.heads} heads, a multiple of {3 * self.heads} channels, "
+                f"but gets {given.channels}"
+            )
+        if self.window is not None and (given.height % self.window or given.width % self.window):
+            raise ValueError(f"windows of {self.window} x {self.window} do not tile its input {given}")
+        if self.relative_bias and self.window is None:
+            raise ValueError("relative_bias needs a window")
+        return Shape(given.channels // 3, given.height, given.width)
+
+    def parameters(self, given: Shape) -> int:  # noqa: ARG002
+        """Return the relative biases: (2 window - 1)^2 for each head."""
+        return self.heads * (2 * self.window - 1) ** 2 if self.relative_bias and self.window else 0
+
+    def macs(self, given: Shape) -> int:
+        """Return the products of queries with keys, and of the result with values."""
+        return 2 * given.positions * self.tokens(given) * (given.channels // 3)
+
+
+class Embedding(NamedLayer):
+    """Look-ups in trained tables, added up: a row of ``width`` numbers from each table for each position."""
+
+    kind: Literal["embedding"]
+    entries: tuple[int, ...] = Field(min_length=1)
+    """Rows of each table."""
+    width: int = Field(ge=1)
+
+    def output(self, given: Shape) -> Shape:
+        """Return ``width`` channels for each position."""
+        if given.channels != 1:
+            raise ValueError(f"it takes one number a position, but gets {given.channels} (of {given})")
+        return Shape(self.width, given.height, given.width)
+
+    def parameters(self, given: Shape) -> int:  # noqa: ARG002
+        """Return the numbers of all tables."""
+        return sum(self.entries) * self.width
+
+
+class Flatten(NamedLayer):
+    """All numbers of a sample as one vector; nothing moves."""
+
+    kind: Literal["flatten"]
+
+    def output(self, given: Shape) -> Shape:
+        """Return one position."""
+        return Shape(given.words, 1, 1)
+
+
+class SpaceToDepth(NamedLayer):
+    """Squares of factor x factor positions as one position with all their channels; nothing moves."""
+
+    kind: Literal["space_to_depth"]
+    factor: int = Field(ge=2)
+
+    def output(self, given: Shape) -> Shape:
+        """Return a grid that is smaller by the factor."""
+        if given.height % self.factor or given.width % self.factor:
+            raise ValueError(f"squares of {self.factor} x {self.factor} do not tile its input {given}")
+        return Shape(given.channels * self.factor**2, given.height // self.factor, given.width // self.factor)
+
+
+class FirstPosition(NamedLayer):
+    """The first position only; nothing moves."""
+
+    kind: Literal["first_position"]
+
+    def output(self, given: Shape) -> Shape:
+        """Return one position."""
+        return Shape(given.channels, 1, 1)
+
+
+ArchitectureLayer = Annotated[
+    Linear | Conv2d | Norm | Pool | Add | Attention | Embedding | Flatten | SpaceToDepth | FirstPosition,
+    Field(discriminator="kind"),
+]
+
+
+class Published(Spec):
+    """What the literature counts, to check the list against."""
+
+    parameters: int = Field(ge=1)
+    """Trained numbers."""
+    macs: float = Field(gt=0)
+    """Multiply-accumulate operations of one sample's forward pass."""
+    source: str = Field(min_length=1)
+
+
+class ArchitectureSpec(Spec):
+    """A network as a list of layers, in the order in which they are computed."""
+
+    kind: Literal["network"] = "network"
+    name: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    source: str = Field(min_length=1)
+    input: InputSpec
+    layers: tuple[ArchitectureLayer, ...] = Field(min_length=1)
+    published: Published | None = None
+
+    @property
+    def matrix_layers(self) -> tuple[MatrixLayer, ...]:
+        """The layers with weights on crossbars."""
+        return tuple(layer for layer in self.layers if isinstance(layer, MatrixLayer))
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """The layer that each layer takes its input from, by name; empty for the network's input."""
+        before = ("", *(layer.name for layer in self.layers))
+        return {
+            layer.name: previous if layer.after is None else layer.after
+            for layer, previous in zip(self.layers, before, strict=False)
+        }
+
+    @cached_property
+    def outputs(self) -> dict[str, Shape]:
+        """The shape that each layer gives, by name; of the empty name the network's input."""
+        shapes = {"": self.input.shape}
+        for layer in self.layers:
+            shapes[layer.name] = layer.output(shapes[self.sources[layer.name]])
+        return shapes
+
+    def given(self, layer: NamedLayer) -> Shape:
+        """Return the shape that a layer takes."""
+        return self.outputs[self.sources[layer.name]]
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers of all layers."""
+        return sum(layer.parameters(self.given(layer)) for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations of one sample's forward pass: of matrices and of attention."""
+        return sum(layer.macs(self.given(layer)) for layer in self.layers)
+
+    @model_validator(mode="after")
+    def _chained(self) -> ArchitectureSpec:
+        problems = self._wrong_names()
+        if problems:
+            raise ValueError("; ".join(problems))
+        shapes = {"": self.input.shape}
+        for layer in self.layers:
+            source = self.sources[layer.name]
+            try:
+                shapes[layer.name] = layer.output(shapes[source])
+                if isinstance(layer, Add) and shapes[layer.plus] != shapes[source]:
+                    raise ValueError(f"it adds {shapes[layer.plus]} (of '{layer.plus}') to {shapes[source]}")
+            except ValueError as error:
+                taken = f"layer '{source}'" if source else "the network's input"
+                raise ValueError(f"layer '{layer.name}' does not fit behind {taken}: {error}") from None
+        if not self.matrix_layers:
+            raise ValueError("a network needs at least one layer with weights: linear or conv2d")
+        return self
+
+    def _wrong_names(self) -> list[str]:
+        known: set[str] = set()
+        problems = []
+        for layer in self.layers:
+            if layer.name in known:
+                problems.append(f"two layers are called '{layer.name}'")
+            for name in _named(layer):
+                if name not in known:
+                    problems.append(f"layer '{layer.name}' names '{name}', which is no layer before it")
+            known.add(layer.name)
+        return problems
+
+
+def _named(layer: Any) -> Sequence[str]:
+    return [name for name in (layer.after, layer.plus if isinstance(layer, Add) else None) if name is not None]
+
+
+def _slide(given: Shape, kernel: int, stride: int, padding: int) -> tuple[int, int]:
+    if kernel > min(given.height, given.width) + 2 * padding:
+        raise ValueError(f"a kernel of {kernel} x {kernel} is larger than its input {given} with padding {padding}")
+    return (given.height + 2 * padding - kernel) // stride + 1, (given.width + 2 * padding - kernel) // stride + 1
