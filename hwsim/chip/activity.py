@@ -72,16 +72,22 @@ class ExpectedMatrix(AnalogMatrix):
         array: int,
         x: Any,
         d: Any,
-        lr: float | np.ndarray,  # noqa: ARG002 (the statistics hold for the run's learning rate)
+        lr: float | np.ndarray,
         params: UpdateParameters,
     ) -> TrainPlan:
-        """Take the trains of a stream from the statistics; vectors that are arrays are those of a transfer."""
+        """Take the trains of a stream from the statistics; vectors that are arrays are those of a transfer.
+
+        The gains of a transfer, which say whether its numbers take products, are those of what stands for them.
+        """
         n = len(x)
         kind = "update" if isinstance(x, Vectors) and isinstance(d, Vectors) else "transfer_write"
         statistics = self._expectations.trains(kind, array)
         bits = self._tallies.take((kind, array), n * statistics.slots / max(params.passes, 1))
-        gains = np.zeros(n)
-        return ExpectedPlan(spread_slots(n, bits), gains, gains, np.zeros(1), params, statistics)
+        row_gain = col_gain = np.zeros(n)
+        if kind == "transfer_write":
+            planned = super().plan(array, x, d, lr, params)
+            row_gain, col_gain = planned.row_gain, planned.col_gain
+        return ExpectedPlan(spread_slots(n, bits), col_gain, row_gain, np.zeros(1), params, statistics)
 
 
 class ReplicatedMatrix(ExpectedMatrix):

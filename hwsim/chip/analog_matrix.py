@@ -369,14 +369,15 @@ class AnalogMatrix:
     def _preparation(self, plan: TrainPlan, lines: int) -> dict[str, int]:
         """Return the digital work of turning the numbers on ``lines`` lines into pulse probabilities.
 
-        A product a line; managed, also the largest |x| and |d| (a comparison a line), bit length and both gains. Gains
-        of 1, as those of whole steps that are written by single pulses, take no product.
+        A product a line; managed, also the largest |x| and |d| (a comparison a line), bit length and both gains.
+        Numbers that are the probabilities already, as whole steps that are written by single pulses, take no product.
         """
         if self._chip.spec.digital.preparation == "all_lines":
             lines = sum(self.shape)
         managed = plan.params.update_management or plan.params.update_bl_management
         prepare = {"compare": lines} if managed else {}
-        if np.any(plan.row_gain != 1) or np.any(plan.col_gain != 1):
+        as_they_are = np.all(plan.row_gain == 1) and np.all(plan.col_gain == 1)
+        if not as_they_are or (managed and np.any(plan.bl > 1)):
             prepare |= {"mul": lines + 4, "div": 2} if managed else {"mul": lines}
         return prepare
 

@@ -57,6 +57,15 @@ def test_the_energy_of_the_crossbars_agrees_too(run) -> None:
         assert again.summary["counts"][name] == pytest.approx(recorded.summary["counts"][name], rel=0.001)
 
 
+def test_writes_of_whole_steps_take_no_products_in_either(run) -> None:
+    options = {"algorithm": "ttv2", "steps": STEPS}
+    recorded = run(fidelity="device", seed=1, **options)
+    for result in (recorded, run(seed=1, statistics=recorded.path, **options)):
+        writes = result.events("operation = 'transfer_write'")
+        assert (writes.action == "write").any()
+        assert not (writes.component == "digital").any()
+
+
 def test_an_activity_run_needs_no_data_and_pretends_nothing(run, tmp_path: Path) -> None:
     result = run("mnist-fcn", steps=2)
     assert result.summary["fidelity"] == "activity"

@@ -169,9 +169,10 @@ def test_auto_scale_keeps_two_running_means(events) -> None:
     }
 
 
-def test_mixed_precision(events) -> None:
+@pytest.mark.parametrize("scaled", ["errors", "inputs"])
+def test_mixed_precision(events, scaled) -> None:
     """Each sample reads and writes chi and takes 2 m n operations; m n thresholds a batch; no gradient pulses."""
-    log, _ = events("mixed-precision", {})
+    log, _ = events("mixed-precision", {"scaled": scaled})
     assert not (log.operation == "update").any()
     assert not (log.operation == "transfer_read").any()
     for layer, (n, m) in LAYERS.items():
@@ -181,9 +182,10 @@ def test_mixed_precision(events) -> None:
         assert total(products, component="buffer", action="read") == N_SAMPLES * (chi + accesses(16 * (n + m)))
         assert total(products, component="buffer", action="write") == N_SAMPLES * chi
         assert total(products, component="digital", action="add") == N_SAMPLES * m * n
-        assert total(products, component="digital", action="mul") == N_SAMPLES * (m * n + m)
+        scaled_lines = m if scaled == "errors" else n
+        assert total(products, component="digital", action="mul") == N_SAMPLES * (m * n + scaled_lines)
         steps = of[of.phase == "transfer"]
-        assert total(steps, component="digital", action="compare") == 12 * m * n
+        assert total(steps, component="digital", action="compare") == total(steps, component="digital") == 12 * m * n
         writes = log[(log.layer == layer) & (log.operation == "transfer_write")]
         assert 0 < writes.component.str.endswith("crossbar").sum() <= 12 * m
 

@@ -5,6 +5,7 @@ import pytest
     ("command", "name", "expected"),
     [
         ("chips", "baseline", ("tile.adc", "on the chip", "cells", "source: ")),
+        ("chips", "hermes", ("published figures", "9.76 TOPS/W", "-1.6 %", "four times the energy", "source: ")),
         ("components", "adc-9b-1GSps-isaac", ("convert", "provenance", "sources", "[1]")),
         ("traces", "digits-mlp", ("64 -> 32", "log_softmax", "learning rate", "source: ")),
         ("devices", "reram-sb", ("dw_min", "source: ", "cell ", "g_min", "pulses up", "*")),

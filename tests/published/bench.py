@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,10 @@ from hwsim.chip.chip import Chip
 from hwsim.chip.operations import Backward, Forward
 from hwsim.chip.program import Mark, Program
 from hwsim.cost import CostTables
-from hwsim.devices import load_device
+from hwsim.devices import ReadResult, TrainPlan, UpdateResult, load_device, make_cells
 from hwsim.engine.ledger import Table
 from hwsim.spec.chip import ChipSpec
+from hwsim.spec.device import DeviceSpec
 from hwsim.spec.load import Document, assign, build, load_chip, mutable, named_document
 from hwsim.spec.network import LayerSpec
 from hwsim.training.algorithms import ALGORITHMS
@@ -31,12 +34,14 @@ UPDATE_PHASES = ("update", "transfer")
 class Bench:
     """A chip with its event log; ``settings`` change its description.
 
-    Its devices are noise-free with steps of ``STEP``, or with ``own_device`` those that its description names.
+    Its devices are noise-free with steps of ``STEP``, or with ``own_device`` those that its description names. Without
+    ``keep_devices`` the tiles hold :class:`NoDevices`.
     """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     own_device: bool = False
+    keep_devices: bool = True
 
     def __post_init__(self) -> None:
         data = mutable(named_document("chips", self.name).data)
@@ -66,9 +71,10 @@ class Bench:
     ) -> tuple[Algorithm, dict[str, Any]]:
         """Place layers of (rows, cols) zeros with an algorithm; returns it and the matrices."""
         algorithm = self.algorithm(name, parameters)
-        return algorithm, {
-            layer: algorithm.place(layer, np.zeros(shape, np.float32)) for layer, shape in layers.items()
-        }
+        made = nullcontext() if self.keep_devices else patch("hwsim.chip.chip.make_cells", NoDevices)
+        with made:
+            matrices = {layer: algorithm.place(layer, np.zeros(shape, np.float32)) for layer, shape in layers.items()}
+        return algorithm, matrices
 
     def run(self, program: Program) -> pd.DataFrame:
         """Run a program to its end and return its events."""
@@ -76,6 +82,38 @@ class Bench:
         self.chip.run(program)
         self.chip.finish()
         return pd.concat(self._blocks)
+
+
+class NoDevices:
+    """An array too large to keep, for operations whose time depends on no weight: it reads ones, and forgets pulses."""
+
+    ages = False
+
+    def __init__(self, device: DeviceSpec, shape: tuple[int, int], **_: Any) -> None:
+        one = make_cells(device, (1, 1))
+        self.shape = shape
+        self.granularity, self.n_states, self.references = one.granularity, one.n_states, one.references
+        self.devices = (self,)
+
+    def set_weights(self, w: np.ndarray) -> None:
+        """Forget the weights."""
+
+    def line_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return sums of zeros."""
+        return np.zeros(self.shape[0]), np.zeros(self.shape[1])
+
+    def apply_trains(self, x: np.ndarray, _d: np.ndarray, plan: TrainPlan, **_: Any) -> UpdateResult:
+        """Take the trains without a coincidence."""
+        none = np.zeros(len(x), np.int64)
+        fires = (np.zeros((len(x), lines), np.uint32) for lines in self.shape)
+        return UpdateResult(plan.bl, plan.slots, none, none, none.astype(float), *fires, None)
+
+    def read_line(self, _index: int, *, axis: str, **_: Any) -> ReadResult:
+        """Return ones."""
+        one, none = np.ones(1, np.int32), np.zeros(1, np.int32)
+        y = np.ones((1, self.shape[0 if axis == "column" else 1]), np.float32)
+        x = np.ones((1, 1), np.float32)
+        return ReadResult(y, one, one, none, 0, x, np.ones(1, np.float32))
 
 
 @dataclass(frozen=True)
@@ -98,8 +136,8 @@ class Training:
 
     def on(self, bench: Bench) -> pd.DataFrame:
         """Run it and return its events."""
-        algorithm = bench.algorithm(self.algorithm, self.parameters)
-        matrix = algorithm.place("layer", np.zeros(self.shape, np.float32))
+        algorithm, matrices = bench.place(self.algorithm, self.parameters, {"layer": self.shape})
+        matrix = matrices["layer"]
         if self.ready is not None:
             self.ready(algorithm)
         rows, cols = self.shape
