@@ -93,6 +93,8 @@ class SharedComponent(Component):
         """Pass a stream of vectors through: each needs ``interval`` ps of the component, and leaves after ``latency``.
 
         ``bookings`` names the actions with their total counts. Returns the leaving stream when its first vector leaves.
+        A stream that arrives slowly does not keep the component while it has nothing to do: the next one is served
+        after as much time as the work takes, so that the work of all streams adds up but none waits for a gap.
         """
         env, station = self.env, self.station
         waits = station.acquire()
@@ -107,7 +109,7 @@ class SharedComponent(Component):
             duration = 0
         first = start + latency
         last = max(first + busy - interval, arrives + latency)
-        station.release_at(max(start + busy, last - latency + interval))
+        station.release_at(start + busy)
         waits = env.sleep(latency)
         if waits:
             yield from waits

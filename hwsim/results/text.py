@@ -57,6 +57,9 @@ def _results(summary: Mapping[str, Any]) -> list[str]:
         rows.append(("timing", "off", "no latency, no energy"))
     used = f"{summary['tiles_used']} of {summary['tiles']} tiles used" if "tiles_used" in summary else ""
     rows.append(("area", area_text(summary["area_m2"]), used))
+    busiest = summary.get("bottleneck") or {}
+    if busiest.get("component"):
+        rows.append(("busiest", busiest["component"], f"{100 * busiest['occupancy']:.1f} % of the time"))
     right = [f"samples  {count(samples)}", f"steps    {count(summary['steps'])}"]
     if summary.get("epochs") is not None:
         right.append(f"epochs   {summary['epochs']:.4g}")

@@ -73,7 +73,7 @@ def _assumptions(run: RunSpec) -> list[str]:
 
 _TIMED = (
     "latency_s", "energy_J", "energy_by_component", "energy_by_phase", "energy_by_layer", "energy_by_tile",
-    "latency_by_phase", "latency_by_layer", "utilization_by_component",
+    "latency_by_phase", "latency_by_layer", "utilization_by_component", "bottleneck",
 )  # fmt: skip
 
 
@@ -98,8 +98,18 @@ def _timed(chip: Chip) -> dict[str, Any]:
             f"latency_by_{name}": {key: time * SECONDS for key, time in sorted(values.items())}
             for name, values in latency.items()
         },
+        "bottleneck": _bottleneck(chip, elapsed),
         "utilization_by_component": {part.name: part.busy / elapsed if elapsed else 0.0 for part in chip.components},
     }
+
+
+def _bottleneck(chip: Chip, elapsed: int) -> dict[str, Any]:
+    """Return the tile or shared component that is taken for the largest part of the run, and which part of its time."""
+    stations = {part.name: part.station for part in chip.shared_components}
+    stations |= {f"tile{tile.index}": tile.station for tile in chip.tiles}
+    shares = {name: station.held / station.capacity / elapsed for name, station in stations.items()} if elapsed else {}
+    name = max(shares, key=lambda name: shares[name], default=None)
+    return {"component": name, "occupancy": shares[name] if name is not None else None}
 
 
 def _number(value: float) -> float | None:

@@ -80,3 +80,16 @@ def test_the_text_holds_every_statistic_with_unit_and_meaning(trained) -> None:
         assert line.split()[0] == row.path
         assert line.endswith(f"# {row.description} ({row.unit})")
     assert trained.stats.path.is_unique
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [({"digital.lanes": 1}, "digital"), ({"tile.crossbar.integration_time": "400 ns"}, "tile"), ({}, "tile")],
+)
+def test_the_bottleneck_is_named(tmp_path, changes, name) -> None:
+    run = hwsim.simulate(steps=10, out=tmp_path / "run", set={"chip.schedule.kind": "pipelined", **changes})
+    bottleneck = run.summary["bottleneck"]
+    assert bottleneck["component"].startswith(name)
+    assert 0.3 < bottleneck["occupancy"] <= 1
+    if name == "digital":
+        assert bottleneck["occupancy"] == pytest.approx(run.summary["utilization_by_component"]["digital"])
