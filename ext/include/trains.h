@@ -60,18 +60,24 @@ struct DrawnBlocks {
     int count = 0;
 };
 
+// The next slot to draw: of the drawn block `which`.
+struct NextSlot {
+    int which = 0;
+    int32_t slot = 0;
+};
+
 // A line fires when 31 random bits are below p 2^31, that is when they do not exceed `limit`. Several slots at a time.
 template <int SLOTS>
 HWSIM_INLINE void draw_slots(const DrawnBlocks &drawn, const KeySchedule &keys, uint64_t side, uint32_t low, uint32_t high, int32_t bl,
-                             int64_t pitch, int64_t *item, uint32_t *masks) {
+                             int64_t pitch, NextSlot *next, uint32_t *masks) {
     uint64_t groups[SLOTS];
     int which[SLOTS];
     int32_t slot[SLOTS];
     for (int k = 0; k < SLOTS; ++k) {
-        which[k] = (int)(*item / bl);
-        slot[k] = (int32_t)(*item % bl);
+        which[k] = next->which;
+        slot[k] = next->slot;
         groups[k] = side + (uint64_t)drawn.block[which[k]] * (uint64_t)bl + (uint64_t)slot[k];
-        ++*item;
+        if (++next->slot == bl) *next = {next->which + 1, 0};
     }
     VU words[SLOTS * UNITS];
     random_words_at<SLOTS>(keys, groups, low, high, words);
@@ -92,9 +98,11 @@ static void draw_blocks(const DrawnBlocks &drawn, const TrainSide &side, const K
         for (int64_t segment = 0; segment < segments; ++segment)
             std::memset(masks + segment * pitch + drawn.block[b] * BLOCK, 0, BLOCK * sizeof(uint32_t));
     const int64_t items = (int64_t)drawn.count * bl;
+    const uint64_t first = (uint64_t)side.index << 58;
+    NextSlot next;
     int64_t item = 0;
-    while (item + AT_ONCE <= items) draw_slots<AT_ONCE>(drawn, keys, (uint64_t)side.index << 58, low, high, bl, pitch, &item, masks);
-    while (item < items) draw_slots<1>(drawn, keys, (uint64_t)side.index << 58, low, high, bl, pitch, &item, masks);
+    for (; item + AT_ONCE <= items; item += AT_ONCE) draw_slots<AT_ONCE>(drawn, keys, first, low, high, bl, pitch, &next, masks);
+    for (; item < items; ++item) draw_slots<1>(drawn, keys, first, low, high, bl, pitch, &next, masks);
     for (int b = 0; b < drawn.count; ++b) {
         const int64_t begin = drawn.block[b] * BLOCK, n = lines - begin < BLOCK ? lines - begin : BLOCK;
         VI count[UNITS] = {};
@@ -106,6 +114,10 @@ static void draw_blocks(const DrawnBlocks &drawn, const TrainSide &side, const K
             for (int u = 0; u < UNITS; ++u) count[u] += popcount(load<VU>(mask + u * LANES));
         }
         if (!ever) continue;
+        if (n == BLOCK) {
+            for (int u = 0; u < UNITS; ++u) store(fires + begin + u * LANES, load<VI>(fires + begin + u * LANES) + count[u]);
+            continue;
+        }
         int32_t fired[BLOCK];
         for (int u = 0; u < UNITS; ++u) store(fired + u * LANES, count[u]);
         for (int64_t i = 0; i < n; ++i) fires[begin + i] += (uint32_t)fired[i];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,8 @@ def plan_trains(
 
 def _rates(lr: float | NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Return the learning rates of n samples, (1,) where they share one."""
+    if isinstance(lr, float) and isfinite(lr):
+        return np.array([lr])
     rates = np.array(lr, np.float64, ndmin=1)
     if isinstance(lr, np.ndarray) and lr.ndim and lr.shape != (n,):
         raise DataError(f"x has {n} samples, but there are learning rates of shape {lr.shape}")
