@@ -74,7 +74,7 @@ struct RowFire {
 constexpr int FEW = 256;
 
 // Firing columns in a block of 32 up to which visiting them one by one is less work.
-constexpr int PER_BLOCK = 4;
+constexpr int PER_BLOCK = 10;
 
 // Pulse trains of some samples, ready for the row loop. A segment is up to 32 slots of one sample.
 struct Trains {
