@@ -237,6 +237,18 @@ HWSIM_INLINE void take_apart8(const float *const *record, float *planes, std::pt
 #endif
 }
 
+// Largest magnitude of n floats as raw bits; at or above 0x7F800000 there is a NaN or an infinity among them.
+static inline int32_t largest_bits(const float *x, int64_t n) {
+    int32_t largest = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        int32_t raw;
+        std::memcpy(&raw, x + i, sizeof raw);
+        raw &= 0x7FFFFFFF;
+        largest = raw > largest ? raw : largest;
+    }
+    return largest;
+}
+
 // Sum over 32 lanes in a fixed order, whatever the vector width: halves are added until four are left.
 HWSIM_INLINE double sum_lanes(const V *value) {
     V folded[UNITS];

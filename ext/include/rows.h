@@ -90,8 +90,7 @@ HWSIM_INLINE void gather_devices(const RowWork &row, const int32_t *columns, boo
     }
 }
 
-// A row with few firing columns, each with one pulse at most: their devices are collected, pulsed side by side and put back.
-// Normals go to devices in the order of columns, as they do block by block.
+// A row with few firing columns: their devices are collected into blocks of 32, pulsed side by side and put back.
 template <class Law>
 static void pulse_few(const RowLoop<Law> &loop, const RowFire *fire, const RowSegment &segment, const RowWork &row, RowTotals *totals) {
     const int64_t index = fire->segment;
@@ -152,7 +151,7 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
                                  trains.segment_bl[(size_t)index], trains.segment_slot[(size_t)index]};
         work->sample = loop.job.first_sample + sample;
         if constexpr (Law::PLANES > 0)
-            if (trains.few_count[(size_t)index] > 0 && !cells.pulse_counts) {
+            if (trains.few_count[(size_t)index] > 0) {
                 pulse_few(loop, fire, segment, *work, &entry.totals);
                 continue;
             }
