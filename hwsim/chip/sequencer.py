@@ -10,7 +10,7 @@ from typing import Any
 from hwsim.chip.operations import Operation
 from hwsim.chip.platform import Platform
 from hwsim.chip.program import Await, Claim, CountDown, Directive, Free, Join, Latch, Mark, Program, Start, Task
-from hwsim.engine.ledger import FLUSH_ROWS
+from hwsim.engine.ledger import FLUSH_POSTINGS
 from hwsim.errors import RunError
 
 
@@ -84,7 +84,7 @@ class Sequencer:
             result = yield from step.time(platform, origin)
             self._share_time()
             self._under_way.remove(key)
-            if platform.ledger.pending >= FLUSH_ROWS:
+            if platform.ledger.pending >= FLUSH_POSTINGS:
                 platform.ledger.flush(until=platform.env.now)
 
     def _share_time(self) -> None:

@@ -45,10 +45,11 @@ def line_drive(coding: Coding, bits: int, inputs: np.ndarray, *, sign_slice: boo
     Heat follows from E = V^2 G t of each cell. Source: read formulas of level-coded and pulse-width-coded crossbars,
     E = t sum V^2 G and E = V^2 t_lsb sum |x| G.
     """
-    size = np.abs(np.asarray(inputs, dtype=np.float64))
+    volts = np.asarray(inputs, dtype=np.float64)
     if coding == "level":
-        squares = np.einsum("nj,nj->j", size, size)
+        squares = np.einsum("nj,nj->j", volts, volts)
         return LineDrive(squares, squares)
+    size = np.abs(volts)
     if coding == "pulse_width":
         return LineDrive(size.sum(axis=0), np.count_nonzero(size, axis=0).astype(float))
     counts = np.rint(size * (2 ** (bits - 1) - 1)).astype(np.int64)

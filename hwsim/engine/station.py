@@ -63,15 +63,22 @@ class Station:
     def acquire(self) -> Iterable[simpy.Event]:
         """Take a server as soon as one is free; the calling process waits for the events that are returned."""
         self.arrivals += 1
-        now = self._env.now
-        releases = self._releases
+        env, releases = self._env, self._releases
+        now = env.now
         while releases and releases[0] <= now:
             heappop(releases)
             self._free += 1
-        if self._free and not self._waiting:
-            self._free -= 1
-            self.held -= now
-            return ()
+        if not self._waiting:
+            if not self._free and releases and env.move_on(releases[0]):
+                # Nothing else happens until the next server is released: the caller waits without an event.
+                self._free = 1
+                self.longest_queue = self.longest_queue or 1
+                self.wait_time += heappop(releases) - now
+                now = env.now
+            if self._free:
+                self._free -= 1
+                self.held -= now
+                return ()
         return self._queue_up()
 
     def _queue_up(self) -> Generator[simpy.Event, None, None]:
