@@ -281,14 +281,15 @@ class Tile:
         origin: Origin,
         start: int,
         array: int,
+        slots: int,
         result: UpdateResult,
         sums: Sequence[tuple[np.ndarray, np.ndarray]],
     ) -> None:
-        """Book the draws and pulses of an update that started at ``start``.
+        """Book the draws and pulses of an update of ``slots`` slots that started at ``start``.
 
         ``sums`` are the line sums of each device of the unit cell before it; each has lines of its own.
         """
-        slots = int(result.slots.sum()) * self.phases
+        slots *= self.phases
         duration = slots * self.slot
         self.ledger.post(origin, self._slot_drawn, start, slots)
         pulses = int(result.pulses_up.sum() + result.pulses_down.sum())

@@ -31,9 +31,4 @@ class Env(simpy.Environment):
 
     def sleep(self, delay: int) -> Iterable[simpy.Event]:
         """Let ``delay`` ps pass for the calling process, which waits for the events that are returned."""
-        time = self._now + delay
-        queue = self._queue
-        if queue and queue[0][0] <= time:
-            return (self.timeout(delay),) if delay else ()
-        self._now = time
-        return ()
+        return (self.timeout(delay),) if delay and not self.move_on(self._now + delay) else ()

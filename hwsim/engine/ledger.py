@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,8 +31,8 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
 
 FLUSH_POSTINGS = 16384
 """Postings that are collected before a flush; one is a row, or a bill of some rows."""
-INTEGERS = 7
-"""Integers of a posting: bill (or action), start, the three of its origin, and two for how much (see ``Ledger.book``)."""
+FIELDS = 4
+"""What the ledger notes of a posting: bill (or the inverse of an action), origin, start, and how often."""
 
 
 class Origin(NamedTuple):
@@ -83,8 +83,9 @@ class Ledger:
 
     def __init__(self, sink: Callable[[Table], None] | None = None) -> None:
         self._sink = sink
-        self._postings = array("q")
-        self._energies = array("d")
+        self._postings: list[Any] = []
+        self._counts: list[int] = []
+        self._energies: list[float] = []
         self._later: list[_Rows] = []
         self._bills = BillBook()
         self.names: list[str] = []
@@ -126,23 +127,24 @@ class Ledger:
     def book(self, origin: Origin, action: int, start: int, duration: int, count: int, energy: float) -> None:
         """Book ``count`` actions: their key, start and duration in ps, energy in J (of all of them)."""
         self.energy += energy
-        self._postings.extend((~action, start, *origin, duration, count))
+        self._postings += (~action, origin, start, duration)
+        self._counts.append(count)
         self._energies.append(energy)
 
     def post(self, origin: Origin, bill: Bill, start: int, times: int = 1) -> None:
         """Book the rows of ``times`` units of work that start at ``start``, ps."""
         self.energy += bill.energy * times
-        self._postings.extend((bill.number, start, *origin, times, 0))
+        self._postings += (bill.number, origin, start, times)
 
     @property
     def pending(self) -> int:
         """How many postings wait for the next flush."""
-        return len(self._postings) // INTEGERS
+        return len(self._postings) // FIELDS
 
     def flush(self, until: int | None = None) -> None:
         """Sort and pass on every row that starts before ``until`` (ps; None: every row)."""
         rows = self._pending_rows()
-        self._postings, self._energies = array("q"), array("d")
+        self._postings, self._counts, self._energies = [], [], []
         order = np.argsort(rows.start, kind="stable")
         cut = len(order) if until is None else int(np.searchsorted(rows.start, until, sorter=order))
         self._later = [rows.take(np.sort(order[cut:]))] if cut < len(order) else []
@@ -156,8 +158,9 @@ class Ledger:
 
     def _pending_rows(self) -> _Rows:
         """Return every row that has not been flushed, in the order in which they were booked."""
-        posted = np.array(self._postings).reshape(-1, INTEGERS)
-        what, start, origin, step, sample, times, own_count = np.ascontiguousarray(posted.T)
+        what, start, times = (np.array(self._postings[field::FIELDS], np.int64) for field in (0, 2, 3))
+        origins = np.fromiter(chain.from_iterable(self._postings[1::FIELDS]), np.int64, 3 * len(what))
+        origin, step, sample = origins.reshape(-1, 3).T
         plain = what < 0
         index, action, after, duration, count, energy = self._bills.expand(np.where(plain, PLAIN, what))
         of_plain = plain[index]
@@ -165,7 +168,7 @@ class Ledger:
         action[of_plain] = ~what[plain]
         count *= times
         energy *= count
-        count[of_plain] = own_count[plain]
+        count[of_plain] = self._counts
         energy[of_plain] = self._energies
         rows = _Rows(
             start[index] + after, duration * times, action, origin[index], step[index], sample[index], count, energy

@@ -37,16 +37,15 @@ def travel(env: Env, ledger: Ledger, origin: Origin, stream: Stream, way: Iterab
     """
     n, first, last = stream
     for station, latency, interval, bill in way:
-        waits = station.acquire()
-        if waits:
-            yield from waits
-        start = env.now
         busy = n * interval
+        start = station.take(busy)
+        if start is None:
+            yield from station.acquire()
+            start = env.now
+            station.release_at(start + busy)
         ledger.post(origin, bill, start, n)
-        station.release_at(start + busy)
         first = start + latency
         last = max(first + busy - interval, last + latency)
-        waits = env.sleep(latency)
-        if waits:
-            yield from waits
+        if not env.move_on(first) and latency:
+            yield env.timeout(latency)
     return Stream(n, first, last)
