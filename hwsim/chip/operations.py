@@ -6,7 +6,7 @@ array as it stands when the operation starts, and changes it when it ends.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ Matrix = AnalogMatrix | DigitalMatrix
 Steps = Generator[Any, Any, Any]
 
 
-class Operation(ABC):
+class Operation:
     """One operation; ``kind`` and ``phase`` name it in the ledger, ``layer`` is the layer it belongs to."""
 
     kind: ClassVar[str]

@@ -10,7 +10,7 @@ import numpy as np
 from hwsim.chip.read_path import ReadPath, ReadTiming, ReadWork
 from hwsim.components.base import Component
 from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, SampleHold
-from hwsim.components.crossbar import Conductance, Crossbar, read_energy, update_energy
+from hwsim.components.crossbar import Conductance, Crossbar, Firings, firing_energy, read_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
 from hwsim.devices import Cells, IOParameters, ReadResult, TrainPlan, UpdateResult
@@ -292,21 +292,16 @@ class Tile:
         slots *= self.phases
         duration = slots * self.slot
         self.ledger.post(origin, self._slot_drawn, start, slots)
-        pulses = int(result.pulses_up.sum() + result.pulses_down.sum())
-        energy = sum(
-            update_energy(
-                self._device.cell,
-                self._conductance,
-                pulses=int(part.pulses_up.sum() + part.pulses_down.sum()),
-                weight_before=float(part.sum_w.sum()),
-                row_fires=part.row_fires.sum(axis=0),
-                col_fires=part.col_fires.sum(axis=0),
-                row_sums=row_sums,
-                col_sums=col_sums,
-                line_capacitance=self._line_capacitance,
+        pulses, energy = 0, 0.0
+        for part, (row_sums, col_sums) in zip(result.by_device, sums, strict=True):
+            own = int(np.add.reduce(part.pulses_up)) + int(np.add.reduce(part.pulses_down))
+            pulses += own
+            energy += self._update_energy(
+                own,
+                float(np.add.reduce(part.sum_w)),
+                Firings.of_samples(part.row_fires, row_sums),
+                Firings.of_samples(part.col_fires, col_sums),
             )
-            for part, (row_sums, col_sums) in zip(result.by_device, sums, strict=True)
-        )
         self.crossbar.book(origin, "write", start, duration, pulses, energy=energy, array=array)
 
     def reset_pairs(self, origin: Origin | None, start: int, array: int, rows: np.ndarray, col: int) -> None:
@@ -321,17 +316,12 @@ class Tile:
         fires[col] = 1
         for device in self.arrays[array].devices:
             if origin is not None:
-                row_sums, col_sums = device.line_sums()
-                energy += update_energy(
-                    self._device.cell,
-                    self._conductance,
-                    pulses=int(rows.sum()),
-                    weight_before=float(device.weights[rows, col].sum()),
-                    row_fires=rows.astype(float),
-                    col_fires=fires,
-                    row_sums=row_sums,
-                    col_sums=col_sums,
-                    line_capacitance=self._line_capacitance,
+                energy += self.pulse_energy(
+                    int(rows.sum()),
+                    float(device.weights[rows, col].sum()),
+                    rows.astype(float),
+                    fires,
+                    device.line_sums(),
                 )
             device.reset(np.flatnonzero(rows), [col])
         if origin is not None:
@@ -347,17 +337,13 @@ class Tile:
         sums: tuple[np.ndarray, np.ndarray],
     ) -> float:
         """Return the energy of pulses on one plane of devices, J; see ``update_energy``. ``sums`` are its line sums."""
-        return update_energy(
-            self._device.cell,
-            self._conductance,
-            pulses=pulses,
-            weight_before=weight_before,
-            row_fires=row_fires,
-            col_fires=col_fires,
-            row_sums=sums[0],
-            col_sums=sums[1],
-            line_capacitance=self._line_capacitance,
-        )
+        rows, cols = Firings.of(row_fires, sums[0]), Firings.of(col_fires, sums[1])
+        return self._update_energy(pulses, weight_before, rows, cols)
+
+    def _update_energy(self, pulses: int, weight_before: float, rows: Firings, cols: Firings) -> float:
+        return firing_energy(
+            self._device.cell, self._conductance, pulses, weight_before, rows, cols, self._line_capacitance
+        )  # fmt: skip
 
     def pulse_times(
         self, start: int, slots: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
