@@ -122,11 +122,14 @@ class Recorder:
         sums.vectors += n
         sums.on_tiles += n * len(works)
         for work in works:
-            sums.conversions += work.conversions // work.slices
-            sums.passes += work.passes // work.slices
+            heat, charges = work.drive
+            heated = float(np.add.reduce(heat))
+            charged = heated if charges is heat else float(np.add.reduce(charges))
+            sums.conversions += work.turns
+            sums.passes += work.turns * work.shape.passes
             sums.retries += work.retries
-            sums.heat += float(work.drive.heat.sum()) / work.lines_in
-            sums.charges += float(work.drive.charges.sum()) / work.lines_in
+            sums.heat += heated / work.shape.lines_in
+            sums.charges += charged / work.shape.lines_in
         sums.nonzero += n * nonzero
 
     def trains(

@@ -193,9 +193,10 @@ class DeviceArray(DevicePopulation):
     ) -> UpdateResult:
         before = self._touch(x, d)
         params, region = plan.params, self._region(probe)
-        self._line_sums = None
+        line = self._followed_line(x, d)
         if params.pulse_type == "none_with_device":
             float_update(self._cells, x, d, plan.rates, self._low, self._high, side)
+            self._follow(line)
             self._note_pulses(before)
             return self.without_pulses(plan, logged=region is not None)
         implicit = params.pulse_type == "deterministic_implicit"
@@ -215,6 +216,7 @@ class DeviceArray(DevicePopulation):
             side,
         )
         self._samples += len(x)
+        self._follow(line)
         self._note_pulses(before)
         return UpdateResult(
             plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log)

@@ -60,19 +60,48 @@ class Station:
         """How many wait now."""
         return len(self._waiting)
 
+    def take(self, busy: int) -> int | None:
+        """Take a server for ``busy`` ps if one is free before anything else happens; returns when, the clock's time then.
+
+        None: somebody else may come first, and the caller must :meth:`acquire` it.
+        """
+        start = self._free_before_others()
+        if start is not None:
+            self.arrivals += 1
+            self._free -= 1
+            self.held += busy
+            heappush(self._releases, start + busy)
+        return start
+
     def acquire(self) -> Iterable[simpy.Event]:
         """Take a server as soon as one is free; the calling process waits for the events that are returned."""
         self.arrivals += 1
-        now = self._env.now
-        releases = self._releases
+        start = self._free_before_others()
+        if start is None:
+            return self._queue_up()
+        self._free -= 1
+        self.held -= start
+        return ()
+
+    def _free_before_others(self) -> int | None:
+        """Make sure that a server is free, and return since when; None if that takes an event."""
+        env, releases = self._env, self._releases
+        now = env.now
         while releases and releases[0] <= now:
             heappop(releases)
             self._free += 1
-        if self._free and not self._waiting:
-            self._free -= 1
-            self.held -= now
-            return ()
-        return self._queue_up()
+        if self._waiting:
+            return None
+        if self._free:
+            return now
+        if not releases or not env.move_on(releases[0]):
+            return None
+        # Nothing else happens until the next server is released: the caller waits without an event.
+        released = heappop(releases)
+        self._free = 1
+        self.wait_time += released - now
+        self.longest_queue = self.longest_queue or 1
+        return released
 
     def _queue_up(self) -> Generator[simpy.Event, None, None]:
         arrived = self._env.now

@@ -1,0 +1,50 @@
+"""What the lines of an array take part in: sums over lines that the energy of reads and updates is made of, in float64."""
+
+import numpy as np
+from libc.stdint cimport int64_t, uint32_t
+
+
+def squares(const float[:, ::1] x):
+    """Return the sum over the vectors ``x`` (n, lines) of the square on each line, (lines,)."""
+    cdef int64_t n = x.shape[0], lines = x.shape[1], i, j
+    cdef double value
+    out = np.zeros(lines)
+    cdef double[::1] view = out
+    with nogil:
+        for i in range(n):
+            for j in range(lines):
+                value = x[i, j]
+                view[j] += value * value
+    return out
+
+
+def heated(const double[::1] drive, const double[::1] weight_sums, double offset, double scale):
+    """Return the sum over the lines of ``drive`` times the conductance ``offset + scale weight_sum``, or 0 below 0."""
+    cdef int64_t lines = drive.shape[0], j
+    cdef double total = 0, conductance
+    if weight_sums.shape[0] != lines:
+        raise ValueError("one sum for each driven line")
+    with nogil:
+        for j in range(lines):
+            conductance = offset + scale * weight_sums[j]
+            if conductance > 0:
+                total += drive[j] * conductance
+    return total
+
+
+def fired(const uint32_t[:, ::1] fires, const double[::1] weight_sums):
+    """Return the sums over the samples and lines of ``fires`` (n, lines), and of fires times the line's weight sum."""
+    cdef int64_t n = fires.shape[0], lines = fires.shape[1], i, j
+    cdef uint32_t count
+    cdef int64_t total = 0
+    cdef double weighted = 0
+    if weight_sums.shape[0] != lines:
+        raise ValueError("one sum for each line")
+    with nogil:
+        for i in range(n):
+            for j in range(lines):
+                count = fires[i, j]
+                if count:
+                    total += count
+                    weighted += count * weight_sums[j]
+    return total, weighted
