@@ -211,10 +211,11 @@ cdef class ReadChain:
     def read(self, const float[:, :] weights, const float[:, ::1] x, const float[::1] scale, uint64_t first):
         """Read ``weights`` (inputs, outputs) with the vectors ``x`` (n, inputs), each over its ``scale`` (n,).
 
-        Returns (y, quantised, retries, saturated): outputs (n, outputs), inputs that were applied (n, inputs), retries (n,) and
-        how many outputs stayed at the bound. ``first`` is the ordinal of the first vector in the random streams.
+        Returns (y, quantised, retries, retried, saturated): outputs (n, outputs), inputs that were applied (n, inputs), retries
+        (n,), their sum, and how many outputs stayed at the bound. ``first`` is the ordinal of the first vector in the random
+        streams.
         """
-        cdef int64_t n = x.shape[0], saturated = 0
+        cdef int64_t n = x.shape[0], saturated = 0, retried = 0, i
         if x.shape[1] != weights.shape[0] or scale.shape[0] != n:
             raise ValueError("as many inputs as the weights have, and one scale per vector")
         y = np.empty((n, weights.shape[1]), np.float32)
@@ -227,4 +228,6 @@ cdef class ReadChain:
             m = _matrix(weights)
             with nogil:
                 saturated = self.chain.read(m, &x[0, 0], n, &scale[0], first, &y_view[0, 0], &quantised_view[0, 0], &retries_view[0])
-        return y, quantised, retries, saturated
+                for i in range(n):
+                    retried += retries_view[i]
+        return y, quantised, retries, retried, saturated

@@ -107,8 +107,7 @@ class Update(Operation):
 
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, len(self.x))
-        up = sum(int(result.pulses_up.sum()) for result in results)
-        down = sum(int(result.pulses_down.sum()) for result in results)
+        up, down = (sum(each) for each in zip(*(result.totals[:2] for result in results), strict=True))
         chip.count("pulses_up", up)
         chip.count("pulses_down", down)
         chip.count("coincidences", up + down)
@@ -156,7 +155,7 @@ class TransferWrite(Operation):
 
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, 1)
-        chip.count("transfer_pulses", sum(int(result.pulses_up.sum() + result.pulses_down.sum()) for result in results))
+        chip.count("transfer_pulses", sum(result.totals.up + result.totals.down for result in results))
         chip.recorder.trains(self.layer, self.kind, self.array, results, self.axis)
 
     def run(self, chip: Platform) -> None:

@@ -119,7 +119,7 @@ class ReadPath:
         """Return what all attempts put on each line; two passes of one attempt drive each line once."""
         inputs = result.x_quantised if io.inp_bound == 1 else result.x_quantised / np.float64(io.inp_bound)
         drive = self.dac.line_drive(inputs, self.window)
-        if result.retries.any():
+        if result.retried:
             # A retry halves the input scale, so each earlier attempt drove the lines twice as high, up to full scale.
             for earlier in range(1, int(result.retries.max()) + 1):
                 higher = np.minimum(np.abs(inputs[result.retries >= earlier]) * 2.0**earlier, 1.0)
@@ -139,11 +139,10 @@ class ReadPath:
         """Return the work of a read that drove the first number of ``lines`` and converted the second."""
         slices = self.dac.slices
         shape = ReadShape(
-            int(result.passes[0]) // int(result.conversions[0]), io.conversions * slices, *lines, slices, io.out_bits
+            result.passes_each // result.conversions_each, io.conversions * slices, *lines, slices, io.out_bits
         )
-        conversions = int(np.add.reduce(result.conversions)) * slices
-        retries = int(np.add.reduce(result.retries))
-        return ReadWork(shape, conversions, retries, self.drive(result, io), transposed, line, device)
+        conversions = result.attempts * result.conversions_each * slices
+        return ReadWork(shape, conversions, result.retried, self.drive(result, io), transposed, line, device)
 
     def course(self, shape: ReadShape) -> ReadCourse:
         """Return how reads of one kind go."""

@@ -148,11 +148,12 @@ class Recorder:
             sums.cols += n * cols
             sums.cells += n * rows * cols
             for total, part in zip(sums.counts, result.by_device, strict=True):
-                total[0] += int(part.row_fires.sum())
-                total[1] += int(part.col_fires.sum())
-                total[2] += int(part.pulses_up.sum())
-                total[3] += int(part.pulses_down.sum())
-                total[4] += float(part.sum_w.sum())
+                pulses = part.totals
+                total[0] += pulses.row_fires
+                total[1] += pulses.col_fires
+                total[2] += pulses.up
+                total[3] += pulses.down
+                total[4] += pulses.weight
 
     def state(self, layer: str, name: str, result: Any) -> None:
         """Note what the work on a digital state let go of."""

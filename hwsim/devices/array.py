@@ -11,7 +11,7 @@ from hwsim.devices.float_update import Side, float_update
 from hwsim.devices.mvm import Reader
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
 from hwsim.devices.population import DevicePopulation
-from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftResult
+from hwsim.devices.results import PulseLog, PulseTotals, ReadResult, UpdateResult, ZeroShiftResult
 from hwsim.devices.scale import input_scale as divisor_of
 from hwsim.engine.rng import normals, uniforms
 from hwsim.errors import DataError, UsageError
@@ -200,7 +200,7 @@ class DeviceArray(DevicePopulation):
             self._note_pulses(before)
             return self.without_pulses(plan, logged=region is not None)
         implicit = params.pulse_type == "deterministic_implicit"
-        up, down, weight, row_fires, col_fires, log = self._cells.update(
+        up, down, weight, row_fires, col_fires, log, totals = self._cells.update(
             x,
             d,
             plan.bl,
@@ -218,9 +218,10 @@ class DeviceArray(DevicePopulation):
         self._samples += len(x)
         self._follow(line)
         self._note_pulses(before)
+        kept = None if log is None else PulseLog(*log)
         return UpdateResult(
-            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log)
-        )
+            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, kept, (), PulseTotals(*totals)
+        )  # fmt: skip
 
     def without_pulses(self, plan: TrainPlan, *, logged: bool) -> UpdateResult:
         """Return the result of an update in which no line fired."""

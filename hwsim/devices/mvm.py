@@ -24,7 +24,6 @@ SMALLEST_SCALE = np.float32(1e-37)
 """Below it an inverse would overflow in float32."""
 FEW_VECTORS = 24
 """Vectors up to which a product of the kernel's own takes less time than one of BLAS."""
-ONE = np.int32(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +97,13 @@ class Reader:
         if io.is_perfect:
             with single_thread_blas():
                 y = x @ matrix
-            one, none = np.ones(n, np.int32), np.zeros(n, np.int32)
-            return ReadResult(y * np.float32(io.out_scale), one, one, none, 0, x, np.ones(n, np.float32))
+            return ReadResult(y * np.float32(io.out_scale), np.zeros(n, np.int32), 0, 0, x, np.ones(n, np.float32))
         divisor = input_scale(x, io) if scale is None else np.ascontiguousarray(scale, np.float32)
         if self._chain is not None and n <= FEW_VECTORS:
-            y, applied, retries, saturated = self._chain.read(matrix, x, divisor, first)
-        else:
-            y, applied, retries, saturated = self._in_steps(matrix, x, divisor, first, line)
-        attempts = retries + ONE
-        passes = attempts if io.passes == 1 else attempts * np.int32(io.passes)
-        conversions = attempts if io.conversions == 1 else attempts * np.int32(io.conversions)
-        return ReadResult(y, passes, conversions, retries, saturated, applied, divisor)
+            y, applied, retries, retried, saturated = self._chain.read(matrix, x, divisor, first)
+            return ReadResult(y, retries, retried, saturated, applied, divisor)
+        y, applied, retries, saturated = self._in_steps(matrix, x, divisor, first, line)
+        return ReadResult(y, retries, int(retries.sum()), saturated, applied, divisor, io.passes, io.conversions)
 
     def _in_steps(
         self, matrix: F32, x: F32, divisor: F32, first: int, line: int | None

@@ -36,7 +36,7 @@ class TrainPlan:
     @property
     def slots(self) -> NDArray[np.int64]:
         """Slots that each sample takes, (n,): all passes of its train; none without pulses."""
-        return self.bl.astype(np.int64) * self.params.passes
+        return np.multiply(self.bl, self.params.passes, dtype=np.int64)
 
 
 def plan_trains(

@@ -53,6 +53,11 @@ def input_scale(x: F32, io: IOParameters, running: RunningScale | None = None, *
     return np.where(scale > 0, scale, np.float32(1))
 
 
+def largest_magnitudes(x: F32) -> F32:
+    """Return the largest magnitude of each vector of ``x`` (n, lines)."""
+    return converter.measure(np.ascontiguousarray(x, np.float32))[1]
+
+
 def worst_case_scale(x: F32, io: IOParameters) -> F32:
     """Return the divisor with which even one-sided sums over weights of 0.6 stay within the output bound."""
     magnitude = converter.measure(x)[1]
