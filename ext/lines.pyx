@@ -34,17 +34,31 @@ def heated(const double[::1] drive, const double[::1] weight_sums, double offset
 
 def fired(const uint32_t[:, ::1] fires, const double[::1] weight_sums):
     """Return the sums over the samples and lines of ``fires`` (n, lines), and of fires times the line's weight sum."""
-    cdef int64_t n = fires.shape[0], lines = fires.shape[1], i, j
-    cdef uint32_t count
+    cdef int64_t n = fires.shape[0], lines = fires.shape[1], i, j, begin, end
+    cdef int64_t block[256]
     cdef int64_t total = 0
     cdef double weighted = 0
     if weight_sums.shape[0] != lines:
         raise ValueError("one sum for each line")
     with nogil:
-        for i in range(n):
-            for j in range(lines):
-                count = fires[i, j]
-                if count:
-                    total += count
-                    weighted += count * weight_sums[j]
+        for begin in range(0, lines, 256):
+            end = min(begin + 256, lines)
+            for j in range(end - begin):
+                block[j] = 0
+            for i in range(n):
+                for j in range(end - begin):
+                    block[j] += fires[i, begin + j]
+            for j in range(end - begin):
+                total += block[j]
+                weighted += block[j] * weight_sums[begin + j]
     return total, weighted
+
+
+def count(const uint32_t[:, ::1] fires):
+    """Return the sum of ``fires`` (n, lines)."""
+    cdef int64_t i, j, total = 0
+    with nogil:
+        for i in range(fires.shape[0]):
+            for j in range(fires.shape[1]):
+                total += fires[i, j]
+    return total

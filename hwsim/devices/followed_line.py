@@ -20,7 +20,8 @@ class FollowedLine:
         self._before = self._line(weights)
 
     def _line(self, weights: NDArray[np.float32]) -> NDArray[np.float64]:
-        return weights.take(self._index, axis=self._axis).astype(np.float64)
+        line = weights[:, self._index] if self._axis else weights[self._index]
+        return line.astype(np.float64)
 
     def sums_after(self, weights: NDArray[np.float32]) -> Sums:
         """Return the sums of the array as it stands now, both read-only."""
