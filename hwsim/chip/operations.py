@@ -107,8 +107,8 @@ class Update(Operation):
 
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, len(self.x))
-        up = sum(int(result.pulses_up.sum()) for result in results)
-        down = sum(int(result.pulses_down.sum()) for result in results)
+        up = sum([int(np.add.reduce(result.pulses_up)) for result in results])
+        down = sum([int(np.add.reduce(result.pulses_down)) for result in results])
         chip.count("pulses_up", up)
         chip.count("pulses_down", down)
         chip.count("coincidences", up + down)
@@ -156,19 +156,19 @@ class TransferWrite(Operation):
 
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, 1)
-        chip.count("transfer_pulses", sum(int(result.pulses_up.sum() + result.pulses_down.sum()) for result in results))
+        chip.count("transfer_pulses", sum([int(result.pulses_up[0] + result.pulses_down[0]) for result in results]))
         chip.recorder.trains(self.layer, self.kind, self.array, results, self.axis)
 
     def run(self, chip: Platform) -> None:
         """Pulse the line; a vector of zeros takes no pulse and no time."""
-        if np.any(self.values):
+        if self.values.any():
             x, d, pieces = self._vectors()
             plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
             self._finish(chip, self.matrix.apply(self.array, x, d, plan, pieces))
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Pulse the line when the train has ended."""
-        if np.any(self.values):
+        if self.values.any():
             x, d, pieces = self._vectors()
             plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
             driven: Axis = "row" if self.axis == "column" else "column"

@@ -115,11 +115,11 @@ class ReadPath:
     accumulator: Accumulator
     _courses: dict[ReadShape, ReadCourse] = field(default_factory=dict)
 
-    def drive(self, result: ReadResult, io: IOParameters) -> LineDrive:
+    def _drive(self, result: ReadResult, io: IOParameters, retries: int) -> LineDrive:
         """Return what all attempts put on each line; two passes of one attempt drive each line once."""
         inputs = result.x_quantised if io.inp_bound == 1 else result.x_quantised / np.float64(io.inp_bound)
         drive = self.dac.line_drive(inputs, self.window)
-        if result.retries.any():
+        if retries:
             # A retry halves the input scale, so each earlier attempt drove the lines twice as high, up to full scale.
             for earlier in range(1, int(result.retries.max()) + 1):
                 higher = np.minimum(np.abs(inputs[result.retries >= earlier]) * 2.0**earlier, 1.0)
@@ -143,7 +143,7 @@ class ReadPath:
         )
         conversions = int(np.add.reduce(result.conversions)) * slices
         retries = int(np.add.reduce(result.retries))
-        return ReadWork(shape, conversions, retries, self.drive(result, io), transposed, line, device)
+        return ReadWork(shape, conversions, retries, self._drive(result, io, retries), transposed, line, device)
 
     def course(self, shape: ReadShape) -> ReadCourse:
         """Return how reads of one kind go."""
