@@ -139,7 +139,7 @@ cdef class Station:
 
     cdef object _env, _waiting
     cdef vector[int64_t] _releases
-    cdef int64_t _free, _alarm
+    cdef int64_t _free, _alarm, _since
     cdef readonly int64_t capacity, arrivals, held, wait_time, longest_queue
 
     def __init__(self, env, int64_t capacity=1):
@@ -147,7 +147,14 @@ cdef class Station:
         self._waiting = deque()
         self._alarm = -1
         self._free = capacity
+        self._since = env._now
         self.capacity = capacity
+
+    @property
+    def held_since(self):
+        """When the last server to be taken was taken, ps; None while one is free."""
+        self._collect(self._env._now)
+        return None if self._free else self._since
 
     @property
     def queue_length(self):
@@ -178,6 +185,7 @@ cdef class Station:
             now = released
         self.arrivals += 1
         self._free -= 1
+        self._since = now
         return now
 
     def acquire(self):
@@ -217,7 +225,8 @@ cdef class Station:
     cdef void _serve(self) except *:
         while self._free and self._waiting:
             self._free -= 1
-            self.held -= <int64_t>self._env._now
+            self._since = self._env._now
+            self.held -= self._since
             self._waiting.popleft().succeed()
 
     cdef void _set_alarm(self) except *:
