@@ -58,8 +58,8 @@ class Forward(Operation):
     def _count(self, chip: Platform, works: Any) -> None:
         chip.count(self.kind, len(self.x))
         if works is not None:
-            chip.count("adc_conversions", sum(work.conversions * work.shape.lines_out for work in works))
-            chip.count("bound_management_retries", sum(work.retries for work in works))
+            chip.count("adc_conversions", sum([work.conversions * work.shape.lines_out for work in works]))
+            chip.count("bound_management_retries", sum([work.retries for work in works]))
             chip.recorder.read(self.layer, self.kind, "", len(self.x), works)
 
     def run(self, chip: Platform) -> np.ndarray:
@@ -193,7 +193,7 @@ class TransferRead(Operation):
 
     def _count(self, chip: Platform, values: np.ndarray, works: list[ReadWork]) -> None:
         chip.count(self.kind, 1)
-        chip.count("adc_conversions", sum(work.conversions * work.shape.lines_out for work in works))
+        chip.count("adc_conversions", sum([work.conversions * work.shape.lines_out for work in works]))
         chip.recorder.read(self.layer, self.kind, f"array{self.array}", 1, works, bool(values.any()))
 
     def run(self, chip: Platform) -> np.ndarray:

@@ -114,6 +114,7 @@ class ReadPath:
     shift_add: Accumulator | None
     accumulator: Accumulator
     _courses: dict[ReadShape, ReadCourse] = field(default_factory=dict)
+    _converters: dict[int, tuple[IOParameters, tuple[int, int, int | None]]] = field(default_factory=dict)
 
     def _drive(self, result: ReadResult, io: IOParameters, retries: int) -> LineDrive:
         """Return what all attempts put on each line; two passes of one attempt drive each line once."""
@@ -137,13 +138,19 @@ class ReadPath:
         device: int | None = None,
     ) -> ReadWork:
         """Return the work of a read that drove the first number of ``lines`` and converted the second."""
-        slices = self.dac.slices
-        shape = ReadShape(
-            int(result.passes[0]) // int(result.conversions[0]), io.conversions * slices, *lines, slices, io.out_bits
-        )
+        slices, per_result, out_bits = self._of_converters(io)
+        shape = ReadShape(int(result.passes[0]) // int(result.conversions[0]), per_result, *lines, slices, out_bits)
         conversions = int(np.add.reduce(result.conversions)) * slices
         retries = int(np.add.reduce(result.retries))
         return ReadWork(shape, conversions, retries, self._drive(result, io, retries), transposed, line, device)
+
+    def _of_converters(self, io: IOParameters) -> tuple[int, int, int | None]:
+        """Return the slices of an input, the conversions of a result and their bits."""
+        known = self._converters.get(id(io))
+        if known is None or known[0] is not io:
+            slices = self.dac.slices
+            known = self._converters[id(io)] = (io, (slices, io.conversions * slices, io.out_bits))
+        return known[1]
 
     def course(self, shape: ReadShape) -> ReadCourse:
         """Return how reads of one kind go."""
