@@ -3,8 +3,9 @@
     python benchmarks/training.py --peer PYTHON --data DIR [--rounds 9] [--epoch]
 
 ``--peer`` names an interpreter that has AIHWKit, ``--data`` a folder with MNIST's IDX files. Both sides train on one
-thread in processes of their own and are timed in turn, some steps of one and some steps of the other. Figures are
-medians, a ratio is the median of the ratios of neighbours. ``--epoch`` trains a whole epoch of the first row instead and
+thread in processes of their own and are timed in turn, some steps of one and some steps of the other. Times are those
+of the processor, which without other load are wall times; figures are medians, a ratio is the median of the ratios of
+neighbours. ``--epoch`` trains a whole epoch of the first row instead and
 prints the test accuracy that both reach.
 """
 

@@ -75,6 +75,7 @@ class AnalogMatrix:
         self.name = name
         self.shape = shape
         self.grid = grid
+        self._pieces = [piece for row in grid for piece in row]
         self.forward_io, self.backward_io, self.transfer_io = io
         self._chip = chip
         self._scales = (RunningScale(), RunningScale())
@@ -83,7 +84,7 @@ class AnalogMatrix:
     @cached_property
     def pieces(self) -> list[Piece]:
         """Every block with its tile."""
-        return [piece for row in self.grid for piece in row]
+        return self._pieces
 
     @property
     def n_arrays(self) -> int:

@@ -58,8 +58,8 @@ class Forward(Operation):
     def _count(self, chip: Platform, works: Any) -> None:
         chip.count(self.kind, len(self.x))
         if works is not None:
-            chip.count("adc_conversions", sum(work.conversions * work.shape.lines_out for work in works))
-            chip.count("bound_management_retries", sum(work.retries for work in works))
+            chip.count("adc_conversions", sum([work.conversions * work.shape.lines_out for work in works]))
+            chip.count("bound_management_retries", sum([work.retries for work in works]))
             chip.recorder.read(self.layer, self.kind, "", len(self.x), works)
 
     def run(self, chip: Platform) -> np.ndarray:
@@ -107,7 +107,8 @@ class Update(Operation):
 
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, len(self.x))
-        up, down = (sum(each) for each in zip(*(result.totals[:2] for result in results), strict=True))
+        totals = [result.totals for result in results]
+        up, down = sum([pulses.up for pulses in totals]), sum([pulses.down for pulses in totals])
         chip.count("pulses_up", up)
         chip.count("pulses_down", down)
         chip.count("coincidences", up + down)
@@ -155,19 +156,19 @@ class TransferWrite(Operation):
 
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, 1)
-        chip.count("transfer_pulses", sum(result.totals.up + result.totals.down for result in results))
+        chip.count("transfer_pulses", sum([result.totals.up + result.totals.down for result in results]))
         chip.recorder.trains(self.layer, self.kind, self.array, results, self.axis)
 
     def run(self, chip: Platform) -> None:
         """Pulse the line; a vector of zeros takes no pulse and no time."""
-        if np.any(self.values):
+        if self.values.any():
             x, d, pieces = self._vectors()
             plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
             self._finish(chip, self.matrix.apply(self.array, x, d, plan, pieces))
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Pulse the line when the train has ended."""
-        if np.any(self.values):
+        if self.values.any():
             x, d, pieces = self._vectors()
             plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
             driven: Axis = "row" if self.axis == "column" else "column"
@@ -192,7 +193,7 @@ class TransferRead(Operation):
 
     def _count(self, chip: Platform, values: np.ndarray, works: list[ReadWork]) -> None:
         chip.count(self.kind, 1)
-        chip.count("adc_conversions", sum(work.conversions * work.shape.lines_out for work in works))
+        chip.count("adc_conversions", sum([work.conversions * work.shape.lines_out for work in works]))
         chip.recorder.read(self.layer, self.kind, f"array{self.array}", 1, works, bool(values.any()))
 
     def run(self, chip: Platform) -> np.ndarray:

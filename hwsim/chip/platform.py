@@ -140,7 +140,7 @@ class Platform:
 
     def travel(self, origin: Origin, stream: Stream, way: Way) -> Part:
         """Send a stream on its way; returns it as it leaves the last component, when its first vector does."""
-        return travel(self.env, self.ledger, origin, stream, way)
+        return travel(self.env, self.ledger.notes, origin, stream, way)
 
     def load(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
         """Read ``n_bytes`` for each vector from the buffer and bring them to the digital unit."""

@@ -114,8 +114,9 @@ class ReadPath:
     shift_add: Accumulator | None
     accumulator: Accumulator
     _courses: dict[ReadShape, ReadCourse] = field(default_factory=dict)
+    _converters: dict[int, tuple[IOParameters, tuple[int, int, int | None]]] = field(default_factory=dict)
 
-    def drive(self, result: ReadResult, io: IOParameters) -> LineDrive:
+    def _drive(self, result: ReadResult, io: IOParameters) -> LineDrive:
         """Return what all attempts put on each line; two passes of one attempt drive each line once."""
         inputs = result.x_quantised if io.inp_bound == 1 else result.x_quantised / np.float64(io.inp_bound)
         drive = self.dac.line_drive(inputs, self.window)
@@ -137,12 +138,18 @@ class ReadPath:
         device: int | None = None,
     ) -> ReadWork:
         """Return the work of a read that drove the first number of ``lines`` and converted the second."""
-        slices = self.dac.slices
-        shape = ReadShape(
-            result.passes_each // result.conversions_each, io.conversions * slices, *lines, slices, io.out_bits
-        )
+        slices, per_result, out_bits = self._of_converters(io)
+        shape = ReadShape(result.passes_each // result.conversions_each, per_result, *lines, slices, out_bits)
         conversions = result.attempts * result.conversions_each * slices
-        return ReadWork(shape, conversions, result.retried, self.drive(result, io), transposed, line, device)
+        return ReadWork(shape, conversions, result.retried, self._drive(result, io), transposed, line, device)
+
+    def _of_converters(self, io: IOParameters) -> tuple[int, int, int | None]:
+        """Return the slices of an input, the conversions of a result and their bits."""
+        known = self._converters.get(id(io))
+        if known is None or known[0] is not io:
+            slices = self.dac.slices
+            known = self._converters[id(io)] = (io, (slices, io.conversions * slices, io.out_bits))
+        return known[1]
 
     def course(self, shape: ReadShape) -> ReadCourse:
         """Return how reads of one kind go."""

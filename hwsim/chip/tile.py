@@ -246,22 +246,23 @@ class Tile:
         """Return the energy of a read in one array, J."""
         array = self.arrays[index]
         axis = 0 if work.transposed else 1
-        reference = self.spec.crossbar.reference
-        lines = slice(None) if work.line is None else slice(work.line, work.line + 1)
-        return sum(
-            read_energy(
+        window = self._paths[work.transposed].window * 1e-12
+        reference = self.spec.crossbar.reference if array.references else None
+        energy = 0.0
+        for device in array.devices if work.device is None else (array.devices[work.device],):
+            sums = device.line_sums()[axis]
+            energy += read_energy(
                 self._device.cell,
                 self._conductance,
                 work.drive,
-                device.line_sums()[axis][lines],
+                sums if work.line is None else sums[work.line : work.line + 1],
                 work.shape.lines_out,
-                self._paths[work.transposed].window * 1e-12,
-                references=array.references and reference == "cell",
-                shared_reference=array.references and reference == "line",
+                window,
+                references=reference == "cell",
+                shared_reference=reference == "line",
                 line_capacitance=self._line_capacitance[axis],
             )
-            for device in (array.devices if work.device is None else [array.devices[work.device]])
-        )
+        return energy
 
     # Updates
 

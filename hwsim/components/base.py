@@ -108,7 +108,7 @@ class SharedComponent(Component):
 
     def pass_through(self, origin: Origin, stream: Stream, leg: Leg) -> Part:
         """Pass a stream through; returns the leaving stream when its first vector leaves."""
-        return travel(self.env, self._ledger, origin, stream, (leg,))
+        return travel(self.env, self._ledger.notes, origin, stream, (leg,))
 
     def _leg(self, latency: int, interval: int, actions: Iterable[tuple[str, int]]) -> Leg:
         """Return what one vector asks: its times, ps, and its actions with their counts, the first of which counts the

@@ -68,7 +68,7 @@ class Interconnect(ABC):
 
     def transfer(self, origin: Origin, stream: Stream, n_bytes: int, source: Place, target: Place) -> Part:
         """Move ``n_bytes`` for each vector of a stream from one place to another."""
-        return travel(self.env, self._ledger, origin, stream, self.way(n_bytes, source, target))
+        return travel(self.env, self._ledger.notes, origin, stream, self.way(n_bytes, source, target))
 
     @abstractmethod
     def scatter(self, origin: Origin, share: Share, deliveries: Sequence[Delivery]) -> Part:

@@ -193,10 +193,9 @@ class DeviceArray(DevicePopulation):
     ) -> UpdateResult:
         before = self._touch(x, d)
         params, region = plan.params, self._region(probe)
-        line = self._followed_line(x, d)
+        sums, self._line_sums = self._line_sums, None
         if params.pulse_type == "none_with_device":
             float_update(self._cells, x, d, plan.rates, self._low, self._high, side)
-            self._follow(line)
             self._note_pulses(before)
             return self.without_pulses(plan, logged=region is not None)
         implicit = params.pulse_type == "deterministic_implicit"
@@ -216,7 +215,7 @@ class DeviceArray(DevicePopulation):
             side,
         )
         self._samples += len(x)
-        self._follow(line)
+        self._line_sums = None if sums is None else sums.after(row_fires, col_fires)
         self._note_pulses(before)
         kept = None if log is None else PulseLog(*log)
         return UpdateResult(

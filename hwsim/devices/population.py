@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hwsim._kernels import converter
 from hwsim._kernels.pulse import PulsedCells
 from hwsim.devices.aging import WHOLE, Aging, Index
-from hwsim.devices.followed_line import FollowedLine
 from hwsim.devices.law import LAWS, Draws, KernelForm, spread
+from hwsim.devices.line_sums import LineSums
 from hwsim.devices.mirror import mirrored
 from hwsim.devices.mvm import Reader
 from hwsim.devices.plan import finite_vectors
@@ -65,7 +64,7 @@ class DevicePopulation:
         self._scales = (RunningScale(), RunningScale())
         self._samples = 0
         self._resets = 0
-        self._line_sums: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+        self._line_sums: LineSums | None = None
         self._elapsed = 0.0
         self._build()
 
@@ -226,27 +225,8 @@ class DevicePopulation:
         self._settle()
         if self._line_sums is None:
             seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
-            self._line_sums = converter.line_sums(seen, self.shape[1])
-            for sums in self._line_sums:
-                sums.flags.writeable = False
-        return self._line_sums
-
-    def _followed_line(self, x: NDArray[np.float32], d: NDArray[np.float32]) -> FollowedLine | None:
-        """Forget the line sums before pulses of ``x`` (n, cols) and ``d`` (n, rows), unless these drive a single line:
-        then returns what is needed to follow its change."""
-        sums, self._line_sums = self._line_sums, None
-        if sums is None or len(x) != 1:
-            return None
-        for axis, driven in (1, x[0]), (0, d[0]):
-            lines = np.flatnonzero(driven)
-            if len(lines) == 1:
-                return FollowedLine(sums, axis, int(lines[0]), self._weights)
-        return None
-
-    def _follow(self, line: FollowedLine | None) -> None:
-        """Take over the line sums after the pulses."""
-        if line is not None:
-            self._line_sums = line.sums_after(self._weights)
+            self._line_sums = LineSums(seen, self.shape[1], follow=self._aging is None)
+        return self._line_sums.both
 
     # Time
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+
+from hwsim._kernels.traffic import Bill
+
+__all__ = ["PLAIN", "Bill", "BillBook", "Entry"]
 
 
 class Entry(NamedTuple):
@@ -20,18 +23,6 @@ class Entry(NamedTuple):
     after: int
     duration: int
     count: int
-    energy: float
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """Rows that one unit of work always makes, such as all parts of a tile in one read.
-
-    ``number`` is what the ledger keeps of it, ``energy`` that of all its actions, J. Bills have a multiplicity: durations,
-    counts and energies of n units of work are n times those of one, and all start at the same time.
-    """
-
-    number: int
     energy: float
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from hwsim._kernels.traffic import Notes, Origin
 from hwsim.engine.bill import PLAIN, Bill, BillBook, Entry
+
+__all__ = ["COLUMNS", "FLUSH_POSTINGS", "Ledger", "Origin", "Table", "Total", "Work"]
 
 COLUMNS: dict[str, tuple[str, str, str]] = {
     # name: (dtype, unit, description)
@@ -31,18 +33,6 @@ COLUMNS: dict[str, tuple[str, str, str]] = {
 
 FLUSH_POSTINGS = 16384
 """Postings that are collected before a flush; one is a row, or a bill of some rows."""
-FIELDS = 4
-"""What the ledger notes of a posting: bill (or the inverse of an action), origin, start, and how often."""
-
-
-class Origin(NamedTuple):
-    """Why an action happens: the ledger's key of operation, phase and layer; step and first sample of the stream."""
-
-    key: int
-    step: int
-    sample: int
-
-
 @dataclass(frozen=True)
 class Table:
     """A block of ledger rows in time order: one array a column; names as indices into ``names``."""
@@ -83,9 +73,11 @@ class Ledger:
 
     def __init__(self, sink: Callable[[Table], None] | None = None) -> None:
         self._sink = sink
-        self._postings: list[Any] = []
-        self._counts: list[int] = []
-        self._energies: list[float] = []
+        self.notes = Notes()
+        self.post = self.notes.post
+        """Book the rows of n units of work: their origin, bill, start in ps, and n (default: 1)."""
+        self.book = self.notes.book
+        """Book actions without a bill: their origin, key, start and duration in ps, count, energy in J (of all)."""
         self._later: list[_Rows] = []
         self._bills = BillBook()
         self.names: list[str] = []
@@ -94,8 +86,11 @@ class Ledger:
         self._origins: dict[tuple[str, str, str], int] = {}
         self._totals: dict[tuple[int, int], list[float]] = {}
         self.rows_written = 0
-        self.energy = 0.0
+
+    @property
+    def energy(self) -> float:
         """Energy of every row booked so far, J."""
+        return self.notes.energy
 
     def _name(self, name: str) -> int:
         if name not in self._ids:
@@ -124,27 +119,15 @@ class Ledger:
             key = self._origins[operation, phase, layer] = len(self._origins)
         return Origin(key, step, sample)
 
-    def book(self, origin: Origin, action: int, start: int, duration: int, count: int, energy: float) -> None:
-        """Book ``count`` actions: their key, start and duration in ps, energy in J (of all of them)."""
-        self.energy += energy
-        self._postings += (~action, origin, start, duration)
-        self._counts.append(count)
-        self._energies.append(energy)
-
-    def post(self, origin: Origin, bill: Bill, start: int, times: int = 1) -> None:
-        """Book the rows of ``times`` units of work that start at ``start``, ps."""
-        self.energy += bill.energy * times
-        self._postings += (bill.number, origin, start, times)
-
     @property
     def pending(self) -> int:
         """How many postings wait for the next flush."""
-        return len(self._postings) // FIELDS
+        return len(self.notes)
 
     def flush(self, until: int | None = None) -> None:
         """Sort and pass on every row that starts before ``until`` (ps; None: every row)."""
         rows = self._pending_rows()
-        self._postings, self._counts, self._energies = [], [], []
+        self.notes.clear()
         order = np.argsort(rows.start, kind="stable")
         cut = len(order) if until is None else int(np.searchsorted(rows.start, until, sorter=order))
         self._later = [rows.take(np.sort(order[cut:]))] if cut < len(order) else []
@@ -158,9 +141,7 @@ class Ledger:
 
     def _pending_rows(self) -> _Rows:
         """Return every row that has not been flushed, in the order in which they were booked."""
-        what, start, times = (np.array(self._postings[field::FIELDS], np.int64) for field in (0, 2, 3))
-        origins = np.fromiter(chain.from_iterable(self._postings[1::FIELDS]), np.int64, 3 * len(what))
-        origin, step, sample = origins.reshape(-1, 3).T
+        (what, origin, step, sample, start, times), counts, energies = self.notes.columns()
         plain = what < 0
         index, action, after, duration, count, energy = self._bills.expand(np.where(plain, PLAIN, what))
         of_plain = plain[index]
@@ -168,8 +149,8 @@ class Ledger:
         action[of_plain] = ~what[plain]
         count *= times
         energy *= count
-        count[of_plain] = self._counts
-        energy[of_plain] = self._energies
+        count[of_plain] = counts
+        energy[of_plain] = energies
         rows = _Rows(
             start[index] + after, duration * times, action, origin[index], step[index], sample[index], count, energy
         )
