@@ -99,7 +99,9 @@ def main() -> None:
     scale = given.epoch / given.per_turn
     counted = {name: times[WARM_UP:] for name, times in turns.times.items()}
     numbers, timed, logged = counted.values()
-    print(f"{given.trace}: seconds of processor time in {given.epoch} steps, median of {len(numbers)} turns (quartiles)")
+    print(
+        f"{given.trace}: seconds of processor time in {given.epoch} steps, median of {len(numbers)} turns (quartiles)"
+    )
     for name, times in counted.items():
         _line(name, [each * scale for each in times])
     _line("added by timing", [(b - a) * scale for a, b in zip(numbers, timed, strict=True)])

@@ -9,7 +9,6 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from hwsim._kernels.lines import count
-
 from hwsim.chip.read_path import ReadWork
 from hwsim.devices import UpdateResult
 
