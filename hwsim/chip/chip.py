@@ -55,6 +55,9 @@ class Chip(Platform):
     ) -> None:
         super().__init__(spec, device.unit_cell, events=events, pulses=pulses)
         self.device = device
+        # A run tells how many pulses each device got; counting them takes about 1 % of an update.
+        counting = device.parameters.model_copy(update={"count_pulses": True})
+        self._counted_device = device.model_copy(update={"parameters": counting})
         self.seed = seed
         self.threads = threads
         self.timing = timing
@@ -121,7 +124,7 @@ class Chip(Platform):
 
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
         cells = [
-            make_cells(self.device, block.shape, seed=self.seed, threads=self.threads, path=f"{path}.array{number}")
+            make_cells(self._counted_device, block.shape, seed=self.seed, threads=self.threads, path=f"{path}.array{number}")
             for number in range(arrays)
         ]
         return Tile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)

@@ -7,7 +7,7 @@ from typing import Any
 
 from hwsim.results.breakdown import in_phase_order
 from hwsim.results.layout import area_text, clip, count, table
-from hwsim.results.run import Run, number
+from hwsim.results.record import Record, number
 from hwsim.results.text import WIDTH, display_path
 from hwsim.units import format_quantity
 
@@ -15,7 +15,7 @@ LABEL_WIDTH = 18
 COLUMN_WIDTH = 18
 
 
-def compare(runs: Sequence[Run]) -> str:
+def compare(runs: Sequence[Record]) -> str:
     """Return a table with one column a run: what ran, accuracy, loss, time and energy, in all and by phase.
 
     More runs than fit 80 characters go into several blocks of columns.
@@ -34,13 +34,13 @@ def compare(runs: Sequence[Run]) -> str:
     return "\n\n".join(blocks)
 
 
-def _headings(runs: Sequence[Run]) -> list[str]:
+def _headings(runs: Sequence[Record]) -> list[str]:
     names = [run.path.resolve().name for run in runs]
     paths = [display_path(run.path) for run in runs]
     return [path if names.count(name) > 1 else name for name, path in zip(names, paths, strict=True)]
 
 
-def _column(run: Run, heading: str) -> dict[str, str]:
+def _column(run: Record, heading: str) -> dict[str, str]:
     # The end of a path tells runs apart, so a long heading loses its beginning.
     short = heading if len(heading) <= COLUMN_WIDTH else "..." + heading[3 - COLUMN_WIDTH :]
     column = {"": short, **run.names, "seed": str(run.info.get("seed", "?"))}

@@ -12,14 +12,14 @@ from hwsim.errors import ResultsError, UsageError
 from hwsim.results.breakdown import group_tiles, in_phase_order, mismatches, tile_class
 from hwsim.results.chart import Series, line_chart
 from hwsim.results.layout import area_text, compact, count
-from hwsim.results.run import Run, number
+from hwsim.results.record import Record, number
 from hwsim.units import format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def write_page(run: Run, file: Path) -> Path:
+def write_page(run: Record, file: Path) -> Path:
     """Write the report page of a run to ``file`` and return it; an existing file is replaced at once or not at all.
 
     Raises:
@@ -44,7 +44,7 @@ def write_page(run: Run, file: Path) -> Path:
     return file
 
 
-def render(run: Run) -> str:
+def render(run: Record) -> str:
     """Return the report page of a run; raises as :func:`write_page`."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -69,7 +69,7 @@ def _percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.1f} %"
 
 
-def _content(run: Run) -> dict[str, Any]:
+def _content(run: Record) -> dict[str, Any]:
     summary = run.summary
     return {
         "run": run,
@@ -202,7 +202,7 @@ def _cost_row(row: Mapping[str, Any]) -> dict[str, str]:
     return shown
 
 
-def _config_text(run: Run) -> str:
+def _config_text(run: Record) -> str:
     import yaml
 
     return yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True, width=100)

@@ -1,0 +1,143 @@
+"""The maps of a page: weights, pulses and saturation of every device of every array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwsim.results import folder
+from hwsim.results.embed import packed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hwsim.results.record import Record
+
+MOST_DEVICES = 700_000
+"""More devices than this are not put into a page; whole tiles are left out, and the page names them."""
+MOST_WITH_BOUNDS = 120_000
+"""Up to so many devices a page has the bounds of each."""
+NEAR_BOUND = 0.02
+"""A device counts as saturated within this part of its range from one of its bounds."""
+LEVELS, NONE = 65534, 65535
+"""Levels that a weight has in a page, and the number that stands for no device."""
+
+PLACE = ["tile", "array", "device"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Weights as whole numbers from 0 to ``LEVELS``: weight = low + number * step."""
+
+    low: float
+    step: float
+
+    @classmethod
+    def of(cls, *values: np.ndarray) -> Scale:
+        """Return the scale that holds all the values."""
+        low, high = (float(bound(each)) for bound, each in ((np.min, np.array([v.min() for v in values])),
+                                                            (np.max, np.array([v.max() for v in values]))))  # fmt: skip
+        return cls(low, (high - low) / LEVELS if high > low else 1.0)
+
+    def numbers(self, values: np.ndarray) -> np.ndarray:
+        """Return weights as the nearest whole numbers."""
+        return np.rint((values.astype(np.float64) - self.low) / self.step).astype(np.uint16)
+
+
+def device_maps(run: Record, tiles: list[int] | None = None) -> dict[str, Any] | None:
+    """Return the maps of a run's arrays as plain data; None if the run kept no devices.
+
+    ``tiles`` are those to show; None: all, from the first on, up to ``MOST_DEVICES``.
+
+    Raises:
+        ResultsError: ``devices.parquet`` is damaged.
+    """
+    if not (run.path / "devices.parquet").is_file():
+        return None
+    devices = folder.read_parquet(run.path / "devices.parquet")
+    shown, left_out = _fitting(devices, tiles)
+    with_bounds = sum(len(part) for _, part in shown) <= MOST_WITH_BOUNDS
+    conductance = run.summary.get("conductance")
+    return {
+        "arrays": [_array(key, part, with_bounds=with_bounds) for key, part in shown],
+        "left_out": left_out,
+        "devices": len(devices),
+        "conductance": [conductance["at_zero_S"], conductance["per_weight_S"]] if conductance else None,
+        "near_bound": NEAR_BOUND,
+    }
+
+
+def _fitting(
+    devices: pd.DataFrame, tiles: list[int] | None
+) -> tuple[list[tuple[tuple[int, ...], pd.DataFrame]], list[int]]:
+    """Return the devices by tile, array and device of the cell, and the tiles that do not fit into a page."""
+    sizes = devices.groupby("tile", observed=True).size()
+    chosen, total = [], 0
+    for tile, size in sizes.items():
+        wanted = tiles is None or tile in tiles
+        # The first tile is shown whatever its size: a page without any would show nothing.
+        if wanted and (not chosen or total + int(size) <= MOST_DEVICES):
+            chosen.append(tile)
+            total += int(size)
+    kept = devices[devices["tile"].isin(chosen)]
+    groups = [(tuple(int(part) for part in key), part) for key, part in kept.groupby(PLACE, observed=True)]
+    return groups, [int(tile) for tile in sizes.index if tile not in chosen]
+
+
+def _array(key: tuple[int, ...], part: pd.DataFrame, *, with_bounds: bool) -> dict[str, Any]:
+    rows, cols = part["row"].to_numpy(), part["col"].to_numpy()
+    shape = int(rows.max()) + 1, int(cols.max()) + 1
+    place = rows * shape[1] + cols
+    start, end, low, high = (part[f"w_{name}"].to_numpy() for name in ("start", "end", "low", "high"))
+    scale = Scale.of(start, end, low, high) if with_bounds else Scale.of(start, end)
+
+    def laid_out(values: np.ndarray, nothing: int, dtype: Any) -> dict[str, Any]:
+        grid = np.full(shape[0] * shape[1], nothing, dtype)
+        grid[place] = values
+        return packed(grid)
+
+    position = _position(end, low, high)
+    counts = {name: part[f"pulses_{name}"].to_numpy() for name in ("up", "down")}
+    shown = {
+        "start": laid_out(scale.numbers(start), NONE, np.uint16),
+        "end": laid_out(scale.numbers(end), NONE, np.uint16),
+        "position": laid_out(np.rint(254 * np.nan_to_num(position, nan=0.5)), 255, np.uint8),
+        **{name: laid_out(values, 0, _smallest(values)) for name, values in counts.items()},
+    }
+    if with_bounds:
+        shown |= {name: laid_out(scale.numbers(values), NONE, np.uint16) for name, values in
+                  (("low", low), ("high", high))}  # fmt: skip
+    return {
+        **dict(zip(PLACE, key, strict=True)),
+        "shape": shape,
+        "layers": _layers(part),
+        "scale": [scale.low, scale.step],
+        "at_low": int((position <= NEAR_BOUND).sum()),
+        "at_high": int((position >= 1 - NEAR_BOUND).sum()),
+        "n": len(part),
+        "pulses": int(sum(int(values.sum()) for values in counts.values())),
+        "unpulsed": int((counts["up"] + counts["down"] == 0).sum()),
+        "grids": shown,
+    }
+
+
+def _position(weight: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return where a weight is between its bounds, 0 to 1; NaN for a device that cannot move."""
+    span = high.astype(np.float64) - low
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(span > 0, np.clip((weight - low) / span, 0, 1), np.nan)
+
+
+def _smallest(values: np.ndarray) -> Any:
+    return np.uint16 if not len(values) or values.max() < 2**16 else np.uint32
+
+
+def _layers(part: pd.DataFrame) -> list[dict[str, Any]]:
+    found = []
+    for name, cells in part.groupby("layer", observed=True, sort=False):
+        rows, cols = cells["row"], cells["col"]
+        found.append({"name": str(name), "rows": [int(rows.min()), int(rows.max())],
+                      "cols": [int(cols.min()), int(cols.max())]})  # fmt: skip
+    return found
