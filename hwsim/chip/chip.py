@@ -123,8 +123,9 @@ class Chip(Platform):
         return guest
 
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
+        shared = {"seed": self.seed, "threads": self.threads}
         cells = [
-            make_cells(self._counted_device, block.shape, seed=self.seed, threads=self.threads, path=f"{path}.array{number}")
+            make_cells(self._counted_device, block.shape, path=f"{path}.array{number}", **shared)
             for number in range(arrays)
         ]
         return Tile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,33 +16,14 @@ if TYPE_CHECKING:
 
 MOST_DEVICES = 700_000
 """More devices than this are not put into a page; whole tiles are left out, and the page names them."""
-MOST_WITH_BOUNDS = 120_000
-"""Up to so many devices a page has the bounds of each."""
+MOST_EXACT = 120_000
+"""Up to so many devices a page has every weight in full and the bounds of each; of more, weights in ``LEVELS``."""
 NEAR_BOUND = 0.02
 """A device counts as saturated within this part of its range from one of its bounds."""
 LEVELS, NONE = 65534, 65535
-"""Levels that a weight has in a page, and the number that stands for no device."""
+"""Levels that a weight has in a large page, and the number that stands for no device."""
 
 PLACE = ["tile", "array", "device"]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Weights as whole numbers from 0 to ``LEVELS``: weight = low + number * step."""
-
-    low: float
-    step: float
-
-    @classmethod
-    def of(cls, *values: np.ndarray) -> Scale:
-        """Return the scale that holds all the values."""
-        low, high = (float(bound(each)) for bound, each in ((np.min, np.array([v.min() for v in values])),
-                                                            (np.max, np.array([v.max() for v in values]))))  # fmt: skip
-        return cls(low, (high - low) / LEVELS if high > low else 1.0)
-
-    def numbers(self, values: np.ndarray) -> np.ndarray:
-        """Return weights as the nearest whole numbers."""
-        return np.rint((values.astype(np.float64) - self.low) / self.step).astype(np.uint16)
 
 
 def device_maps(run: Record, tiles: list[int] | None = None) -> dict[str, Any] | None:
@@ -58,10 +38,10 @@ def device_maps(run: Record, tiles: list[int] | None = None) -> dict[str, Any] |
         return None
     devices = folder.read_parquet(run.path / "devices.parquet")
     shown, left_out = _fitting(devices, tiles)
-    with_bounds = sum(len(part) for _, part in shown) <= MOST_WITH_BOUNDS
+    exact = sum(len(part) for _, part in shown) <= MOST_EXACT
     conductance = run.summary.get("conductance")
     return {
-        "arrays": [_array(key, part, with_bounds=with_bounds) for key, part in shown],
+        "arrays": [_array(key, part, exact=exact) for key, part in shown],
         "left_out": left_out,
         "devices": len(devices),
         "conductance": [conductance["at_zero_S"], conductance["per_weight_S"]] if conductance else None,
@@ -86,41 +66,48 @@ def _fitting(
     return groups, [int(tile) for tile in sizes.index if tile not in chosen]
 
 
-def _array(key: tuple[int, ...], part: pd.DataFrame, *, with_bounds: bool) -> dict[str, Any]:
+def _array(key: tuple[int, ...], part: pd.DataFrame, *, exact: bool) -> dict[str, Any]:
     rows, cols = part["row"].to_numpy(), part["col"].to_numpy()
     shape = int(rows.max()) + 1, int(cols.max()) + 1
     place = rows * shape[1] + cols
-    start, end, low, high = (part[f"w_{name}"].to_numpy() for name in ("start", "end", "low", "high"))
-    scale = Scale.of(start, end, low, high) if with_bounds else Scale.of(start, end)
+    weights = {name: part[f"w_{name}"].to_numpy() for name in ("start", "end", "low", "high")}
+    counts = {name: part[f"pulses_{name}"].to_numpy() for name in ("up", "down")}
 
-    def laid_out(values: np.ndarray, nothing: int, dtype: Any) -> dict[str, Any]:
+    def laid_out(values: np.ndarray, nothing: float, dtype: Any) -> dict[str, Any]:
         grid = np.full(shape[0] * shape[1], nothing, dtype)
         grid[place] = values
         return packed(grid)
 
-    position = _position(end, low, high)
-    counts = {name: part[f"pulses_{name}"].to_numpy() for name in ("up", "down")}
-    shown = {
-        "start": laid_out(scale.numbers(start), NONE, np.uint16),
-        "end": laid_out(scale.numbers(end), NONE, np.uint16),
-        "position": laid_out(np.rint(254 * np.nan_to_num(position, nan=0.5)), 255, np.uint8),
-        **{name: laid_out(values, 0, _smallest(values)) for name, values in counts.items()},
-    }
-    if with_bounds:
-        shown |= {name: laid_out(scale.numbers(values), NONE, np.uint16) for name, values in
-                  (("low", low), ("high", high))}  # fmt: skip
+    position = _position(weights["end"], weights["low"], weights["high"])
+    grids = {name: laid_out(values, 0, _smallest(values)) for name, values in counts.items()}
+    grids["position"] = laid_out(np.rint(254 * np.nan_to_num(position, nan=0.5)), 255, np.uint8)
+    scale = None
+    if exact:
+        grids |= {name: laid_out(values, np.nan, np.float32) for name, values in weights.items()}
+    else:
+        scale = _scale(weights["start"], weights["end"])
+        for name in ("start", "end"):
+            numbers = np.rint((weights[name].astype(np.float64) - scale[0]) / scale[1])
+            grids[name] = laid_out(numbers, NONE, np.uint16)
     return {
         **dict(zip(PLACE, key, strict=True)),
         "shape": shape,
         "layers": _layers(part),
-        "scale": [scale.low, scale.step],
+        "scale": scale,
         "at_low": int((position <= NEAR_BOUND).sum()),
         "at_high": int((position >= 1 - NEAR_BOUND).sum()),
         "n": len(part),
         "pulses": int(sum(int(values.sum()) for values in counts.values())),
         "unpulsed": int((counts["up"] + counts["down"] == 0).sum()),
-        "grids": shown,
+        "grids": grids,
     }
+
+
+def _scale(*values: np.ndarray) -> list[float]:
+    """Return low and step so that low + number * step holds all values with numbers up to ``LEVELS``, 0 among them."""
+    low, high = min(0.0, *(float(each.min()) for each in values)), max(0.0, *(float(each.max()) for each in values))
+    step = (high - low) / (LEVELS - 2) or 1.0
+    return [-float(np.ceil(-low / step)) * step, step]
 
 
 def _position(weight: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

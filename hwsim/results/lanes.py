@@ -13,7 +13,7 @@ import numpy as np
 from hwsim.results import queries
 from hwsim.results.breakdown import PHASES
 from hwsim.results.embed import packed
-from hwsim.results.folder import damaged
+from hwsim.results.folder import read_batches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +61,7 @@ def timeline(run: Record, start: str | int | None = None, end: str | int | None 
     length, n_actions = int(about["last"].max()), int(about["n"].sum())
     lanes = _lanes(about)
     actions, windows = _actions(run.path, _windows(run.path, n_actions, length, start, end), lanes)
+    busy, phase = _overview(path, lanes, length)
     return {
         "length": length,
         "lanes": lanes,
@@ -68,7 +69,9 @@ def timeline(run: Record, start: str | int | None = None, end: str | int | None 
         "total": n_actions,
         "phases": list(PHASES),
         "bins": BINS,
-        **{name: packed(values) for name, values in _overview(path, lanes, length).items()},
+        "phases_used": [PHASES[index] for index in np.unique(phase[busy > 0]) if index < len(PHASES)],
+        "busy": packed(busy),
+        "phase": packed(phase),
         "windows": [[window.name, window.start, window.end] for window in windows],
         **actions,
     }
@@ -87,7 +90,7 @@ def _lanes(about: pd.DataFrame) -> list[str]:
 # The overview
 
 
-def _overview(path: Path, lanes: list[str], length: int) -> Mapping[str, np.ndarray]:
+def _overview(path: Path, lanes: list[str], length: int) -> tuple[np.ndarray, np.ndarray]:
     """Return, for each lane and bin, which part of its time the component works (0 to 255) and its main phase."""
     width = length / BINS
     busy = np.zeros((len(PHASES) + 1, len(lanes) * BINS))
@@ -98,25 +101,18 @@ def _overview(path: Path, lanes: list[str], length: int) -> Mapping[str, np.ndar
     part = np.rint(255 * np.minimum(busy.sum(axis=0) / width, 1.0))
     # What is there at all must not look like nothing.
     part[(part == 0) & (busy.sum(axis=0) > 0)] = 1
-    return {"busy": part.astype(np.uint8), "phase": busy.argmax(axis=0).astype(np.uint8)}
+    return part.astype(np.uint8), busy.argmax(axis=0).astype(np.uint8)
 
 
 def _intervals(path: Path, lanes: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Yield lane, phase, start and end of the actions, a block of the log at a time."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     lane_of, phase_of = {name: i for i, name in enumerate(lanes)}, {name: i for i, name in enumerate(PHASES)}
-    try:
-        with pq.ParquetFile(path, read_dictionary=["component", "phase"]) as log:
-            for batch in log.iter_batches(columns=["t_ps", "dur_ps", "component", "phase"]):
-                lane = _coded(batch.column("component"), lane_of, -1)
-                phase = _coded(batch.column("phase"), phase_of, len(PHASES))
-                start, duration = (batch.column(name).to_numpy().astype(np.float64) for name in ("t_ps", "dur_ps"))
-                keep = (lane >= 0) & (phase != phase_of["static"]) & (duration > 0)
-                yield lane[keep], phase[keep], start[keep], (start + duration)[keep]
-    except (pa.ArrowException, OSError):
-        raise damaged(path) from None
+    for batch in read_batches(path, ["t_ps", "dur_ps", "component", "phase"], names=("component", "phase")):
+        lane = _coded(batch.column("component"), lane_of, -1)
+        phase = _coded(batch.column("phase"), phase_of, len(PHASES))
+        start, duration = (batch.column(name).to_numpy().astype(np.float64) for name in ("t_ps", "dur_ps"))
+        keep = (lane >= 0) & (phase != phase_of["static"]) & (duration > 0)
+        yield lane[keep], phase[keep], start[keep], (start + duration)[keep]
 
 
 def _coded(names: Any, codes: Mapping[str, int], other: int) -> np.ndarray:
@@ -182,7 +178,8 @@ def _actions(path: Path, windows: list[Window], lanes: list[str]) -> tuple[dict[
     most = MOST_ACTIONS // max(len(windows), 1)
     parts, shown = [], []
     for index, window in enumerate(windows):
-        sql = queries.select("events", where="operation <> 'static'", start=window.start, end=window.end, limit=most + 1)
+        worked = "operation <> 'static'"
+        sql = queries.select("events", where=worked, start=window.start, end=window.end, limit=most + 1)
         rows = queries.frame(path, sql)
         if len(rows) > most:
             window = Window(window.name + ", its beginning", window.start, int(rows["t_ps"].to_numpy()[-1]))

@@ -1,4 +1,4 @@
-"""The content of a run folder, read as it is asked for; what is made of it stands in the modules that import this one."""
+"""The content of a run folder, read as it is asked for; the modules that import this one make something of it."""
 
 from __future__ import annotations
 

@@ -118,15 +118,23 @@ class Run(Record):
         """
         return queries.frame(self.path, query)
 
-    def report(self, file: Path | str) -> Path:
+    def report(
+        self, file: Path | str, *, start: Time | None = None, end: Time | None = None, tiles: list[int] | None = None
+    ) -> Path:
         """Write the report as one self-contained HTML page and return its path.
 
-        Raises:
-            ResultsError: the run has no summary, or the page cannot be written.
-        """
-        from hwsim.results.page import write_page
+        ``start`` and ``end`` choose the part of the timeline in which every action is named; by default the first,
+        middle and last steps. ``tiles`` are those whose devices are shown; None: all that fit into a page.
 
-        return write_page(self, Path(file))
+        Raises:
+            ResultsError: the run has no summary, a file of it is damaged, or the page cannot be written.
+            UsageError: ``file`` is a folder, or its folder does not exist; a time or tile is wrong.
+        """
+        from hwsim.results import page
+        from hwsim.results.report_page import report_page
+
+        page.check_file(Path(file))
+        return page.write(Path(file), report_page(self, start=start, end=end, tiles=tiles))
 
     def __repr__(self) -> str:
         names = self.names

@@ -1,4 +1,4 @@
-"""What the run folder keeps of every device: where it is, its weight at the start and the end, its bounds, its pulses."""
+"""What the run folder keeps of every device: its place, its weight at the start and the end, its bounds, its pulses."""
 
 from __future__ import annotations
 
