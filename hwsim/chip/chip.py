@@ -20,6 +20,7 @@ from hwsim.components.base import Component
 from hwsim.devices import make_cells
 from hwsim.engine.ledger import Table
 from hwsim.errors import MappingError, UsageError
+from hwsim.html import html_table
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
 
@@ -180,6 +181,14 @@ class Chip(Platform):
         tile = self.spec.tile
         there = len(self.tiles) * tile.rows * tile.cols * tile.arrays
         return self.cells_used / there if there else 0.0
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, " x ".join(map(str, place["shape"])), str(place["arrays"]), ", ".join(map(str, place["tiles"])))
+            for name, place in self.mapping().items()
+        ]
+        title = f"Chip {self.spec.name}: {len(self.tiles)} of {self.spec.tiles} tiles used"
+        return html_table(title, rows, ("layer", "shape", "arrays", "tiles"))
 
     def mapping(self) -> dict[str, dict[str, Any]]:
         """Return where every analog matrix is: its shape, blocks of one copy, replicas, arrays and tiles."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwsim.errors import UsageError
 from hwsim.results import folder
 from hwsim.results.embed import packed
 
@@ -33,10 +34,15 @@ def device_maps(run: Record, tiles: list[int] | None = None) -> dict[str, Any] |
 
     Raises:
         ResultsError: ``devices.parquet`` is damaged.
+        UsageError: a tile that holds no device.
     """
     if not (run.path / "devices.parquet").is_file():
         return None
     devices = folder.read_parquet(run.path / "devices.parquet")
+    there = sorted(int(tile) for tile in devices["tile"].unique())
+    for tile in tiles or []:
+        if tile not in there:
+            raise UsageError(f"tile {tile} holds no devices; those with devices are {', '.join(map(str, there))}")
     shown, left_out = _fitting(devices, tiles)
     exact = sum(len(part) for _, part in shown) <= MOST_EXACT
     conductance = run.summary.get("conductance")

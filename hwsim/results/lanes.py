@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwsim.errors import UsageError
 from hwsim.results import queries
 from hwsim.results.breakdown import PHASES
 from hwsim.results.embed import packed
@@ -69,12 +70,17 @@ def timeline(run: Record, start: str | int | None = None, end: str | int | None 
         "total": n_actions,
         "phases": list(PHASES),
         "bins": BINS,
-        "phases_used": [PHASES[index] for index in np.unique(phase[busy > 0]) if index < len(PHASES)],
+        "phases_used": _phases_used(busy, phase, actions["names"]),
         "busy": packed(busy),
         "phase": packed(phase),
         "windows": [[window.name, window.start, window.end] for window in windows],
         **actions,
     }
+
+
+def _phases_used(busy: np.ndarray, phase: np.ndarray, names: list[list[str]]) -> list[str]:
+    found = {PHASES[index] for index in np.unique(phase[busy > 0]) if index < len(PHASES)} | {name[3] for name in names}
+    return [name for name in PHASES if name in found]
 
 
 def _lanes(about: pd.DataFrame) -> list[str]:
@@ -147,7 +153,10 @@ def _spread(lane: np.ndarray, start: np.ndarray, end: np.ndarray, width: float, 
 def _windows(path: Path, n_actions: int, length: int, start: Any, end: Any) -> list[Window]:
     if start is not None or end is not None:
         first = 0 if start is None else queries.picoseconds(start)
-        return [Window("chosen window", first, length if end is None else queries.picoseconds(end))]
+        last = length if end is None else queries.picoseconds(end)
+        if not 0 <= first < last or first >= length:
+            raise UsageError(f"no time of the run is from {start or 0} to {end or 'its end'}: it lasts {length} ps")
+        return [Window("the chosen part", first, min(last, length))]
     if n_actions <= MOST_ACTIONS:
         return [Window("whole run", 0, length)]
     steps = queries.frame(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwsim.results.breakdown import group_tiles, in_phase_order, mismatches, tile_class
-from hwsim.results.chart import Series, line_chart
+from hwsim.results.curves import run_curves
 from hwsim.results.device_maps import device_maps
 from hwsim.results.histories import pulse_histories
 from hwsim.results.lanes import timeline
@@ -15,9 +15,6 @@ from hwsim.results.page import quantity, render
 from hwsim.results.record import Record, number
 from hwsim.results.stalls import memories, queues, stations
 from hwsim.units import format_quantity
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SCRIPTS = ("unpack", "shared", "curves", "timeline", "histories", "maps", "start")
 
@@ -50,7 +47,7 @@ def _content(run: Record) -> dict[str, Any]:
         "names": run.names,
         "summary": summary,
         "cards": _cards(summary),
-        "charts": _charts(run.metrics, timed=summary["latency_s"] is not None),
+        "charts": run_curves(run.metrics),
         "components": _components(run),
         "stations": stations(run),
         "queues": queues(run),
@@ -92,42 +89,6 @@ def _cards(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def _tiles_used(summary: Mapping[str, Any]) -> str:
     return f"{summary['tiles_used']} of {summary['tiles']} tiles used" if "tiles_used" in summary else ""
-
-
-def _charts(metrics: pd.DataFrame, *, timed: bool) -> list[dict[str, Any]]:
-    """Return loss and accuracy against each quantity of the run: step, and simulated time and energy if it has them."""
-    if metrics.empty:
-        return []
-    axes = [("step", "step", "")]
-    if timed:
-        axes += [("t_s", "simulated time", "s"), ("energy_J", "energy", "J")]
-    charts = []
-    for column, name, unit in axes:
-        x = metrics[column].to_numpy(dtype="float64")
-        factor, prefixed = _axis_unit(float(x.max()), unit)
-        label = f"{name} ({prefixed})" if unit else name
-        charts.append({"name": name, "id": column, "plots": _plots(metrics, x * factor, label)})
-    return charts
-
-
-def _plots(metrics: pd.DataFrame, x: Any, label: str) -> list[Any]:
-    test_loss, accuracy = (metrics[name].to_numpy(dtype="float64") for name in ("test_loss", "test_accuracy"))
-    loss = metrics["loss"].to_numpy(dtype="float64")
-    plots = [
-        line_chart(
-            [Series("mini-batch", x, loss), Series("held-out", x, test_loss, dots=True)], label, "loss", log_y=True
-        )
-    ]
-    if metrics["test_accuracy"].notna().any():
-        plots.append(line_chart([Series("held-out accuracy", x, 100 * accuracy, dots=True)], label, "accuracy (%)"))
-    return plots
-
-
-def _axis_unit(largest: float, unit: str) -> tuple[float, str]:
-    if not unit or largest == 0:
-        return 1.0, unit
-    text, prefixed = format_quantity(largest, unit, digits=9).split(" ")
-    return float(text) / largest, prefixed
 
 
 def _components(run: Record) -> list[dict[str, Any]]:

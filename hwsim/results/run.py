@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from html import escape
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwsim.errors import ResultsError, UsageError, unknown
-from hwsim.results import queries
+from hwsim.html import html_table
+from hwsim.results import folder, queries
 from hwsim.results.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hwsim.results.figures import Plots
+
 Time = str | int
 """A simulated time: whole picoseconds, or text with a unit such as ``"10 us"``."""
+
+
+LARGEST = 4
+"""Components that the representation in a notebook names."""
 
 
 class Run(Record):
@@ -118,6 +125,21 @@ class Run(Record):
         """
         return queries.frame(self.path, query)
 
+    @cached_property
+    def plot(self) -> Plots:
+        """Figures of this run for a notebook, such as ``run.plot.training()`` or ``run.plot.map(tile=0)``."""
+        from hwsim.results.figures import Plots
+
+        return Plots(self)
+
+    def devices(self) -> pd.DataFrame:
+        """Return one row a device: place, weight at the start and the end, bounds, pulses; see ``docs/run-folder.md``.
+
+        Raises:
+            ResultsError: the run kept no devices, or the file is damaged.
+        """
+        return folder.read_parquet(self.path / "devices.parquet")
+
     def report(
         self, file: Path | str, *, start: Time | None = None, end: Time | None = None, tiles: list[int] | None = None
     ) -> Path:
@@ -142,14 +164,12 @@ class Run(Record):
 
     def _repr_html_(self) -> str:
         names = self.names
-        title = f"{names['trace']} on {names['chip']}"
         rows = [("device", names["device"]), ("algorithm", names["algorithm"]), ("result", ", ".join(self.headline()))]
-        rows.append(("folder", str(self.path)))
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{escape(key)}</th><td style='text-align:left'>{escape(value)}</td></tr>"
-            for key, value in rows
-        )
-        return f"<table><caption><b>Run</b> {escape(title)}</caption>{cells}</table>"
+        if self.has_summary and self.summary["energy_J"]:
+            largest = self.energy(by="component").head(LARGEST)
+            shares = zip(largest["component"], largest["energy_percent"], strict=True)
+            rows.append(("energy", ", ".join(f"{name} {percent:.1f} %" for name, percent in shares)))
+        return html_table(f"Run {names['trace']} on {names['chip']}", [*rows, ("folder", str(self.path))])
 
 
 def open_run(path: Path | str) -> Run:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "hwsim"
 ORDER = [
-    {"errors", "units", "registry", "library", "_kernels"},
+    {"errors", "units", "html", "registry", "library", "_kernels"},
     {"spec"},
     {"engine"},
     {"cost"},
@@ -17,7 +17,7 @@ ORDER = [
     {"cli", "__main__"},
 ]
 LAYER = {name: index for index, names in enumerate(ORDER) for name in names}
-RESULTS_MAY_IMPORT = {"errors", "units", "results"}
+RESULTS_MAY_IMPORT = {"errors", "units", "html", "results"}
 LAYER_MAY_ALSO_IMPORT = {"run": {"results"}, "cli": {"results"}, "__main__": {"results"}}
 
 

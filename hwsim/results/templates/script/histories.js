@@ -93,7 +93,7 @@ async function startHistories(devices) {
     }
     const names = ["time", "step", "sample", "pulse", "change", "weight after it"];
     const head = element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { class: "n", scope: "col" }, name))));
-    const title = n > ROWS ? `The first ${ROWS} of ${grouped(n)} pulses` : "Its pulses";
+    const title = n > ROWS ? `The first ${ROWS} of ${grouped(n)} pulses` : "Its pulses in this page";
     root.querySelector(".pulses").append(element("details", {}, element("summary", {}, title),
       element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, element("table", {}, head, body))));
   }
