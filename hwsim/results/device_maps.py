@@ -59,17 +59,18 @@ def _fitting(
     devices: pd.DataFrame, tiles: list[int] | None
 ) -> tuple[list[tuple[tuple[int, ...], pd.DataFrame]], list[int]]:
     """Return the devices by tile, array and device of the cell, and the tiles that do not fit into a page."""
-    sizes = devices.groupby("tile", observed=True).size()
-    chosen, total = [], 0
-    for tile, size in sizes.items():
+    there, sizes = np.unique(devices["tile"].to_numpy(), return_counts=True)
+    chosen: list[int] = []
+    total = 0
+    for tile, size in zip(there.tolist(), sizes.tolist(), strict=True):
         wanted = tiles is None or tile in tiles
         # The first tile is shown whatever its size: a page without any would show nothing.
-        if wanted and (not chosen or total + int(size) <= MOST_DEVICES):
+        if wanted and (not chosen or total + size <= MOST_DEVICES):
             chosen.append(tile)
-            total += int(size)
+            total += size
     kept = devices[devices["tile"].isin(chosen)]
-    groups = [(tuple(int(part) for part in key), part) for key, part in kept.groupby(PLACE, observed=True)]
-    return groups, [int(tile) for tile in sizes.index if tile not in chosen]
+    groups = [(tuple(np.array(key).tolist()), part) for key, part in kept.groupby(PLACE, observed=True)]
+    return groups, [tile for tile in there.tolist() if tile not in chosen]
 
 
 def _array(key: tuple[int, ...], part: pd.DataFrame, *, exact: bool) -> dict[str, Any]:

@@ -137,13 +137,13 @@ def _spread(lane: np.ndarray, start: np.ndarray, end: np.ndarray, width: float, 
     last = np.minimum((end / width).astype(np.int64), BINS - 1)
     base, several = lane * BINS, last > first
     head = np.where(several, (first + 1) * width - start, end - start)
-    found = np.bincount(base + first, head, size)
+    found: np.ndarray = np.bincount(base + first, head, size)
     if several.any():
         base, first, last = base[several], first[several], last[several]
-        found += np.bincount(base + last, end[several] - last * width, size)
+        found = found + np.bincount(base + last, end[several] - last * width, size)
         # Bins in between are full: steps up after the first and down at the last add up along the lane.
         steps = np.bincount(base + first + 1, minlength=size) - np.bincount(base + last, minlength=size)
-        found += width * steps.cumsum()
+        found = found + width * steps.cumsum()
     return found
 
 
@@ -199,7 +199,7 @@ def _actions(path: Path, windows: list[Window], lanes: list[str]) -> tuple[dict[
     rows = rows[rows["component"].isin(lane_of)]
     texts = rows["operation"] + "\t" + rows["layer"].fillna("") + "\t" + rows["action"] + "\t" + rows["phase"]
     codes, names = pd.factorize(texts)
-    columns = {
+    columns: dict[str, np.ndarray] = {
         "t": rows["t_ps"].to_numpy().astype(np.float64),
         "duration": rows["dur_ps"].to_numpy().astype(np.float64),
         "lane": rows["component"].map(lane_of).to_numpy().astype(np.uint16),

@@ -39,7 +39,7 @@ def queues(run: Record) -> list[dict[str, Any]]:
 
     Those that made the others wait longest come first; of more than ``MOST_SINGLE`` the first are returned.
     """
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "requests": values["requests"],
