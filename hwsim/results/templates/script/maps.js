@@ -71,7 +71,7 @@ async function startMaps() {
     // A few devices far outside must not make all others look equal; those beyond have the last colour.
     sample.sort((a, b) => a - b);
     const bulk = sample.length ? sample[Math.min(Math.floor(sample.length * 0.995), sample.length - 1)] : 0;
-    const high = (bulk > 0 ? bulk : most) || 1;
+    const high = (bulk > 0 ? bulk : most) || 1e-9;
     return map.kind === "signed" ? [-high, high, most > high] : [least, high, most > high];
   }
 
@@ -235,6 +235,11 @@ async function startMaps() {
     [rowInput.max, colInput.max] = [rows - 1, cols - 1];
     for (const [name, map] of Object.entries(MAPS)) {
       drawn[name] = { range: range(map) };
+      // Start and end are looked at side by side, so they share their scale.
+      if (name === "end") {
+        const [narrow, wide] = [drawn.start, drawn.end].sort((a, b) => a.range[1] - b.range[1]);
+        narrow.range = wide.range;
+      }
       root.querySelector(`figure[data-map=${name}] canvas`).setAttribute("aria-label",
         `${map.title}, ${pick.options[index].textContent}, ${rows} rows and ${cols} columns; arrow keys choose a device`);
     }
