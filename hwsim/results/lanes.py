@@ -73,6 +73,7 @@ def timeline(run: Record, start: str | int | None = None, end: str | int | None 
         "phases_used": _phases_used(busy, phase, actions["names"]),
         "busy": packed(busy),
         "phase": packed(phase),
+        "complete": windows == [Window("whole run", 0, length)],
         "windows": [[window.name, window.start, window.end] for window in windows],
         **actions,
     }

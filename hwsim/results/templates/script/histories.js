@@ -15,6 +15,8 @@ async function startHistories(devices) {
   const WIDTH = 640, HEIGHT = 300, LEFT = 66, RIGHT = 66, TOP = 14, BOTTOM = 40, MARKS = 600, ROWS = 400;
   let chosen = null, view = null;
 
+  // A run without simulated time logs no pulses: it has start and end.
+  const timed = devices.latency > 0;
   const toSiemens = (w) => devices.conductance[0] + devices.conductance[1] * w;
   const weight = (w) => Number(w.toPrecision(5)) + (devices.conductance ? ` (${quantity(toSiemens(w), "S", 5)})` : "");
   const change = (w) => (w > 0 ? "+" : "") + Number(w.toPrecision(4)) +
@@ -74,7 +76,7 @@ async function startHistories(devices) {
     const where = `${tile}:${device.row}:${device.col}`;
     if (!pulses.logged)
       note.replaceChildren("The pulses of this device were not logged; the line joins start and end. The same run with ",
-        element("code", {}, `--log pulses --probe ${where}`), " logs them: the same seed gives the same pulses.");
+        element("code", {}, `--log pulses --probe ${where}`), ` logs them${timed ? "" : ", if timing is on"}: the same seed gives the same pulses.`);
     else if (!pulses.total) note.textContent = "This device was probed and received no pulse.";
     else note.textContent = pulses.n < pulses.total
       ? `${grouped(pulses.n)} of its ${grouped(pulses.total)} pulses are in this page, every ${pulses.every}th; all of them: hwsim device RUN ${tile} ${device.row} ${device.col}`
@@ -103,7 +105,7 @@ async function startHistories(devices) {
     svg.replaceChildren();
     if (!chosen) return;
     const { first, n, total } = pulsesOf(chosen);
-    const length = devices.latency || (n ? columns.t_ps[first + n - 1] : 1);
+    const length = timed ? devices.latency : 1;
     const points = [[0, chosen.start]];
     for (let i = first; i < first + n; i++) points.push([columns.t_ps[i], columns.w[i]]);
     points.push([Math.max(length, points[points.length - 1][0]), chosen.end]);
@@ -156,14 +158,14 @@ async function startHistories(devices) {
       label(svg, WIDTH - 8, (TOP + bottom) / 2, `conductance (${prefix}S)`, true);
     }
     const [factor, prefix] = prefixOf(to * 1e-12);
-    for (const tick of ticks((from * 1e-12) / factor, (to * 1e-12) / factor, 6)) {
+    if (timed) for (const tick of ticks((from * 1e-12) / factor, (to * 1e-12) / factor, 6)) {
       const place = x((tick * factor) / 1e-12);
       svg.append(svgElement("path", { class: "grid", d: `M${place} ${bottom}v5` }));
       svg.append(svgElement("text", { class: "tick", x: place, y: bottom + 17, "text-anchor": "middle" }, String(Number(tick.toPrecision(9)))));
     }
     svg.append(svgElement("path", { class: "frame", d: `M${LEFT} ${TOP}V${bottom}H${right}V${TOP}` }));
     label(svg, 14, (TOP + bottom) / 2, "weight", true);
-    label(svg, (LEFT + right) / 2, HEIGHT - 5, `simulated time (${prefix}s)`, false);
+    label(svg, (LEFT + right) / 2, HEIGHT - 5, timed ? `simulated time (${prefix}s)` : "from start to end", false);
   }
 
   function label(svg, x, y, text, turned) {
@@ -196,7 +198,7 @@ async function startHistories(devices) {
     const i = first + read - 1;
     const what = read === 0 ? "start" : read > n ? "end"
       : `${columns.polarity[i] > 0 ? "up pulse" : columns.polarity[i] < 0 ? "down pulse" : "reset"} of step ${grouped(columns.step[i])}, change ${columns.dw[i].toPrecision(3)}`;
-    said.textContent = `${seconds(t, 8)}: ${what}, weight ${weight(w)}`;
+    said.textContent = `${timed ? seconds(t, 8) + ": " : ""}${what}, weight ${weight(w)}`;
   }
 
   const placeOf = (event) => {

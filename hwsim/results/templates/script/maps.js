@@ -40,7 +40,7 @@ async function startMaps() {
     change: { title: "Change", kind: "signed", value: (i) => grids.end[i] - grids.start[i], change: true },
     pulses: { title: "Pulses received", kind: "count", value: (i) => grids.up[i] + grids.down[i] },
     net: { title: "Up less down pulses", kind: "signed", value: (i) => grids.up[i] - grids.down[i] },
-    position: { title: "Place between its bounds", kind: "signed", percent: true,
+    position: { title: "Saturation: place between its bounds", kind: "signed", percent: true,
       value: (i) => (grids.position[i] === NO_POSITION ? NaN : (grids.position[i] / 254) * 100) },
   };
   const drawn = {};
