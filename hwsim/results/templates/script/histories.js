@@ -226,6 +226,10 @@ async function startHistories(devices) {
     points.forEach(([t], i) => { if (Math.abs(x(t) - place) < Math.abs(x(points[best][0]) - place)) best = i; });
     readAt(best);
   });
+  svg.addEventListener("pointercancel", () => {
+    drag?.area.remove();
+    drag = null;
+  });
   svg.addEventListener("pointerup", (event) => {
     if (!drag) return;
     const [from, to] = [Math.min(drag.from, placeOf(event)), Math.max(drag.from, placeOf(event))];

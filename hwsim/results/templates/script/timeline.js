@@ -19,7 +19,8 @@ async function startTimeline() {
   const usual = durations[durations.length >> 1] || shortest;
   let lane = 0, chosen = null, gutter = 0, drag = null;
 
-  const phaseColour = (index) => colour("p" + Math.min(index, data.phases.length));
+  let palette = [], textColour = "";
+  const phaseColour = (index) => palette[Math.min(index, data.phases.length)];
   const toX = (t) => gutter + ((t - view.start) / (view.end - view.start)) * (canvas.clientWidth - gutter);
   const toTime = (x) => view.start + ((x - gutter) / (canvas.clientWidth - gutter)) * (view.end - view.start);
 
@@ -62,6 +63,9 @@ async function startTimeline() {
     const context = sharpen(canvas, full, height);
     context.font = "11px system-ui, sans-serif";
     context.textBaseline = "middle";
+    // Looked up once a drawing: the style of the page is slow to ask.
+    palette = [...data.phases, "other"].map((_, index) => colour("p" + index));
+    textColour = colour("on");
     const lists = oneByOne();
     drawAxis(context, full, height);
     data.lanes.forEach((name, number) => {
@@ -132,7 +136,7 @@ async function startTimeline() {
       context.fillStyle = phaseColour(index < 0 ? data.phases.length : index);
       context.fillRect(from, top + 2, Math.max(long - 0.5, 0.5), LANE - 3);
       if (long > 34) {
-        context.fillStyle = colour("on");
+        context.fillStyle = textColour;
         context.save();
         context.beginPath();
         context.rect(from, top, long - 3, LANE);
@@ -255,7 +259,12 @@ async function startTimeline() {
     else at(event.offsetX, event.offsetY);
     draw();
   });
+  canvas.addEventListener("pointercancel", () => {
+    drag = null;
+    draw();
+  });
   canvas.addEventListener("pointerup", (event) => {
+    if (!drag) return;
     const [from, to] = [Math.min(drag.from, drag.x), Math.max(drag.from, drag.x)];
     drag = null;
     if (to - from > 6) move(toTime(from), Math.max(toTime(to) - toTime(from), shortest));
