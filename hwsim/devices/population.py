@@ -172,6 +172,11 @@ class DevicePopulation:
             raise UsageError(f"the device '{self.spec.name}' counts no pulses; set count_pulses")
         return self._counts.copy()
 
+    @property
+    def bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The lower and the upper weight bound of each device, both (rows, cols); copies."""
+        return self._low.copy(), self._high.copy()
+
     def parameters(self) -> dict[str, NDArray[np.float64]]:
         """Return the parameters of each device, (rows, cols), by AIHWKit's names: ``max_bound``, ``dwmin_up``, ...
 
