@@ -11,9 +11,10 @@ import numpy as np
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.digital_matrix import DigitalMatrix
 from hwsim.chip.mapping import Block, Placement
-from hwsim.chip.platform import Platform, PulseSink
+from hwsim.chip.platform import Platform
 from hwsim.chip.probe import Probe, probed_regions
 from hwsim.chip.program import Program
+from hwsim.chip.pulse_book import PulseSink
 from hwsim.chip.sequencer import NumbersOnly, Sequencer
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component
@@ -145,6 +146,8 @@ class Chip(Platform):
         """
         self._leakage = sum(component.leakage for component in self.components)
         self.probes = probed_regions(self._wanted_probes, {tile.index: tile.shape for tile in self.tiles})
+        if self.pulse_book is not None:
+            self.pulse_book.stations = [self.tiles[index].station for index in self.probes]
         for matrix in self.matrices.values():
             self._check_probes(matrix)
 
@@ -155,6 +158,20 @@ class Chip(Platform):
                     f"cannot probe tile {piece.tile.index}: several layers share it; "
                     "use --set chip.mapping.share_tiles=false"
                 )
+
+    def probed(self) -> dict[int, dict[str, Any]]:
+        """Return what of each probed tile is logged: half-open ``rows`` and ``cols``, its arrays and devices a cell."""
+        found = {}
+        for index, (rows, cols) in self.probes.items():
+            arrays = self.tiles[index].arrays
+            found[index] = {
+                "rows": [rows.start, rows.stop],
+                "cols": [cols.start, cols.stop],
+                "shape": list(self.tiles[index].shape),
+                "arrays": len(arrays),
+                "devices": len(arrays[0].devices),
+            }
+        return found
 
     @property
     def cells_by_tile(self) -> dict[int, int]:
@@ -235,6 +252,8 @@ class Chip(Platform):
             if component.leakage:
                 component.book_leakage(origin, elapsed)
         self.ledger.flush()
+        if self.pulse_book is not None:
+            self.pulse_book.flush()
 
     def energy_so_far(self) -> float:
         """Return the energy until now, leakage included, J."""
