@@ -285,6 +285,9 @@ class AnalogMatrix:
             def read() -> tuple[np.ndarray, ReadWork]:
                 part = piece.tile.read_line(array, index, io or self.transfer_io, axis=axis, device=device)
                 parts[piece.tile.index] = part
+                if chip.pulse_book is not None:
+                    start = chip.env.now + piece.tile.read_delay(transposed=axis == "row")
+                    chip.pulse_book.add_line_read(start, (piece.tile.index, array, device), axis, index)
                 return part
 
             stream = yield from piece.tile.pass_through(origin, chip.stream(1), read, array)

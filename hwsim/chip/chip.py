@@ -14,7 +14,7 @@ from hwsim.chip.mapping import Block, Placement
 from hwsim.chip.platform import Platform
 from hwsim.chip.probe import Probe, probed_regions
 from hwsim.chip.program import Program
-from hwsim.chip.pulse_book import PulseSink
+from hwsim.chip.pulse_book import RowSink
 from hwsim.chip.sequencer import NumbersOnly, Sequencer
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component
@@ -35,7 +35,8 @@ class Chip(Platform):
         threads: threads of the device kernels; they change no number.
         timing: False: only the numbers, no time and no energy.
         events: receives blocks of ledger rows in time order.
-        pulses: receives the pulses of the probed regions.
+        pulses: receives the pulses of the probed regions in time order.
+        line_reads: receives the reads of single lines of the probed tiles; given with ``pulses``.
         probes: regions whose pulses are logged.
 
     Raises:
@@ -51,10 +52,11 @@ class Chip(Platform):
         threads: int = 1,
         timing: bool = True,
         events: Callable[[Table], None] | None = None,
-        pulses: PulseSink | None = None,
+        pulses: RowSink | None = None,
+        line_reads: RowSink | None = None,
         probes: Sequence[Probe] = (),
     ) -> None:
-        super().__init__(spec, device.unit_cell, events=events, pulses=pulses)
+        super().__init__(spec, device.unit_cell, events=events, pulses=pulses, line_reads=line_reads)
         self.device = device
         self.seed = seed
         self.threads = threads
@@ -147,7 +149,7 @@ class Chip(Platform):
         self._leakage = sum(component.leakage for component in self.components)
         self.probes = probed_regions(self._wanted_probes, {tile.index: tile.shape for tile in self.tiles})
         if self.pulse_book is not None:
-            self.pulse_book.stations = [self.tiles[index].station for index in self.probes]
+            self.pulse_book.probed = {index: self.tiles[index].station for index in self.probes}
         for matrix in self.matrices.values():
             self._check_probes(matrix)
 

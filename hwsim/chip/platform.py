@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import simpy
 
-from hwsim.chip.pulse_book import PulseBook, PulseSink
+from hwsim.chip.pulse_book import PulseBook, RowSink
 from hwsim.chip.recorder import Recorder
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component, SharedComponent
@@ -46,7 +46,8 @@ class Platform:
         spec: description of the chip.
         unit_cell: the unit cell of its crossbars, whose devices and references take area.
         events: receives blocks of ledger rows in time order.
-        pulses: receives the pulses of the probed regions.
+        pulses: receives the pulses of the probed regions in time order.
+        line_reads: receives the reads of single lines of the probed tiles; given with ``pulses``.
 
     Raises:
         SpecError: a component model, clock or converter parameter is wrong.
@@ -58,7 +59,8 @@ class Platform:
         unit_cell: UnitCellSpec,
         *,
         events: Callable[[Table], None] | None = None,
-        pulses: PulseSink | None = None,
+        pulses: RowSink | None = None,
+        line_reads: RowSink | None = None,
     ) -> None:
         self.spec = spec
         self.tables = CostTables.for_chip(
@@ -83,7 +85,9 @@ class Platform:
         self.counts: dict[str, int] = defaultdict(int)
         self.recorder = Recorder()
         self.probes: Mapping[int, tuple[slice, slice]] = {}
-        self.pulse_book = None if pulses is None else PulseBook(pulses, lambda: self.env.now)
+        self.pulse_book: PulseBook | None = None
+        if pulses is not None:
+            self.pulse_book = PulseBook(pulses, line_reads or (lambda _: None), lambda: self.env.now)
 
     def _memory(self, name: str, placed: BufferPlacement) -> Buffer:
         return Buffer(
@@ -177,9 +181,7 @@ class Platform:
 
         return noted if written else compute
 
-    def log_pulses(
-        self, origin: Origin, array: int, tiles: Sequence[Tile], results: Sequence[UpdateResult]
-    ) -> None:
+    def log_pulses(self, origin: Origin, array: int, tiles: Sequence[Tile], results: Sequence[UpdateResult]) -> None:
         """Log the pulses of the probed regions of an update of one array."""
         if self.pulse_book is None:
             return

@@ -13,62 +13,35 @@ from hwsim.engine.station import Station
 Rows = dict[str, np.ndarray]
 """Rows in columns by name."""
 
-PulseSink = Callable[[Rows], None]
+RowSink = Callable[[Rows], None]
 
 ENOUGH_ROWS = 16384
 """Rows that are worth being put in order and handed on."""
 
+AXES = {"column": 0, "row": 1}
+"""Numbers of the axes in the log of line reads."""
 
-class PulseBook:
-    """Collects the pulses of operations, which tell them when they end, and hands rows on as soon as their turn is sure.
 
-    An operation that holds a tile may still tell of pulses since it took the tile; rows before that are in order.
+class TimeOrder:
+    """Rows that come in blocks, each in order of ``t_ps``, and go on in order of time.
 
     Args:
-        sink: receives rows in columns by name, in order of time.
-        now: returns the simulated time, ps.
+        sink: receives rows.
+        sure: returns the time before which no further row will come, ps.
     """
 
-    def __init__(self, sink: PulseSink, now: Callable[[], int]) -> None:
+    def __init__(self, sink: RowSink, sure: Callable[[], int]) -> None:
         self._sink = sink
-        self._now = now
+        self._sure = sure
         self._parts: list[Rows] = []
         self._waiting = 0
-        self.stations: Sequence[Station] = ()
-        """The queues of the probed tiles."""
 
-    def add(self, origin: Origin, place: tuple[int, int, int], pulses: Mapping[str, np.ndarray]) -> None:
-        """Take the pulses on a plane of devices, in order of time.
-
-        Args:
-            origin: why they were given.
-            place: tile, array, and number of the device in the unit cells.
-            pulses: columns ``t_ps``, ``row``, ``col``, ``polarity``, ``dw``, ``w``, and ``sample``, counted from that of
-                the origin.
-        """
-        n = len(pulses["t_ps"])
-        if not n:
-            return
-        tile, array, device = (np.full(n, number, np.int16) for number in place)
-        self._parts.append(
-            {
-                "t_ps": pulses["t_ps"],
-                "step": np.full(n, origin.step, np.int32),
-                "sample": pulses["sample"] + origin.sample,
-                "tile": tile,
-                "array": array,
-                **{name: pulses[name] for name in ("row", "col", "polarity", "dw", "w")},
-                "device": device,
-            }
-        )
-        self._waiting += n
+    def add(self, rows: Rows) -> None:
+        """Take a block of rows."""
+        self._parts.append(rows)
+        self._waiting += len(rows["t_ps"])
         if self._waiting >= ENOUGH_ROWS:
             self.flush(self._sure())
-
-    def _sure(self) -> int:
-        """Return the time before which no further pulse will be told of, ps."""
-        held = [station.held_since for station in self.stations]
-        return min([self._now(), *(since for since in held if since is not None)])
 
     def flush(self, until: int | None = None) -> None:
         """Hand on every row before the time ``until``, ps; None: every row."""
@@ -84,16 +57,90 @@ class PulseBook:
         for rows in _in_order(ready):
             self._sink(rows)
 
+    def state(self) -> list[Rows]:
+        """Return the rows that wait."""
+        return [dict(part) for part in self._parts]
+
+    def restore(self, state: Sequence[Rows]) -> None:
+        """Continue from what ``state()`` returned."""
+        self._parts = [dict(part) for part in state]
+        self._waiting = sum(len(part["t_ps"]) for part in self._parts)
+
+
+class PulseBook:
+    """Collects the pulses of operations, which tell of them when they end, and the reads of single lines.
+
+    An operation that holds a tile may still tell of pulses since it took the tile; rows before that are sure.
+
+    Args:
+        pulses: receives pulses in columns by name, in order of time.
+        line_reads: the same for reads of single lines.
+        now: returns the simulated time, ps.
+    """
+
+    def __init__(self, pulses: RowSink, line_reads: RowSink, now: Callable[[], int]) -> None:
+        self._now = now
+        self._pulses = TimeOrder(pulses, self._sure)
+        self._line_reads = TimeOrder(line_reads, now)
+        self.probed: Mapping[int, Station] = {}
+        """The queues of the probed tiles, by tile."""
+
+    def _sure(self) -> int:
+        held = [station.held_since for station in self.probed.values()]
+        return min([self._now(), *(since for since in held if since is not None)])
+
+    def add(self, origin: Origin, place: tuple[int, int, int], pulses: Mapping[str, np.ndarray]) -> None:
+        """Take the pulses on a plane of devices, in order of time.
+
+        Args:
+            origin: why they were given.
+            place: tile, array, and number of the device in the unit cells.
+            pulses: columns ``t_ps``, ``row``, ``col``, ``polarity``, ``dw``, ``w``, and ``sample``, counted from that of
+                the origin.
+        """
+        n = len(pulses["t_ps"])
+        if not n:
+            return
+        tile, array, device = (np.full(n, number, np.int16) for number in place)
+        self._pulses.add(
+            {
+                "t_ps": pulses["t_ps"],
+                "step": np.full(n, origin.step, np.int32),
+                "sample": pulses["sample"] + origin.sample,
+                "tile": tile,
+                "array": array,
+                **{name: pulses[name] for name in ("row", "col", "polarity", "dw", "w")},
+                "device": device,
+            }
+        )
+
+    def add_line_read(self, start: int, place: tuple[int, int, int | None], axis: str, line: int) -> None:
+        """Take a read of one column or row, which starts at ``start`` ps.
+
+        ``place`` is the tile, the array, and the device of the unit cells that was read, None for all of them.
+        """
+        tile, array, device = place
+        if tile not in self.probed:
+            return
+        device = -1 if device is None else device
+        values = {"t_ps": start, "tile": tile, "array": array, "device": device, "axis": AXES[axis], "line": line}
+        self._line_reads.add({name: np.array([value]) for name, value in values.items()})
+
+    def flush(self) -> None:
+        """Hand on every row that waits; no operation is under way."""
+        self._pulses.flush()
+        self._line_reads.flush()
+
     # Checkpoints
 
     def state(self) -> dict[str, Any]:
         """Return the rows that wait."""
-        return {"parts": [dict(part) for part in self._parts]}
+        return {"pulses": self._pulses.state(), "line_reads": self._line_reads.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what ``state()`` returned."""
-        self._parts = [dict(part) for part in state["parts"]]
-        self._waiting = sum(len(part["t_ps"]) for part in self._parts)
+        self._pulses.restore(state["pulses"])
+        self._line_reads.restore(state["line_reads"])
 
 
 def _rows(part: Rows, which: slice | np.ndarray) -> Rows:
@@ -102,7 +149,10 @@ def _rows(part: Rows, which: slice | np.ndarray) -> Rows:
 
 def _in_order(parts: list[Rows]) -> list[Rows]:
     """Return the rows of parts, each in order of time, in order; rows of one time in that of the parts."""
-    if all(first["t_ps"][-1] <= second["t_ps"][0] for first, second in zip(parts, parts[1:], strict=False)):
+    if len(parts) < 2:
         return parts
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return [_rows(whole, np.argsort(whole["t_ps"], kind="stable"))]
+    times = whole["t_ps"]
+    if (times[1:] >= times[:-1]).all():
+        return [whole]
+    return [_rows(whole, np.argsort(times, kind="stable"))]

@@ -201,6 +201,10 @@ class Tile:
         path = self._paths[transposed]
         return path.work(result, io, path.drive(result, io), lines_in, lines_out, transposed=transposed)
 
+    def read_delay(self, *, transposed: bool) -> int:
+        """Return the time from the start of a read until its voltages are on the array, ps."""
+        return self._paths[transposed].dac.cost("convert").latency
+
     def read_timing(self, work: ReadWork) -> ReadTiming:
         """Return when the results of a read are there, and which part of the tile sets the pace."""
         return self._paths[work.transposed].timing(work)

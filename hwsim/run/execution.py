@@ -20,7 +20,7 @@ from hwsim.errors import HwsimError, RunError
 from hwsim.results import Run, open_run
 from hwsim.run.activity import STATISTICS_FILE, recorded
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
-from hwsim.run.folder import PULSE_COLUMNS, RunFolder, check_new, free_path
+from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
 from hwsim.run.statistics import statistics, statistics_text
 from hwsim.run.summary import summarize
 from hwsim.spec.device import DeviceSpec
@@ -105,10 +105,15 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
         assert folder is not None
         folder.write_pulses(columns)
 
+    def line_reads(columns: Any) -> None:
+        assert folder is not None
+        folder.write_line_reads(columns)
+
     with single_thread_blas():
-        chip = _chip(
-            spec, events=events if spec.log != "none" else None, pulses=pulses if spec.log == "pulses" else None
-        )
+        sinks: dict[str, Any] = {} if spec.log == "none" else {"events": events}
+        if spec.log == "pulses":
+            sinks |= {"pulses": pulses, "line_reads": line_reads}
+        chip = _chip(spec, **sinks)
         trainer = _trainer(spec, samples, chip)
         chip.finish_placement()
         path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
@@ -118,6 +123,7 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
             folder.table("events", COLUMNS)
         if spec.log == "pulses":
             folder.table("pulses", PULSE_COLUMNS, {"hwsim.probes": json.dumps(chip.probed())})
+            folder.table("line_reads", LINE_READ_COLUMNS)
         started = time.perf_counter()
         try:
             _run(spec, chip, trainer, folder, progress)

@@ -33,6 +33,15 @@ PULSE_COLUMNS: dict[str, tuple[str, str, str]] = {
     "w": ("float32", "1", "the device's weight after the pulse"),
     "device": ("int16", "1", "device of the unit cell; 0 where a cell has one"),
 }
+LINE_READ_COLUMNS: dict[str, tuple[str, str, str]] = {
+    "t_ps": ("int64", "ps", "simulated time at which the read of the array starts, as in the event log"),
+    "tile": ("int16", "1", "tile"),
+    "array": ("int16", "1", "array of the tile"),
+    "device": ("int16", "1", "device of the unit cells that was read alone; -1 for all of them"),
+    "axis": ("int8", "1", "0: a column was read, 1: a row"),
+    "line": ("int32", "1", "number of the column or row"),
+}
+"""Reads of single lines (transfer, refresh, zero-shifting) of probed tiles; every other read is of a whole array."""
 METRIC_COLUMNS: dict[str, tuple[str, str, str]] = {
     "step": ("int32", "1", "training step"),
     "epoch": ("int32", "1", "epoch, from 0"),
@@ -126,6 +135,10 @@ class RunFolder:
     def write_metrics(self, row: Mapping[str, Any]) -> None:
         """Append the metrics of a step."""
         self.table("metrics", METRIC_COLUMNS).write({name: np.asarray([row[name]]) for name in METRIC_COLUMNS})
+
+    def write_line_reads(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Append reads of single lines to their log."""
+        self.table("line_reads", LINE_READ_COLUMNS).write(columns)
 
     def write_yaml(self, name: str, data: Any) -> None:
         """Write a YAML file."""
