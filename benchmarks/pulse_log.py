@@ -125,7 +125,8 @@ def write_log(folder: Path, rows: int, part: int) -> None:
     while way.rows < rows:
         at, done = way.now, way.rows
         way.update("book")
-        ledger.book(ledger.origin("update", "update", "layer", done // 100_000, 0), action, at, way.now - at, way.rows - done, 1e-9)
+        origin = ledger.origin("update", "update", "layer", done // 100_000, 0)
+        ledger.book(origin, action, at, way.now - at, way.rows - done, 1e-9)
     way.book.flush()
     ledger.flush()
     run.close(host_seconds={})
@@ -173,12 +174,11 @@ def main() -> None:
     options = parser.parse_args()
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
-    for density in (0.5, 0.1, 0.03):
-        per_row(density, 12_000_000)
-    per_row(0.5, 3_000_000, 64)
     scratch = Path(tempfile.mkdtemp())
     folder = options.keep or scratch / "run"
     write_log(folder, int(options.rows), options.part)
+    for density in (0.5, 0.1, 0.03):
+        per_row(density, 12_000_000)
     os.sched_setaffinity(0, cores)
     ask(folder)
     shutil.rmtree(scratch)

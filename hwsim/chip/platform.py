@@ -6,12 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
 import simpy
 
 from hwsim.chip.pulse_book import PulseBook, RowSink
 from hwsim.chip.recorder import Recorder
-from hwsim.chip.tile import Tile
 from hwsim.components.base import Component, SharedComponent
 from hwsim.components.channel import Channel
 from hwsim.components.controller import Controller

@@ -101,8 +101,8 @@ class PulseBook:
         Args:
             origin: why they were given.
             place: tile, array, and number of the device in the unit cells.
-            pulses: columns ``t_ps``, ``row``, ``col``, ``polarity``, ``dw``, ``w``, and ``sample``, counted from that of
-                the origin.
+            pulses: columns ``t_ps``, ``row``, ``col``, ``polarity``, ``dw``, ``w``, and ``sample``, counted from that
+                of the origin.
         """
         n = len(pulses["t_ps"])
         if not n:

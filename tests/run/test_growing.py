@@ -81,7 +81,7 @@ def test_a_footer_is_read_and_written_as_it_was() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 4, b"\x00" * 100, b"PAR1\xff\xff\xff\x7fPAR1"])
 def test_what_is_no_footer_is_refused(content: bytes) -> None:
-    with pytest.raises(ValueError, match="Parquet|footer"):
+    with pytest.raises(ValueError, match=r"Parquet|footer"):
         read_footer(content)
 
 
@@ -194,7 +194,19 @@ def test_a_run_that_is_killed_leaves_what_was_flushed(tmp_path: Path) -> None:
     """SIGKILL at some moments: pandas and hwsim read the logs, in order of time, up to the last flush."""
     for delay in (0.0, 0.4):
         out = tmp_path / f"run{delay}"
-        command = [sys.executable, "-m", "hwsim", "run", "--quiet", "--log", "pulses", "--probe", "0", "--out", str(out)]
+        command = [
+            sys.executable,
+            "-m",
+            "hwsim",
+            "run",
+            "--quiet",
+            "--log",
+            "pulses",
+            "--probe",
+            "0",
+            "--out",
+            str(out),
+        ]
         process = subprocess.Popen(command)
         grown = out / "pulses.parquet"
         while not grown.is_file() or grown.stat().st_size < 200_000:
