@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwsim
-from hwsim.errors import ResultsError
+from hwsim.errors import ResultsError, RunError
 from hwsim.results import logs
 from hwsim.run import growing
 from hwsim.run.folder import CODINGS, PULSE_COLUMNS
@@ -224,6 +225,32 @@ def test_a_run_that_is_killed_leaves_what_was_flushed(tmp_path: Path) -> None:
             assert run.sql(f"select count(*) n from {name}")["n"][0] == len(table)
         assert len(run.device(0, 3, 7, only="pulse")) > 0
         pd.testing.assert_frame_equal(run.metrics, pd.read_parquet(out / "metrics.parquet"))
+
+
+@pytest.mark.parametrize("room", [0, 3, 30])
+def test_a_full_disk_ends_the_run_and_keeps_what_was_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    pwrite = os.pwrite
+    left = room
+
+    def limited(handle: int, data: Any, at: int) -> int:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwrite(handle, data, at)
+
+    monkeypatch.setattr(growing.os, "pwrite", limited)
+    with pytest.raises(RunError, match="No space left on device"):
+        hwsim.simulate(steps=80, log="pulses", probe=["0"], out=tmp_path / "run")
+    monkeypatch.undo()
+    run = hwsim.open_run(tmp_path / "run")
+    assert run.state == "failed"
+    assert "No space left" in str(run.error)
+    flushed = pd.read_parquet(run.path / "pulses.parquet")
+    assert len(flushed) == run.sql("select count(*) n from pulses")["n"][0]
+    assert (len(flushed) > 0) == (room > 0)
 
 
 def test_a_log_with_a_half_written_footer_is_queried(tmp_path: Path) -> None:
