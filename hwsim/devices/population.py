@@ -13,8 +13,7 @@ from hwsim.devices.aging import WHOLE, Aging, Index
 from hwsim.devices.law import LAWS, Draws, KernelForm, spread
 from hwsim.devices.line_sums import LineSums
 from hwsim.devices.mirror import mirrored
-from hwsim.devices.mvm import ReadKeys
-from hwsim.devices.periphery import Periphery
+from hwsim.devices.mvm import Reader
 from hwsim.devices.plan import finite_vectors
 from hwsim.devices.scale import RunningScale
 from hwsim.engine.rng import GROUP, stream_key
@@ -60,9 +59,8 @@ class DevicePopulation:
         self._trains = path if trains is None else trains
         self._mirror_of = mirror_of
         self._law = LAWS.get(device.law)
-        self._read_keys: dict[str, ReadKeys] = {}
         self._reads: dict[str, int] = {}
-        self._peripheries: dict[tuple[str, bool], Periphery] = {}
+        self._readers: dict[tuple[str, bool], Reader] = {}
         self._scales = (RunningScale(), RunningScale())
         self._samples = 0
         self._resets = 0
