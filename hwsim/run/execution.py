@@ -22,6 +22,7 @@ from hwsim.errors import HwsimError, RunError
 from hwsim.results import Run, open_run
 from hwsim.run.activity import STATISTICS_FILE, recorded
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
+from hwsim.run.devices import DEVICE_COLUMNS, DeviceRecord
 from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
 from hwsim.run.statistics import statistics, statistics_text
 from hwsim.run.summary import summarize
@@ -185,6 +186,7 @@ def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
 
 def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progress: Progress | None) -> None:
     history: list[StepMetrics] = []
+    devices = DeviceRecord(chip) if spec.fidelity == "device" else None
     n_steps = min(spec.epochs * trainer.steps_per_epoch, spec.steps or spec.epochs * trainer.steps_per_epoch)
 
     def report(metrics: StepMetrics) -> None:
@@ -206,8 +208,10 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
     columns = {"path": ("string", "1", "statistic"), "value": ("float64", "1", "its value, in its unit"),
                "description": ("string", "1", "what it is"), "unit": ("string", "1", "unit of the value")}  # fmt: skip
     folder.write_table("stats", columns, dict(zip(columns, zip(*rows, strict=True), strict=True)))
-    if spec.fidelity == "device":
+    if devices is not None:
         folder.write_weights(trainer.weights())
+        for block, names in devices.blocks():
+            folder.table("devices", DEVICE_COLUMNS).write(block, names)
         said = (
             f"recorded by hwsim at device fidelity: trace {spec.trace.name}, chip {spec.chip.name}, device "
             f"{spec.device.name}, algorithm {spec.algorithm.title}, seed {spec.seed}, {trainer.step} steps"
