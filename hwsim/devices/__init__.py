@@ -10,6 +10,7 @@ from hwsim.devices.load import (
     law_names,
     load_device,
 )
+from hwsim.devices.mvm import applied_inputs
 from hwsim.devices.plan import TrainPlan, plan_trains
 from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftResult
 from hwsim.devices.scale import RunningScale, input_scale
@@ -26,6 +27,7 @@ __all__ = [
     "UpdateParameters",
     "UpdateResult",
     "ZeroShiftResult",
+    "applied_inputs",
     "device_document",
     "device_from_document",
     "device_names",

@@ -141,6 +141,18 @@ def read_array(
     return ReadResult(y, attempts * io.passes, attempts * io.conversions, retries, int(beyond.sum()), applied, divisor)
 
 
+def applied_inputs(x: F32, io: IOParameters, scale: F32 | None = None) -> ReadResult:
+    """Return what the converters apply for the vectors ``x`` (n, inputs), and the passes and conversions of a read.
+
+    ``scale`` (n,) replaces the divisor of noise management. It is the read of a column of zeros: nothing saturates, so
+    bound management repeats nothing.
+    """
+    column = np.zeros((x.shape[1], 1), np.float32)
+    periphery = Periphery(io, 0, "", (1, x.shape[1]), False)
+    vectors = np.ascontiguousarray(x, np.float32)
+    return read_array(column, vectors, periphery, ReadKeys.of(0, "", "applied"), 0, scale)
+
+
 def _wider(x: F32, divisor: F32, io: IOParameters, retry: int) -> F32:
     """Divisor of a retry of bound management."""
     if io.bound_management == "iterative_worst_case":

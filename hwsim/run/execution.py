@@ -24,11 +24,14 @@ from hwsim.run.statistics import statistics, statistics_text
 from hwsim.run.summary import summarize
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.network_trace import NetworkTraceSpec
+from hwsim.spec.recorded import RecordedTraceSpec
 from hwsim.spec.training import TraceSpec
 from hwsim.training.activity import ActivityTrainer
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import DataSet, check_fit, load_data
 from hwsim.training.network_trainer import NetworkTrainer
+from hwsim.training.recorded import RecordedFile
+from hwsim.training.replay import ReplayTrainer
 from hwsim.training.trainer import StepMetrics, Trainer
 
 Progress = Callable[[int, int, int, Mapping[str, float]], None]
@@ -58,7 +61,7 @@ def simulate(
     """Train a network on a simulated chip and return the finished run.
 
     Args:
-        trace: name or file of a live trace, or an ``.npz`` with arrays ``x`` and ``y``.
+        trace: name or file of a live trace, an ``.npz`` with arrays ``x`` and ``y``, or a recorded trace (Parquet).
         chip: name or file of a chip; None: ``baseline``.
         device: name or file of a device, or a mapping with ``name`` and overrides; None: the trace's or the chip's.
         algorithm: name of an algorithm, or a mapping with ``name`` and parameters; None: the trace's.
@@ -134,7 +137,7 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
 def _samples(spec: RunSpec) -> DataSet | int:
     """Return the data, or how many training samples an epoch has where that is all that is needed."""
     known = spec.statistics
-    if isinstance(spec.trace, NetworkTraceSpec):
+    if isinstance(spec.trace, NetworkTraceSpec | RecordedTraceSpec):
         return spec.trace.samples
     if known is not None and known.samples is not None and known.trace == spec.trace.name:
         return min(known.samples, spec.trace.data.limit_train or known.samples)
@@ -153,6 +156,8 @@ def _chip(spec: RunSpec, **sinks: Any) -> Chip:
 
 def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
     algorithm = ALGORITHMS.get(spec.algorithm.name)(spec.algorithm.parameters, chip, spec.seed)
+    if isinstance(spec.trace, RecordedTraceSpec):
+        return ReplayTrainer(spec.trace, RecordedFile(str(spec.trace.file)), chip, algorithm, spec.seed)
     if isinstance(chip, ActivityChip):
         if isinstance(spec.trace, NetworkTraceSpec):
             return NetworkTrainer(spec.trace, chip, algorithm, spec.seed)
