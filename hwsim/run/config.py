@@ -19,7 +19,7 @@ from hwsim.run.activity import choose_statistics
 from hwsim.run.compatibility import pulse_scheme_problems
 from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document
 from hwsim.run.npz_trace import trace_document_for
-from hwsim.run.recorded_trace import RECORDED_TRACE, recorded_trace_document
+from hwsim.run.recorded_trace import PYTORCH_TRACE, RECORDED_TRACE, recorded_trace_document
 from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
@@ -240,6 +240,9 @@ def _trace_document(name: str) -> Document:
         document = _copy(named_document("networks", name))
     else:
         raise UsageError(unknown("trace or network", name, [*library.names("traces"), *library.names("networks")]))
+    if document.data.get("kind") in (RECORDED_TRACE, PYTORCH_TRACE):
+        raise SpecError([Problem("the vectors of such a trace are in a Parquet file: hwsim run FILE.parquet", "kind",
+                                 document.file, document.line(["kind"]))])  # fmt: skip
     return network_trace_document(document) if document.data.get("kind") == "network" else document
 
 
@@ -308,7 +311,7 @@ def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[
 
 def _trace_model(document: Document) -> TraceModel:
     models: dict[Any, TraceModel] = {
-        NETWORK_TRACE: NetworkTraceSpec, RECORDED_TRACE: RecordedTraceSpec, "pytorch": RecordedTraceSpec
+        NETWORK_TRACE: NetworkTraceSpec, RECORDED_TRACE: RecordedTraceSpec, PYTORCH_TRACE: RecordedTraceSpec
     }  # fmt: skip
     return models.get(document.data.get("kind"), TraceSpec)
 

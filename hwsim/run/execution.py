@@ -17,11 +17,9 @@ from hwsim.devices import single_thread_blas
 from hwsim.engine.ledger import COLUMNS
 from hwsim.errors import HwsimError, RunError
 from hwsim.results import Run, open_run
-from hwsim.run.activity import STATISTICS_FILE, recorded
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
-from hwsim.run.folder import METRIC_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
-from hwsim.run.statistics import statistics, statistics_text
-from hwsim.run.summary import summarize
+from hwsim.run.folder import PULSE_COLUMNS, RunFolder, check_new, free_path
+from hwsim.run.outcome import write_metrics, write_outcome
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.recorded import RecordedTraceSpec
@@ -108,18 +106,13 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
         folder.write_pulses(columns)
 
     with single_thread_blas():
-        chip = _chip(
+        chip = build_chip(
             spec, events=events if spec.log != "none" else None, pulses=pulses if spec.log == "pulses" else None
         )
         trainer = _trainer(spec, samples, chip)
         chip.finish_placement()
-        path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
-        folder = RunFolder(path, spec.model_dump(mode="json"), seed=spec.seed, config_hash=spec.hash)
-        folder.write_yaml("tables.yaml", chip.tables.rows())
-        if spec.log != "none":
-            folder.table("events", COLUMNS)
-        if spec.log == "pulses":
-            folder.table("pulses", PULSE_COLUMNS)
+        folder = new_folder(spec, chip, out)
+        path = folder.path
         started = time.perf_counter()
         try:
             _run(spec, chip, trainer, folder, progress)
@@ -134,6 +127,18 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
     return open_run(path)
 
 
+def new_folder(spec: RunSpec, chip: Chip, out: Path | None) -> RunFolder:
+    """Make the folder of a run that is about to begin; None: a free one in ``runs``."""
+    path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
+    folder = RunFolder(path, spec.model_dump(mode="json"), seed=spec.seed, config_hash=spec.hash)
+    folder.write_yaml("tables.yaml", chip.tables.rows())
+    if spec.log != "none":
+        folder.table("events", COLUMNS)
+    if spec.log == "pulses":
+        folder.table("pulses", PULSE_COLUMNS)
+    return folder
+
+
 def _samples(spec: RunSpec) -> DataSet | int:
     """Return the data, or how many training samples an epoch has where that is all that is needed."""
     known = spec.statistics
@@ -146,7 +151,8 @@ def _samples(spec: RunSpec) -> DataSet | int:
     return samples if known is None else len(samples.x_train)
 
 
-def _chip(spec: RunSpec, **sinks: Any) -> Chip:
+def build_chip(spec: RunSpec, **sinks: Any) -> Chip:
+    """Build the chip of a run; ``sinks`` take its logs."""
     shared = {"seed": spec.seed, "threads": spec.threads, "timing": spec.timing, **sinks}
     if spec.statistics is not None:
         replicas = spec.trace.layer_replicas() if isinstance(spec.trace, NetworkTraceSpec) else {}
@@ -184,31 +190,5 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
     finally:
         chip.finish()
         if history:
-            _write_metrics(folder, history, timed=spec.timing)
-    summary = summarize(spec, chip, trainer, history[-1], history)
-    folder.write_json("summary.json", summary)
-    rows = statistics(chip, summary)
-    folder.write_text("stats.txt", statistics_text(rows))
-    columns = {"path": ("string", "1", "statistic"), "value": ("float64", "1", "its value, in its unit"),
-               "description": ("string", "1", "what it is"), "unit": ("string", "1", "unit of the value")}  # fmt: skip
-    folder.write_table("stats", columns, dict(zip(columns, zip(*rows, strict=True), strict=True)))
-    if spec.fidelity == "device":
-        folder.write_weights(trainer.weights())
-        said = (
-            f"recorded by hwsim at device fidelity: trace {spec.trace.name}, chip {spec.chip.name}, device "
-            f"{spec.device.name}, algorithm {spec.algorithm.title}, seed {spec.seed}, {trainer.step} steps"
-        )
-        folder.write_yaml(
-            STATISTICS_FILE,
-            recorded(
-                chip, trace=spec.trace.name, algorithm=spec.algorithm.name, samples=trainer.samples_per_epoch, said=said
-            ),
-        )
-
-
-def _write_metrics(folder: RunFolder, history: list[StepMetrics], *, timed: bool) -> None:
-    rows = [asdict(row) for row in history]
-    for row in rows:
-        row["t_s"] = row.pop("t_ps") * 1e-12 if timed else float("nan")
-        row["energy_J"] = row["energy_J"] if timed else float("nan")
-    folder.write_table("metrics", METRIC_COLUMNS, {name: [row[name] for row in rows] for name in METRIC_COLUMNS})
+            write_metrics(folder, history, timed=spec.timing)
+    write_outcome(spec, chip, trainer, folder, history)

@@ -7,8 +7,8 @@ from pathlib import Path
 from hwsim.spec.load import Document
 from hwsim.training.recorded import RecordedFile
 
-RECORDED_TRACE = "recorded"
-"""The kind of such a trace."""
+RECORDED_TRACE, PYTORCH_TRACE = "recorded", "pytorch"
+"""The kinds of traces whose vectors come from a file, and from a PyTorch program as it trains."""
 
 
 def recorded_trace_document(path: str | Path) -> Document:

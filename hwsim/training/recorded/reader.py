@@ -224,6 +224,8 @@ class RecordedFile:
         lists = {name: self._lists(table[name], name) for name in ("x", "d")}
         for row in range(len(table)):
             layer = names["layer"][row]
+            if layer not in self._layers and names["kind"][row] == WEIGHT:
+                continue  # A layer that was never called has weights, but no place in the network.
             if layer not in self._layers:
                 raise self._wrong(f"row group {index} names layer {layer!r}, which is not described")
             values: dict[str, Any] = {name: column[row] for name, column in whole.items()}
