@@ -19,6 +19,7 @@ SCHEMA_VERSION = 1
 KIND = "recorded-trace"
 WEIGHT, VECTORS = "weight", "vectors"
 
+NUMBERS = pa.list_(pa.field("element", pa.float32(), nullable=False))
 COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "kind": (pa.dictionary(pa.int32(), pa.string()), "weight: a row of a matrix before training; vectors: a sample"),
     "step": (pa.int32(), "training step, from 0; -1 for weights"),
@@ -30,8 +31,8 @@ COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "samples": (pa.int32(), "samples of the mini-batch; 0 for weights"),
     "vectors": (pa.int64(), "vectors that the matrix is multiplied with; 0 for weights"),
     "learning_rate": (pa.float64(), "learning rate of the layer in this step; 0 for weights"),
-    "x": (pa.list_(pa.float32()), "inputs of the layer; of weights the row"),
-    "d": (pa.list_(pa.float32()), "derivative of the loss with respect to the outputs; empty for weights"),
+    "x": (NUMBERS, "inputs of the layer; of weights the row"),
+    "d": (NUMBERS, "derivative of the loss with respect to the outputs; empty for weights"),
 }
 
 

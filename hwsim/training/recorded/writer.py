@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hwsim.errors import DataError, UsageError
-from hwsim.training.recorded.schema import KIND, SCHEMA_VERSION, VECTORS, WEIGHT, schema
+from hwsim.training.recorded.schema import KIND, NUMBERS, SCHEMA_VERSION, VECTORS, WEIGHT, schema
 
 GROUP_BYTES = 16 * 2**20
 """Bytes of vectors that are collected for a row group."""
@@ -54,10 +55,13 @@ class RecordWriter:
         self._about = {"name": name, "description": description, "source": source}
         metadata = {"hwsim.schema": str(SCHEMA_VERSION), "hwsim.kind": KIND, "hwsim.version": version("hwsim")}
         self._writer: pq.ParquetWriter | None = pq.ParquetWriter(
-            self._part, schema(metadata), compression="zstd", compression_level=1, use_dictionary=["kind", "layer"],
+            self._part, schema(metadata), compression="lz4", use_dictionary=["kind", "layer"],
             write_statistics=False,
         )  # fmt: skip
         self._pending: list[pa.RecordBatch] = []
+        # Arrow compresses without holding the interpreter, so a training loop goes on meanwhile.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hwsim recorder")
+        self._written: Future[None] | None = None
         self._bytes = 0
         self.steps = self.samples = self.batch_size = 0
 
@@ -100,31 +104,46 @@ class RecordWriter:
                 self._flush()
 
     def _flush(self) -> None:
+        """Hand a row group to the thread, when it is done with the one before."""
+        self._wait()
         if self._pending and self._writer is not None:
-            table = pa.Table.from_batches(self._pending).unify_dictionaries().combine_chunks()
-            self._writer.write_table(table.replace_schema_metadata(self._writer.schema.metadata), len(table))
+            self._written = self._thread.submit(_write, self._writer, self._pending)
         self._pending, self._bytes = [], 0
+
+    def _wait(self) -> None:
+        written, self._written = self._written, None
+        if written is not None:
+            written.result()
 
     def close(self, layers: Sequence[Mapping[str, Any]], sampled: int | None = None) -> Path:
         """Finish the file; ``layers`` are the fields of every ``RecordedLayer``. Returns its path."""
         assert self._writer is not None
         self._flush()
+        self._wait()
         about = self._about | {
             "layers": [dict(layer) for layer in layers], "steps": self.steps, "samples": self.samples,
             "batch_size": self.batch_size, "sampled": sampled,
         }  # fmt: skip
         self._writer.add_key_value_metadata({"hwsim.trace": json.dumps(about)})
-        self._writer.close()
-        self._writer = None
+        self._end()
         os.replace(self._part, self.path)
         return self.path
 
     def discard(self) -> None:
         """Leave nothing behind."""
+        self._end()
+        self._part.unlink(missing_ok=True)
+
+    def _end(self) -> None:
+        self._thread.shutdown()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-        self._part.unlink(missing_ok=True)
+
+
+def _write(writer: pq.ParquetWriter, batches: list[pa.RecordBatch]) -> None:
+    table = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+    writer.write_table(table.replace_schema_metadata(writer.schema.metadata), len(table))
 
 
 def _check_finite(values: np.ndarray, message: str) -> None:
@@ -155,4 +174,5 @@ def _batch(
 def _lists(values: np.ndarray) -> pa.ListArray:
     values = np.ascontiguousarray(values, np.float32)
     n, words = values.shape
-    return pa.ListArray.from_arrays(pa.array(np.arange(n + 1, dtype=np.int32) * words), pa.array(values.reshape(-1)))
+    offsets = pa.array(np.arange(n + 1, dtype=np.int32) * words)
+    return pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1)), type=NUMBERS)
