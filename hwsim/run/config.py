@@ -234,6 +234,10 @@ def _trace_document(name: str) -> Document:
         return trace_document_for(name)
     if name.endswith(".parquet"):
         return recorded_trace_document(name)
+    if name.endswith(".onnx"):
+        from hwsim.onnx import network_document
+
+        return network_trace_document(network_document(name))
     if library.is_path(name) or name in library.names("traces"):
         document = _copy(named_document("traces", name))
     elif name in library.names("networks"):

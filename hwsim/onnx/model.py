@@ -1,0 +1,162 @@
+"""Reads an ONNX file: the graph with every shape, without weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwsim.errors import DataError, UsageError
+
+SMALL = 1024
+"""Constants of so many numbers are kept: they can say what a shape is; weights are larger."""
+LARGEST_FILE = 2**31
+"""Bytes; Protobuf has no larger messages."""
+STANDARD = ("", "ai.onnx")
+
+
+@dataclass
+class Graph:
+    """The nodes of a graph in the order of their computation.
+
+    ``shapes`` are the dimensions of each tensor, mini-batch included; ``constants`` the tensors that do not depend on
+    the input, with their numbers where they are few; ``batch`` the samples of the mini-batch that the shapes are for.
+    """
+
+    name: str
+    nodes: list[Any]
+    inputs: list[str]
+    outputs: list[str]
+    shapes: dict[str, tuple[int, ...]]
+    constants: dict[str, np.ndarray | None]
+    batch: int = 1
+    names: set[str] = field(default_factory=set)
+
+    def words(self, tensor: str) -> int:
+        """Return the numbers of a tensor for one sample."""
+        return max(prod(self.shapes[tensor]) // self.batch, 1)
+
+
+def read_graph(path: str | Path) -> Graph:
+    """Return the graph of an ONNX file, all functions unfolded.
+
+    Raises:
+        UsageError: the package onnx is not installed.
+        DataError: the file is missing or no ONNX, refers to other files, or leaves a size open.
+    """
+    try:
+        import onnx
+        from google.protobuf.message import DecodeError
+    except ImportError:
+        raise UsageError("reading ONNX files needs the package onnx: pip install 'hwsim[onnx]'") from None
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"no such file: {path}")
+    if os.path.getsize(path) > LARGEST_FILE:
+        raise DataError(f"{path}: larger than 2 GiB, which no ONNX file without external data is")
+    try:
+        model = onnx.load(str(path), format="protobuf", load_external_data=False)
+    except (DecodeError, ValueError, UnicodeDecodeError):
+        raise DataError(f"{path}: not a readable ONNX file (truncated, damaged or another format)") from None
+    if not model.graph.node:
+        raise DataError(f"{path}: not an ONNX model: it has no graph")
+    _refuse_external(path, model, onnx)
+    if model.functions:
+        model = _checked(path, lambda: onnx.inliner.inline_local_functions(model))
+    constants = _constants(model, onnx)
+    batch = _fix_batch(path, model, constants)
+    inferred = _checked(path, lambda: onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True))
+    graph = inferred.graph
+    inputs = [each.name for each in graph.input if each.name not in constants]
+    shapes = {name: tuple(values.shape) for name, values in constants.items() if values is not None}
+    shapes |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    shapes |= {name: sizes for name, sizes in _inferred(graph) if sizes is not None}
+    return Graph(graph.name or path.stem, list(graph.node), inputs, [each.name for each in graph.output], shapes,
+                 constants, batch)  # fmt: skip
+
+
+def _checked(path: Path, work: Any) -> Any:
+    try:
+        return work()
+    except Exception as error:
+        # The library raises its own and plain errors for what does not fit together; the first line says what.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(f"{path}: the shapes of the model do not fit together: {reason[:300]}") from None
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Yield every tensor that is stored in a graph, in its nodes and in their graphs."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _of_nodes(graph.node)
+
+
+def _of_nodes(nodes: Iterable[Any]) -> Iterator[Any]:
+    for node in nodes:
+        for attribute in node.attribute:
+            yield from [attribute.t, *attribute.tensors]
+            for inner in [attribute.g, *attribute.graphs]:
+                yield from _tensors(inner)
+
+
+def _refuse_external(path: Path, model: Any, onnx: Any) -> None:
+    of_functions = (tensor for function in model.functions for tensor in _of_nodes(function.node))
+    for tensor in [*_tensors(model.graph), *of_functions]:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+            raise DataError(
+                f"{path}: tensor '{tensor.name}' is kept in another file, which is not opened; save the model in one "
+                "file (torch.onnx.export(..., external_data=False), or onnx.save(model, path))"
+            )
+
+
+def _constants(model: Any, onnx: Any) -> dict[str, np.ndarray | None]:
+    """Return the constants by name, and take the numbers of large ones out of the model."""
+    found: dict[str, np.ndarray | None] = {}
+    for tensor in model.graph.initializer:
+        if prod(tensor.dims) <= SMALL:
+            found[tensor.name] = onnx.numpy_helper.to_array(tensor)
+        else:
+            found[tensor.name] = None
+            for name in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data"):
+                tensor.ClearField(name)
+    return found
+
+
+def _fix_batch(path: Path, model: Any, constants: dict[str, Any]) -> int:
+    """Give the mini-batch a size where it is open: one sample; returns the size."""
+    batch = 0
+    for each in model.graph.input:
+        if each.name in constants:
+            continue
+        dims = each.type.tensor_type.shape.dim
+        if not dims:
+            continue
+        if not dims[0].dim_value:
+            dims[0].dim_value = 1
+        batch = batch or int(dims[0].dim_value)
+        for position, size in enumerate(dims[1:], start=1):
+            if size.dim_value < 1:
+                raise DataError(
+                    f"{path}: input '{each.name}' leaves its size {position} open"
+                    f"{f' ({size.dim_param})' if size.dim_param else ''}; only the first, the mini-batch, may be open: "
+                    "export the model with fixed sizes"
+                )
+    # What was inferred for another size, or declared for the outputs, must not contradict it.
+    del model.graph.value_info[:]
+    for each in model.graph.output:
+        each.type.tensor_type.ClearField("shape")
+    return max(batch, 1)
+
+
+def _inferred(graph: Any) -> Iterator[tuple[str, tuple[int, ...] | None]]:
+    for each in [*graph.input, *graph.value_info, *graph.output]:
+        kind = each.type.tensor_type
+        sizes = tuple(int(size.dim_value) for size in kind.shape.dim)
+        known = kind.HasField("shape") and all(size.HasField("dim_value") for size in kind.shape.dim)
+        yield each.name, sizes if known else None
