@@ -138,6 +138,7 @@ class KnownTile(ExpectedTile):
                 for name, count in (("pulses_up", pulses.up), ("pulses_down", pulses.down))
             )
             counts = (np.array([up]), np.array([down]), np.array([(up + down) * weight]))
-            fires: Any = (pulses.row_fires[None, :], pulses.col_fires[None, :])
-            parts.append(UpdateResult(plan.bl, plan.slots, *counts, *fires, None))
+            rows: Any = pulses.row_fires[None, :]
+            cols: Any = pulses.col_fires[None, :]
+            parts.append(UpdateResult(plan.bl, plan.slots, *counts, rows, cols, None))
         return parts[0] if len(parts) == 1 else UpdateResult.together(plan.bl, plan.slots, parts)

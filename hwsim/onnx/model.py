@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hwsim.errors import DataError, UsageError
+from hwsim.onnx.sizes import compute
 
 SMALL = 1024
 """Constants of so many numbers are kept: they can say what a shape is; weights are larger."""
@@ -35,7 +36,6 @@ class Graph:
     shapes: dict[str, tuple[int, ...]]
     constants: dict[str, np.ndarray | None]
     batch: int = 1
-    names: set[str] = field(default_factory=set)
 
     def words(self, tensor: str) -> int:
         """Return the numbers of a tensor for one sample."""
@@ -68,21 +68,78 @@ def read_graph(path: str | Path) -> Graph:
     _refuse_external(path, model, onnx)
     if model.functions:
         model = _checked(path, lambda: onnx.inliner.inline_local_functions(model))
-    constants = _constants(model, onnx)
+    constants = _checked(path, lambda: _constants(model, onnx))
     batch = _fix_batch(path, model, constants)
-    inferred = _checked(path, lambda: onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True))
-    graph = inferred.graph
-    inputs = [each.name for each in graph.input if each.name not in constants]
-    shapes = {name: tuple(values.shape) for name, values in constants.items() if values is not None}
-    shapes |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    shapes |= {name: sizes for name, sizes in _inferred(graph) if sizes is not None}
-    return Graph(graph.name or path.stem, list(graph.node), inputs, [each.name for each in graph.output], shapes,
-                 constants, batch)  # fmt: skip
+    inputs = [each.name for each in model.graph.input if each.name not in constants]
+    outputs = [each.name for each in model.graph.output]
+    shapes = _infer(path, model, onnx, constants)
+    return Graph(model.graph.name or path.stem, list(model.graph.node), inputs, outputs, shapes, constants, batch)
+
+
+def _infer(path: Path, model: Any, onnx: Any, constants: dict[str, np.ndarray | None]) -> dict[str, tuple[int, ...]]:
+    """Return the sizes of every tensor that can be known; sizes that are computed from sizes become constants.
+
+    Those make further sizes known, so this goes on until nothing new is found.
+    """
+    given = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    while True:
+        inferred = _checked(path, lambda: onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True))
+        shapes = given | {name: sizes for name, sizes in _inferred(inferred.graph) if sizes is not None}
+        shapes |= {name: values.shape for name, values in constants.items() if values is not None}
+        found = _checked(path, lambda: _folded(model.graph, onnx, shapes, constants))  # noqa: B023 (called at once)
+        if not found:
+            return shapes
+        kept = [node for node in model.graph.node if node.output[0] not in found]
+        del model.graph.node[:]
+        model.graph.node.extend(kept)
+        for name, values in found.items():
+            constants[name] = values
+            model.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+
+
+def _folded(graph: Any, onnx: Any, shapes: Any, constants: dict[str, np.ndarray | None]) -> dict[str, np.ndarray]:
+    """Return the nodes' results that are known: sizes, and what is computed from them."""
+    found: dict[str, np.ndarray] = {}
+    for node in graph.node:
+        if node.domain not in STANDARD or len(node.output) != 1:
+            continue
+        attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+        values = [found.get(name, constants.get(name)) for name in node.input if name]
+        result: np.ndarray | None = None
+        if node.op_type == "Shape" and node.input[0] in shapes:
+            sizes = shapes[node.input[0]][attributes.get("start", 0) : attributes.get("end")]
+            result = np.array(sizes, np.int64)
+        elif node.op_type == "Size" and node.input[0] in shapes:
+            result = np.array(prod(shapes[node.input[0]]), np.int64)
+        elif node.op_type == "Constant":
+            result = _constant(attributes, onnx)
+        elif node.op_type == "ConstantOfShape" and values[0] is not None and np.prod(values[0]) <= SMALL:
+            fill = attributes.get("value")
+            number = onnx.numpy_helper.to_array(fill).reshape(-1)[0] if fill is not None else np.float32(0)
+            result = np.full([int(size) for size in values[0]], number)
+        elif values and all(value is not None for value in values):
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(attributes["to"]) if node.op_type == "Cast" else None
+            result = compute(node, [value for value in values if value is not None], attributes, dtype)
+        if result is not None and result.size <= SMALL:
+            found[node.output[0]] = result
+    return found
+
+
+def _constant(attributes: dict[str, Any], onnx: Any) -> np.ndarray | None:
+    """Return the numbers of a ``Constant``; None for texts and sparse tensors."""
+    if "value" in attributes:
+        return np.asarray(onnx.numpy_helper.to_array(attributes["value"]))
+    for name, dtype in (("value_int", np.int64), ("value_ints", np.int64), ("value_float", np.float32),
+                        ("value_floats", np.float32)):  # fmt: skip
+        if name in attributes:
+            return np.asarray(attributes[name], dtype)
+    return None
 
 
 def _checked(path: Path, work: Any) -> Any:
     try:
-        return work()
+        with np.errstate(all="raise"):
+            return work()
     except Exception as error:
         # The library raises its own and plain errors for what does not fit together; the first line says what.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -120,7 +177,7 @@ def _constants(model: Any, onnx: Any) -> dict[str, np.ndarray | None]:
     found: dict[str, np.ndarray | None] = {}
     for tensor in model.graph.initializer:
         if prod(tensor.dims) <= SMALL:
-            found[tensor.name] = onnx.numpy_helper.to_array(tensor)
+            found[tensor.name] = np.asarray(onnx.numpy_helper.to_array(tensor))
         else:
             found[tensor.name] = None
             for name in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data"):

@@ -21,8 +21,8 @@ Layer = dict[str, Any]
 def network_document(path: str | Path) -> Document:
     """Return the network in an ONNX file, as a description of kind ``network``.
 
-    Products with constant matrices (``Conv``, ``Gemm``, ``MatMul``) are layers on crossbars; products of two results, as
-    in attention, and everything else is work of the digital unit; reshapes cost nothing.
+    Products with constant matrices (``Conv``, ``Gemm``, ``MatMul``) are layers on crossbars; products of two results,
+    as in attention, and everything else is work of the digital unit; reshapes cost nothing.
 
     Raises:
         UsageError: the package onnx is not installed.
@@ -50,7 +50,8 @@ def _refuse_unknown(path: Path, graph: Graph) -> None:
             unknown[full].append(node.name or (node.output[0] if node.output else "?"))
     if unknown:
         named = "; ".join(
-            f"{operator} ({len(nodes)}: {', '.join(nodes[:3])}{', ...' if len(nodes) > 3 else ''}{suggest(operator, SUPPORTED)})"
+            f"{operator} ({len(nodes)}: {', '.join(nodes[:3])}{', ...' if len(nodes) > 3 else ''}"
+            f"{suggest(operator, SUPPORTED)})"
             for operator, nodes in sorted(unknown.items())
         )
         raise DataError(f"{path}: operators that are not supported: {named}. Supported: {', '.join(SUPPORTED)}")
@@ -89,8 +90,8 @@ class _Converter:
             for name in node.output:
                 if name and name not in self._graph.shapes and node.op_type not in ("Constant", "Dropout"):
                     raise DataError(
-                        f"{self._path}: the size of '{name}' ({node.op_type}) cannot be inferred: it depends on what the "
-                        "input holds, or the model was exported with open sizes"
+                        f"{self._path}: the size of '{name}' ({node.op_type}) cannot be inferred: it depends on what "
+                        "the input holds, or the model was exported with open sizes"
                     )
 
     def _sample(self, tensor: str) -> Shape:
@@ -174,7 +175,12 @@ class _Converter:
         strides, dilations = _attribute(node, "strides", [1] * n), _attribute(node, "dilations", [1] * n)
         pads, bias = _attribute(node, "pads", [0] * 2 * n), len(node.input) > 2 and bool(node.input[2])
         plain = _attribute(node, "auto_pad", "NOTSET") in ("NOTSET", "VALID")
-        square = n == 2 and plain and all(len(set(sizes)) == 1 for sizes in (kernel, strides, pads)) and set(dilations) == {1}
+        square = (
+            n == 2
+            and plain
+            and all(len(set(sizes)) == 1 for sizes in (kernel, strides, pads))
+            and set(dilations) == {1}
+        )
         channels = weights[1] * groups
         if square and given == self._sample(x) and given.channels == channels:
             fields = {

@@ -50,10 +50,8 @@ WORK: dict[str, Work] = {
     "Gelu": Work({"mul": 1, "nonlinear": 1}, {"mul": 1, "nonlinear": 1}),
     "Mish": Work({"mul": 1, "nonlinear": 1}, {"mul": 1, "nonlinear": 1}),
     "Swish": Work({"mul": 1, "nonlinear": 1}, {"mul": 1, "nonlinear": 1}),
-    **{
-        name: _LOOK_UP
-        for name in ("Elu", "Selu", "Celu", "Softplus", "Softsign", "Erf", "Exp", "Log", "Sqrt", "Pow", "Sin", "Cos")
-    },
+    **dict.fromkeys(("Elu", "Selu", "Celu", "Softplus", "Softsign", "Erf"), _LOOK_UP),
+    **dict.fromkeys(("Exp", "Log", "Sqrt", "Pow", "Sin", "Cos"), _LOOK_UP),
     "Reciprocal": Work({"div": 1}, {"mul": 2}),
     "Neg": Work({"add": 1}, {"add": 1}),
     "Abs": _COMPARE,

@@ -15,7 +15,7 @@ from hwsim.chip.chip import Chip
 from hwsim.chip.probe import Probe
 from hwsim.devices import single_thread_blas
 from hwsim.engine.ledger import COLUMNS
-from hwsim.errors import HwsimError, RunError
+from hwsim.errors import HwsimError, RunError, UsageError
 from hwsim.results import Run, open_run
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
 from hwsim.run.folder import PULSE_COLUMNS, RunFolder, check_new, free_path
@@ -29,6 +29,7 @@ from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import DataSet, check_fit, load_data
 from hwsim.training.network_trainer import NetworkTrainer
 from hwsim.training.recorded import RecordedFile
+from hwsim.training.recording import Recording, recorded_to
 from hwsim.training.replay import ReplayTrainer
 from hwsim.training.trainer import StepMetrics, Trainer
 
@@ -54,6 +55,7 @@ def simulate(
     fidelity: str = "device",
     statistics: str | Path | None = None,
     out: str | Path | None = None,
+    record: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Train a network on a simulated chip and return the finished run.
@@ -76,6 +78,8 @@ def simulate(
             time and energy, no loss and no weights.
         statistics: at activity fidelity: a run folder, a file or a name; None: the trace's, or an assumption.
         out: a new folder; None: a free one in ``runs``.
+        record: a new Parquet file for the vectors of every step, to be replayed on other chips; only of live traces at
+            device fidelity.
         progress: called with (step, steps, epoch, metrics) after each step.
 
     Raises:
@@ -88,10 +92,14 @@ def simulate(
     )  # fmt: skip
     if out is not None:
         check_new(Path(out))
-    return execute(spec, None if out is None else Path(out), progress)
+    if record is not None and (spec.fidelity != "device" or not isinstance(spec.trace, TraceSpec)):
+        raise UsageError("only live traces at device fidelity have vectors that can be recorded: leave record out")
+    return execute(spec, None if out is None else Path(out), progress, None if record is None else Path(record))
 
 
-def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = None) -> Run:
+def execute(
+    spec: RunSpec, out: Path | None = None, progress: Progress | None = None, record: Path | None = None
+) -> Run:
     """Run a resolved configuration; see :func:`simulate`."""
     begun = time.perf_counter()
     samples = _samples(spec)
@@ -105,11 +113,11 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
         assert folder is not None
         folder.write_pulses(columns)
 
-    with single_thread_blas():
+    with single_thread_blas(), recorded_to(record, spec.trace.name, spec.seed) as recording:
         chip = build_chip(
             spec, events=events if spec.log != "none" else None, pulses=pulses if spec.log == "pulses" else None
         )
-        trainer = _trainer(spec, samples, chip)
+        trainer = _trainer(spec, samples, chip, recording)
         chip.finish_placement()
         folder = new_folder(spec, chip, out)
         path = folder.path
@@ -160,8 +168,10 @@ def build_chip(spec: RunSpec, **sinks: Any) -> Chip:
     return Chip(spec.chip, spec.device, probes=[Probe.parse(text) for text in spec.probe], **shared)
 
 
-def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
+def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip, recording: Recording | None = None) -> Trainer:
     algorithm = ALGORITHMS.get(spec.algorithm.name)(spec.algorithm.parameters, chip, spec.seed)
+    if recording is not None:
+        algorithm = recording.of(algorithm)
     if isinstance(spec.trace, RecordedTraceSpec):
         return ReplayTrainer(spec.trace, RecordedFile(str(spec.trace.file)), chip, algorithm, spec.seed)
     if isinstance(chip, ActivityChip):

@@ -15,7 +15,8 @@ from hwsim.training.trainer import StepMetrics
 SECONDS = 1e-12
 EVALUATION = "evaluation on held-out data takes no simulated time or energy"
 BETWEEN_LAYERS = (
-    "the digital work between the layers (activations, pooling, normalisation, loss) is not part of the trace; biases are"
+    "the digital work between the layers (activations, pooling, normalisation, loss) is not part of the trace; "
+    "that of biases is"
 )
 
 

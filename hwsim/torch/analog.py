@@ -24,6 +24,7 @@ from hwsim.run.folder import check_new
 from hwsim.run.outcome import write_metrics, write_outcome
 from hwsim.run.recorded_trace import PYTORCH_TRACE
 from hwsim.spec.load import Document
+from hwsim.spec.recorded import RecordedTraceSpec
 from hwsim.torch.layers import description, matrix_layers, matrix_weights
 from hwsim.torch.modules import LayerOnChip, put_on_chip, take_off_chip
 from hwsim.torch.optimizers import SampleCounter, Steps
@@ -65,11 +66,11 @@ def analog(
     Forward and backward passes are reads of the arrays through their converters, one operation of the chip each, in the
     order in which the program asks for them. When an optimizer that holds the weights makes its step, ``algorithm``
     updates the arrays with the inputs and errors since the last one, at the optimizer's learning rate of each layer:
-    plain steps on the mean gradient of ``loss``, whatever the optimizer does (momentum, weight decay). ``handle.step()``
-    does the same in loops without an optimizer. Biases and all other parameters are PyTorch's and the optimizer's.
+    plain steps down the gradient, whatever the optimizer does (momentum, weight decay). ``handle.step()`` does the same
+    in loops without an optimizer. Biases and all other parameters are PyTorch's and the optimizer's.
 
-    Passes in evaluation mode, or without gradients, read the arrays but take no simulated time or energy. The weights in
-    the model's parameters follow the arrays after every step; loading a state dictionary writes them.
+    Passes in evaluation mode, or without gradients, read the arrays but take no simulated time or energy. The weights
+    in the model's parameters follow the arrays after every step; loading a state dictionary writes them.
 
     Args:
         model: a module; its layers are swapped in place until the handle is closed.
@@ -137,7 +138,9 @@ class Analog:
     """A model on a simulated chip; see :func:`analog`."""
 
     def __init__(self, layers: Mapping[str, Any], spec: RunSpec, out: Path | None) -> None:
+        assert isinstance(spec.trace, RecordedTraceSpec)
         self.spec = spec
+        self._trace = spec.trace
         self.step_count = 0
         self.samples = 0
         self._history: list[StepMetrics] = []
@@ -150,12 +153,11 @@ class Analog:
             self.chip = build_chip(spec, events=self._events if logs else None, pulses=self._pulses if pulses else None)
             self._algorithm = ALGORITHMS.get(spec.algorithm.name)(spec.algorithm.parameters, self.chip, spec.seed)
             self._refreshes = Refreshes(self.chip.device.unit_cell)
-            self._units = {
-                layer.name: LayerOnChip(
-                    self, layer, layers[layer.name], self._algorithm.place(layer.name, matrix_weights(layers[layer.name]))
-                )
-                for layer in spec.trace.layers
-            }  # fmt: skip
+            self._units: dict[str, LayerOnChip] = {}
+            for each in spec.trace.layers:
+                layer = layers[each.name]
+                matrix = self._algorithm.place(each.name, matrix_weights(layer))
+                self._units[each.name] = LayerOnChip(self, each, layer, matrix)
             self.chip.finish_placement()
         self._folder = new_folder(spec, self.chip, out)
         with self._failing():
@@ -209,7 +211,7 @@ class Analog:
         Raises:
             UsageError: no learning rate is given, here or to :func:`analog`.
         """
-        rate = learning_rate or self.spec.trace.learning_rate
+        rate = learning_rate or self._trace.learning_rate
         if rate is None:
             raise UsageError("no optimizer tells the learning rate: handle.step(learning_rate)")
         self._update(dict.fromkeys(self._units, float(rate)))
@@ -224,11 +226,11 @@ class Analog:
                 f"{self.spec.algorithm.title} at its learning rate, without momentum, adaptive steps and weight decay",
                 stacklevel=3,
             )
-        fixed = self.spec.trace.learning_rate
+        fixed = self._trace.learning_rate
         self._update({name: fixed or rate for name, rate in rates.items()})
 
     def _update(self, rates: Mapping[str, float]) -> None:
-        units = sorted((self._units[name] for name in rates if self._units[name].passes), key=lambda unit: unit.order)
+        units = sorted((self._units[name] for name in rates if self._units[name].passes), key=lambda unit: unit.place)
         if not units:
             return
         samples = self._counter.take()
@@ -268,7 +270,7 @@ class Analog:
         if not self._history:
             raise UsageError("there is no step yet to note anything about")
         given = {"loss": loss, "test_loss": test_loss, "test_accuracy": test_accuracy}
-        known = {name: float(value) for name, value in given.items() if value is not None}
+        known: Any = {name: float(value) for name, value in given.items() if value is not None}
         self._history[-1] = replace(self._history[-1], **known)
 
     # Results
@@ -279,7 +281,7 @@ class Analog:
         return float(self.chip.env.now * 1e-12)
 
     @property
-    def energy_J(self) -> float:  # noqa: N802 (units are written as they are)
+    def energy_J(self) -> float:
         """Energy until now, leakage included, J."""
         return self.chip.energy_so_far()
 

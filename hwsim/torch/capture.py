@@ -20,7 +20,9 @@ from hwsim.training.recorded import Call, RecordWriter, patches
 from hwsim.training.streams import generator
 
 
-def capture(model: nn.Module, file: str | Path = "trace.parquet", *, vectors: int | None = None, seed: int = 0) -> Capture:
+def capture(
+    model: nn.Module, file: str | Path = "trace.parquet", *, vectors: int | None = None, seed: int = 0
+) -> Capture:
     """Record every training step of ``model`` into ``file`` until the capture is closed.
 
     Two lines in a training loop::
@@ -172,7 +174,9 @@ class Capture:
                 "no training step was recorded, so no file is written: a step needs a forward pass in training mode, a "
                 "backward pass, and step() of an optimizer that holds the weights of the model"
             )
-        found = sorted((seen for seen in self._seen.values() if seen.order is not None), key=lambda seen: seen.order or 0)
+        found = sorted(
+            (seen for seen in self._seen.values() if seen.order is not None), key=lambda seen: seen.order or 0
+        )
         layers = [
             description(seen.name, seen.layer, backward=seen.backward, input_words=seen.words[0],
                         output_words=seen.words[1])

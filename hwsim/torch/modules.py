@@ -33,6 +33,11 @@ class LayerOnChip:
         self.passes: list[tuple[np.ndarray, np.ndarray]] = []
         self.hook: Any = None
 
+    @property
+    def place(self) -> int:
+        """Its place in the network, the first one until it is called."""
+        return self.order or 0
+
     def forward(self, x: torch.Tensor, samples: int, words: int, outside: bool) -> np.ndarray:
         """Multiply the (n, cols) vectors ``x`` of a training pass: ``samples`` samples of ``words`` words in all.
 
@@ -113,7 +118,7 @@ class _Product(torch.autograd.Function):
         return torch.from_numpy(unit.forward(x, samples, words, outside)).to(x)
 
     @staticmethod
-    def backward(ctx: Any, d: Any) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, d: Any) -> Any:
         unit: LayerOnChip = ctx.unit
         (x,) = ctx.saved_tensors
         if ctx.trained:
@@ -131,7 +136,7 @@ class _Evaluation(torch.autograd.Function):
         return torch.from_numpy(unit.evaluate(x)).to(x)
 
     @staticmethod
-    def backward(ctx: Any, d: Any) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, d: Any) -> Any:
         return torch.from_numpy(ctx.unit.evaluate(d, transposed=True)).to(d), None
 
 
@@ -140,10 +145,8 @@ def _product(unit: LayerOnChip, vectors: torch.Tensor, x: torch.Tensor) -> torch
     layer = unit.layer
     training = layer.training and torch.is_grad_enabled() and (x.requires_grad or layer.weight.requires_grad)
     if not training:
-        return _Evaluation.apply(vectors, unit)  # type: ignore[no-any-return, no-untyped-call]
-    return _Product.apply(  # type: ignore[no-any-return, no-untyped-call]
-        vectors, layer.weight, unit, samples_of(layer, x), x.numel(), not x.requires_grad
-    )
+        return _Evaluation.apply(vectors, unit)
+    return _Product.apply(vectors, layer.weight, unit, samples_of(layer, x), x.numel(), not x.requires_grad)
 
 
 class AnalogLinear(nn.Linear):
@@ -173,7 +176,9 @@ class AnalogConv2d(nn.Conv2d):
         height, width = self.unit.spec.grid(*x.shape[-2:])
         # (n, channels x kernel, positions) to a vector for each position and group, groups one after the other.
         patches = functional.unfold(batch, self.kernel_size, self.dilation, 0, self.stride)
-        vectors = patches.reshape(n, groups, -1, height * width).permute(0, 3, 1, 2).reshape(n * height * width * groups, -1)
+        vectors = (
+            patches.reshape(n, groups, -1, height * width).permute(0, 3, 1, 2).reshape(n * height * width * groups, -1)
+        )
         y = _product(self.unit, vectors, x).reshape(n, height * width, groups, self.out_channels)
         share = self.out_channels // groups
         parts = [y[:, :, group, group * share : (group + 1) * share] for group in range(groups)]

@@ -104,7 +104,7 @@ class RecordedFile:
         metadata = parquet.metadata.metadata or {}
         if metadata.get(b"hwsim.kind") != KIND.encode():
             raise self._wrong(
-                "not a recorded trace: its metadata do not say so; hwsim.torch.capture and hwsim run --record write them"
+                "not a recorded trace: its metadata do not say so; hwsim.torch.capture or hwsim run --record write them"
             )
         version = metadata.get(b"hwsim.schema", b"?").decode(errors="replace")
         if version != str(SCHEMA_VERSION):
@@ -121,7 +121,9 @@ class RecordedFile:
         try:
             about = json.loads(metadata.get(b"hwsim.trace", b""))
         except (ValueError, RecursionError):
-            raise self._wrong("its metadata hold no description (hwsim.trace): the recording was not finished") from None
+            raise self._wrong(
+                "its metadata hold no description (hwsim.trace): the recording was not finished"
+            ) from None
         if not isinstance(about, dict) or set(about) != set(ABOUT):
             raise self._wrong(f"its description (hwsim.trace) must hold {', '.join(ABOUT)}")
         return about
@@ -166,7 +168,9 @@ class RecordedFile:
             found[layer].append(row["x"])
         for name, rows in found.items():
             if len(rows) != self._layers[name].matrix[0]:
-                raise self._wrong(f"layer '{name}' has {self._layers[name].matrix[0]} rows of weights, {len(rows)} given")
+                raise self._wrong(
+                    f"layer '{name}' has {self._layers[name].matrix[0]} rows of weights, {len(rows)} given"
+                )
         return {name: np.array(rows, np.float32) for name, rows in found.items()}
 
     def steps(self) -> Iterator[RecordedStep]:
@@ -298,7 +302,9 @@ class RecordedFile:
         own.d.append(d)
 
     def _step(self, number: int, rows: dict[str, _Rows]) -> RecordedStep:
-        streams = {layer.name: self._stream(layer, rows[layer.name]) for layer in self.spec.layers if layer.name in rows}
+        streams = {
+            layer.name: self._stream(layer, rows[layer.name]) for layer in self.spec.layers if layer.name in rows
+        }
         return RecordedStep(number, streams, next(iter(rows.values())).samples)
 
     def _stream(self, layer: RecordedLayer, rows: _Rows) -> Stream:
@@ -309,7 +315,9 @@ class RecordedFile:
             if stop == n or rows.grids[stop] != rows.grids[start]:
                 parts.append(self._vectors(layer, rows, start, stop))
                 start = stop
-        x, d = (np.concatenate([part[index] for part in parts]) if len(parts) > 1 else parts[0][index] for index in (0, 1))
+        x, d = (
+            np.concatenate([part[index] for part in parts]) if len(parts) > 1 else parts[0][index] for index in (0, 1)
+        )
         words = sum(map(len, rows.x)), sum(map(len, rows.d))
         return Stream(layer, rows.rate, x, d, sum(rows.vectors), words)
 

@@ -7,8 +7,8 @@ the vectors, a row for each sample of each call of a layer in a step:
   column) for a convolution, whose patches are cut at replay;
 * ``d`` is the derivative of the loss with respect to what came out, in the same order.
 
-Where only a sample of the vectors was kept, there is one row for each call, ``x`` and ``d`` hold whole vectors (patches)
-after one another, and ``vectors`` says how many there were.
+Where only a sample of the vectors was kept, there is one row for each call, ``x`` and ``d`` hold whole vectors
+(patches) after one another, and ``vectors`` says how many there were.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ GROUP_BYTES = 16 * 2**20
 
 @dataclass(frozen=True)
 class Call:
-    """What one call of a layer saw: a row of ``x`` and ``d`` (rows, words) for each sample, on a grid of height x width.
+    """What one call of a layer saw: a row of ``x`` and ``d`` (rows, words) a sample, on a grid of height x width.
 
     ``vectors`` is how many vectors a row stands for. ``sampled``: there is one row, of some whole vectors that were
     kept of all samples.
