@@ -331,7 +331,7 @@ class RecordedFile:
 
 def _same_type(found: pa.DataType, wanted: pa.DataType) -> bool:
     if pa.types.is_dictionary(wanted):
-        return pa.types.is_dictionary(found) and pa.types.is_string(found.value_type)
+        return pa.types.is_string(found.value_type if pa.types.is_dictionary(found) else found)
     if pa.types.is_list(wanted):
         return pa.types.is_list(found) and found.value_type == wanted.value_type
     return found == wanted
