@@ -65,10 +65,11 @@ class _Seen:
 
 
 class Capture:
-    """A recording under way; see :func:`capture`. ``steps`` is how many have been recorded."""
+    """A recording under way; see :func:`capture`. ``model`` is the model, ``steps`` how many steps have been recorded."""
 
     def __init__(self, model: nn.Module, file: Path, vectors: int | None, seed: int) -> None:
         layers = matrix_layers(model)
+        self.model = model
         name = type(model).__name__
         self._writer = RecordWriter(
             file, name=file.stem, description=f"Training of {name}, recorded from PyTorch",
