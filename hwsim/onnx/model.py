@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
@@ -11,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.errors import DataError, UsageError
+from hwsim.errors import DataError, UsageError, suggest
+from hwsim.onnx.operators import SUPPORTED
 from hwsim.onnx.sizes import compute
 
 SMALL = 1024
@@ -66,8 +68,16 @@ def read_graph(path: str | Path) -> Graph:
     if not model.graph.node:
         raise DataError(f"{path}: not an ONNX model: it has no graph")
     _refuse_external(path, model, onnx)
+    _refuse_garbled(path, model)
     if model.functions:
-        model = _checked(path, lambda: onnx.inliner.inline_local_functions(model))
+        from onnx.inliner import inline_local_functions
+
+        model = _checked(path, lambda: inline_local_functions(model))
+    _refuse_unknown(path, model.graph.node)
+    for each in model.graph.output:
+        # Sizes are inferred; the checker asks for any.
+        each.type.tensor_type.shape.SetInParent()
+    _checked(path, lambda: onnx.checker.check_model(model))
     constants = _checked(path, lambda: _constants(model, onnx))
     batch = _fix_batch(path, model, constants)
     inputs = [each.name for each in model.graph.input if each.name not in constants]
@@ -170,6 +180,32 @@ def _refuse_external(path: Path, model: Any, onnx: Any) -> None:
                 f"{path}: tensor '{tensor.name}' is kept in another file, which is not opened; save the model in one "
                 "file (torch.onnx.export(..., external_data=False), or onnx.save(model, path))"
             )
+
+
+def _refuse_unknown(path: Path, nodes: Iterable[Any]) -> None:
+    unknown: dict[str, list[str]] = defaultdict(list)
+    for node in nodes:
+        if node.op_type not in SUPPORTED or node.domain not in STANDARD:
+            full = f"{node.domain}.{node.op_type}" if node.domain not in STANDARD else node.op_type
+            unknown[full].append(node.name or (node.output[0] if node.output else "?"))
+    if unknown:
+        named = "; ".join(
+            f"{operator} ({len(found)}: {', '.join(found[:3])}{', ...' if len(found) > 3 else ''}"
+            f"{suggest(operator, SUPPORTED)})"
+            for operator, found in sorted(unknown.items())
+        )
+        raise DataError(f"{path}: operators that are not supported: {named}. Supported: {', '.join(SUPPORTED)}")
+
+
+def _refuse_garbled(path: Path, model: Any) -> None:
+    """Refuse names that are no text, which Protobuf passes on as bytes."""
+    functions = [node for function in model.functions for node in function.node]
+    names: list[Any] = [model.graph.name, *(each.name for each in (*model.graph.input, *model.graph.output))]
+    names += [tensor.name for tensor in _tensors(model.graph)]
+    for node in [*model.graph.node, *functions]:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output, *(a.name for a in node.attribute)]
+    if not all(isinstance(name, str) for name in names):
+        raise DataError(f"{path}: not a readable ONNX file: a name in it is no text")
 
 
 def _constants(model: Any, onnx: Any) -> dict[str, np.ndarray | None]:

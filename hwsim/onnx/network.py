@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from hwsim.errors import DataError, suggest
-from hwsim.onnx.model import STANDARD, Graph, read_graph
-from hwsim.onnx.operators import ACTIVATIONS, MATRICES, RESHAPES, SHAPES, SUPPORTED, WORK, pooling
+from hwsim.errors import DataError
+from hwsim.onnx.model import Graph, read_graph
+from hwsim.onnx.operators import ACTIVATIONS, MATRICES, RESHAPES, SHAPES, WORK, pooling
 from hwsim.spec.architecture import Shape
 from hwsim.spec.load import Document
 
@@ -30,7 +30,6 @@ def network_document(path: str | Path) -> Document:
     """
     path = Path(path)
     graph = read_graph(path)
-    _refuse_unknown(path, graph)
     layers, shape = _Converter(path, graph).convert()
     if not any(layer["kind"] in ("linear", "conv2d", "products") for layer in layers):
         raise DataError(f"{path}: no operator has a matrix of weights (Conv, Gemm or MatMul with a constant)")
@@ -40,21 +39,6 @@ def network_document(path: str | Path) -> Document:
         "source": f"{path.name}; operations of the digital unit as in hwsim.onnx.operators",
         "input": {"channels": shape.channels, "height": shape.height, "width": shape.width},
     })  # fmt: skip
-
-
-def _refuse_unknown(path: Path, graph: Graph) -> None:
-    unknown: dict[str, list[str]] = defaultdict(list)
-    for node in graph.nodes:
-        if node.op_type not in SUPPORTED or node.domain not in STANDARD:
-            full = f"{node.domain}.{node.op_type}" if node.domain not in STANDARD else node.op_type
-            unknown[full].append(node.name or (node.output[0] if node.output else "?"))
-    if unknown:
-        named = "; ".join(
-            f"{operator} ({len(nodes)}: {', '.join(nodes[:3])}{', ...' if len(nodes) > 3 else ''}"
-            f"{suggest(operator, SUPPORTED)})"
-            for operator, nodes in sorted(unknown.items())
-        )
-        raise DataError(f"{path}: operators that are not supported: {named}. Supported: {', '.join(SUPPORTED)}")
 
 
 class _Converter:

@@ -44,12 +44,12 @@ def test_exact_matrices_train_as_pytorch_does(odd: bool, torch: Any, lenet: Any,
 
     plain, on_chip = lenet(odd=odd), lenet(odd=odd)
     with hwsim.torch.analog(on_chip, chip="large", algorithm="digital-sgd", out=tmp_path / "run") as handle:
-        losses = train(on_chip)
-    np.testing.assert_allclose(losses, train(plain), rtol=1e-4)
+        losses = train(on_chip, steps=3 if odd else 2)
+    np.testing.assert_allclose(losses, train(plain, steps=len(losses)), rtol=1e-4)
     for (name, one), other in zip(plain.named_parameters(), on_chip.parameters(), strict=True):
         np.testing.assert_allclose(other.detach(), one.detach(), rtol=1e-3, atol=1e-5, err_msg=name)
-    assert handle.run.summary["steps"] == 3
-    assert handle.run.summary["samples"] == 12
+    assert handle.run.summary["steps"] == len(losses)
+    assert handle.run.summary["samples"] == 4 * len(losses)
 
 
 def test_a_chip_trains_and_gives_time_and_energy(torch: Any, small: Any, tmp_path: Path) -> None:
