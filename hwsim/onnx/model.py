@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx.inliner import inline_local_functions
 
-from hwsim.errors import DataError, UsageError, suggest
+from hwsim.errors import DataError, suggest
 from hwsim.onnx.operators import SUPPORTED
 from hwsim.onnx.sizes import compute
 
@@ -48,17 +51,9 @@ def read_graph(path: str | Path) -> Graph:
     """Return the graph of an ONNX file, all functions unfolded.
 
     Raises:
-        UsageError: the package onnx is not installed.
-        DataError: the file is missing or no ONNX, refers to other files, or leaves a size open.
+        DataError: the file is no ONNX, refers to other files, or leaves a size open.
     """
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError:
-        raise UsageError("reading ONNX files needs the package onnx: pip install 'hwsim[onnx]'") from None
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"no such file: {path}")
     if os.path.getsize(path) > LARGEST_FILE:
         raise DataError(f"{path}: larger than 2 GiB, which no ONNX file without external data is")
     try:
@@ -67,26 +62,24 @@ def read_graph(path: str | Path) -> Graph:
         raise DataError(f"{path}: not a readable ONNX file (truncated, damaged or another format)") from None
     if not model.graph.node:
         raise DataError(f"{path}: not an ONNX model: it has no graph")
-    _refuse_external(path, model, onnx)
+    _refuse_external(path, model)
     _refuse_garbled(path, model)
     if model.functions:
-        from onnx.inliner import inline_local_functions
-
         model = _checked(path, lambda: inline_local_functions(model))
     _refuse_unknown(path, model.graph.node)
     for each in model.graph.output:
         # Sizes are inferred; the checker asks for any.
         each.type.tensor_type.shape.SetInParent()
     _checked(path, lambda: onnx.checker.check_model(model))
-    constants = _checked(path, lambda: _constants(model, onnx))
+    constants = _checked(path, lambda: _constants(model))
     batch = _fix_batch(path, model, constants)
     inputs = [each.name for each in model.graph.input if each.name not in constants]
     outputs = [each.name for each in model.graph.output]
-    shapes = _infer(path, model, onnx, constants)
+    shapes = _infer(path, model, constants)
     return Graph(model.graph.name or path.stem, list(model.graph.node), inputs, outputs, shapes, constants, batch)
 
 
-def _infer(path: Path, model: Any, onnx: Any, constants: dict[str, np.ndarray | None]) -> dict[str, tuple[int, ...]]:
+def _infer(path: Path, model: Any, constants: dict[str, np.ndarray | None]) -> dict[str, tuple[int, ...]]:
     """Return the sizes of every tensor that can be known; sizes that are computed from sizes become constants.
 
     Those make further sizes known, so this goes on until nothing new is found.
@@ -96,7 +89,7 @@ def _infer(path: Path, model: Any, onnx: Any, constants: dict[str, np.ndarray | 
         inferred = _checked(path, lambda: onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True))
         shapes = given | {name: sizes for name, sizes in _inferred(inferred.graph) if sizes is not None}
         shapes |= {name: values.shape for name, values in constants.items() if values is not None}
-        found = _checked(path, lambda: _folded(model.graph, onnx, shapes, constants))  # noqa: B023 (called at once)
+        found = _checked(path, lambda: _folded(model.graph, shapes, constants))  # noqa: B023 (called at once)
         if not found:
             return shapes
         kept = [node for node in model.graph.node if node.output[0] not in found]
@@ -107,7 +100,7 @@ def _infer(path: Path, model: Any, onnx: Any, constants: dict[str, np.ndarray | 
             model.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
 
 
-def _folded(graph: Any, onnx: Any, shapes: Any, constants: dict[str, np.ndarray | None]) -> dict[str, np.ndarray]:
+def _folded(graph: Any, shapes: Any, constants: dict[str, np.ndarray | None]) -> dict[str, np.ndarray]:
     """Return the nodes' results that are known: sizes, and what is computed from them."""
     found: dict[str, np.ndarray] = {}
     for node in graph.node:
@@ -122,7 +115,7 @@ def _folded(graph: Any, onnx: Any, shapes: Any, constants: dict[str, np.ndarray 
         elif node.op_type == "Size" and node.input[0] in shapes:
             result = np.array(prod(shapes[node.input[0]]), np.int64)
         elif node.op_type == "Constant":
-            result = _constant(attributes, onnx)
+            result = _constant(attributes)
         elif node.op_type == "ConstantOfShape" and values[0] is not None and np.prod(values[0]) <= SMALL:
             fill = attributes.get("value")
             number = onnx.numpy_helper.to_array(fill).reshape(-1)[0] if fill is not None else np.float32(0)
@@ -135,7 +128,7 @@ def _folded(graph: Any, onnx: Any, shapes: Any, constants: dict[str, np.ndarray 
     return found
 
 
-def _constant(attributes: dict[str, Any], onnx: Any) -> np.ndarray | None:
+def _constant(attributes: dict[str, Any]) -> np.ndarray | None:
     """Return the numbers of a ``Constant``; None for texts and sparse tensors."""
     if "value" in attributes:
         return np.asarray(onnx.numpy_helper.to_array(attributes["value"]))
@@ -172,7 +165,7 @@ def _of_nodes(nodes: Iterable[Any]) -> Iterator[Any]:
                 yield from _tensors(inner)
 
 
-def _refuse_external(path: Path, model: Any, onnx: Any) -> None:
+def _refuse_external(path: Path, model: Any) -> None:
     of_functions = (tensor for function in model.functions for tensor in _of_nodes(function.node))
     for tensor in [*_tensors(model.graph), *of_functions]:
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
@@ -208,7 +201,7 @@ def _refuse_garbled(path: Path, model: Any) -> None:
         raise DataError(f"{path}: not a readable ONNX file: a name in it is no text")
 
 
-def _constants(model: Any, onnx: Any) -> dict[str, np.ndarray | None]:
+def _constants(model: Any) -> dict[str, np.ndarray | None]:
     """Return the constants by name, and take the numbers of large ones out of the model."""
     found: dict[str, np.ndarray | None] = {}
     for tensor in model.graph.initializer:

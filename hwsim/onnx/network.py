@@ -25,7 +25,6 @@ def network_document(path: str | Path) -> Document:
     as in attention, and everything else is work of the digital unit; reshapes cost nothing.
 
     Raises:
-        UsageError: the package onnx is not installed.
         DataError: the file cannot be read, or has operators that are not supported, all of which are named.
     """
     path = Path(path)
@@ -70,8 +69,13 @@ class _Converter:
         return self._layers, whole
 
     def _check_shapes(self) -> None:
+        for name in self._graph.inputs:
+            if not all(self._graph.shapes.get(name, (0,))):
+                raise DataError(f"{self._path}: the input '{name}' holds nothing, or its size is not known")
         for node in self._graph.nodes:
             for name in node.output:
+                if name and name not in self._constants and not all(self._graph.shapes.get(name, ())):
+                    raise DataError(f"{self._path}: '{name}' ({node.op_type}) holds nothing: one of its sizes is 0")
                 if name and name not in self._graph.shapes and node.op_type not in ("Constant", "Dropout"):
                     raise DataError(
                         f"{self._path}: the size of '{name}' ({node.op_type}) cannot be inferred: it depends on what "
@@ -246,7 +250,10 @@ class _Converter:
             work = self._digital(node, varying, shape, {"add": 1}, {})
             self._add(node, {**work, "trained": table, "looks_up": True}, varying, shape, [out])
         else:
-            assert counted is not None
+            if counted is None:
+                raise DataError(
+                    f"{self._path}: {operator} '{node.name or out}' has weights that are results, not constants"
+                )
             work = self._digital(node, varying, shape, *counted)
             self._add(node, {**work, **trained}, varying, shape, node.output)
 

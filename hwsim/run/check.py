@@ -7,7 +7,7 @@ from pathlib import Path
 from hwsim.cost import CostTables, component_model
 from hwsim.devices import device_from_document
 from hwsim.errors import InputError, Problem, SpecError
-from hwsim.onnx import network_document
+from hwsim.onnx import network_of
 from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.architecture import ArchitectureSpec
 from hwsim.spec.base import Spec
@@ -51,7 +51,7 @@ def check_file(path: Path | str) -> list[Problem]:
         if path.suffix == ".parquet":
             RecordedFile(path).check()
         elif path.suffix == ".onnx":
-            build(ArchitectureSpec, network_document(path))
+            build(ArchitectureSpec, network_of(path))
         elif path.suffix == ".npz":
             load_data(DataSpec(file=str(path)))
         elif ("idx" in path.name and path.suffix in (".gz", "")) or path.name.endswith(("-ubyte", "-ubyte.gz")):

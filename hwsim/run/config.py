@@ -235,9 +235,9 @@ def _trace_document(name: str) -> Document:
     if name.endswith(".parquet"):
         return recorded_trace_document(name)
     if name.endswith(".onnx"):
-        from hwsim.onnx import network_document
+        from hwsim.onnx import network_of
 
-        return network_trace_document(network_document(name))
+        return network_trace_document(network_of(name))
     if library.is_path(name) or name in library.names("traces"):
         document = _copy(named_document("traces", name))
     elif name in library.names("networks"):

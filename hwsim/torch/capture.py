@@ -65,7 +65,7 @@ class _Seen:
 
 
 class Capture:
-    """A recording under way; see :func:`capture`. ``model`` is the model, ``steps`` how many steps have been recorded."""
+    """A recording under way of ``model``; see :func:`capture`. ``steps`` is how many steps have been recorded."""
 
     def __init__(self, model: nn.Module, file: Path, vectors: int | None, seed: int) -> None:
         layers = matrix_layers(model)

@@ -39,7 +39,9 @@ def lenet(torch: Any) -> Any:
 def train(torch: Any) -> Any:
     """Return a training loop as users write it; it returns the loss of each step."""
 
-    def loop(model: Any, steps: int = 3, batch: int = 4, rate: float = 0.05, *, seed: int = 1, each: Any = None) -> list:
+    def loop(
+        model: Any, steps: int = 3, batch: int = 4, rate: float = 0.05, *, seed: int = 1, each: Any = None
+    ) -> list:
         optimizer = torch.optim.SGD(model.parameters(), lr=rate)
         random = torch.Generator().manual_seed(seed)
         losses = []

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import hwsim
 from hwsim.errors import MappingError, RunError, UsageError
 
 
@@ -154,7 +153,9 @@ def test_loaded_weights_go_into_the_arrays(torch: Any, small: Any, tmp_path: Pat
     model, other = small(), small()
     with torch.no_grad():
         other[0].weight.mul_(0.5)
-    with hwsim.torch.analog(model, device="idealized", set={"tile.forward.is_perfect": True}, out=tmp_path / "r") as handle:
+    with hwsim.torch.analog(
+        model, device="idealized", set={"tile.forward.is_perfect": True}, out=tmp_path / "r"
+    ) as handle:
         model.load_state_dict(other.state_dict())
         x = torch.randn(3, 6)
         np.testing.assert_allclose(model[0](x).detach(), other[0](x).detach(), rtol=1e-4, atol=1e-5)
@@ -166,9 +167,10 @@ def test_an_optimizer_that_does_more_than_steps_is_warned_about(torch: Any, smal
     import hwsim.torch
 
     model = small()
-    with hwsim.torch.analog(model, out=tmp_path / "run", learning_rate=0.05) as handle, pytest.warns(
-        UserWarning, match="Adam trains biases"
-    ) as warned:
+    with (
+        hwsim.torch.analog(model, out=tmp_path / "run", learning_rate=0.05) as handle,
+        pytest.warns(UserWarning, match="Adam trains biases") as warned,
+    ):
         fit(model, torch, torch.optim.Adam(model.parameters(), lr=0.001))
     assert len(warned) == 1
     assert set(handle.run.metrics.learning_rate) == {0.05}
@@ -193,8 +195,9 @@ def test_what_does_not_go_on_a_chip_is_refused(torch: Any, small: Any, lenet: An
     assert not out.exists()
     model = small()
     assert type(model[0]) is torch.nn.Linear
-    with pytest.raises(UsageError, match="a gradient beside that of their products"), hwsim.torch.analog(
-        model, out=out
+    with (
+        pytest.raises(UsageError, match="a gradient beside that of their products"),
+        hwsim.torch.analog(model, out=out),
     ):
         (model(torch.ones(1, 6)).sum() + model[0].weight.square().sum()).backward()
         torch.optim.SGD(model.parameters(), lr=0.1).step()
@@ -216,9 +219,10 @@ def test_runs_that_end_early_say_so(torch: Any, small: Any, tmp_path: Path) -> N
     failed = hwsim.open_run(tmp_path / "b")
     assert (failed.state, len(failed.metrics)) == ("failed", 1)
     model = small()
-    with pytest.raises(RunError, match="layer '0' gives values that are not finite|diverged"), hwsim.torch.analog(
-        model, algorithm="digital-sgd", out=tmp_path / "c"
-    ) as handle:
+    with (
+        pytest.raises(RunError, match="layer '0' gives values that are not finite|diverged"),
+        hwsim.torch.analog(model, algorithm="digital-sgd", out=tmp_path / "c") as handle,
+    ):
         for _ in range(5):
             model(torch.full((1, 6), 1e30)).square().sum().backward()
             handle.step(1e30)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import hwsim
 from hwsim.errors import DataError, UsageError
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.recorded import RecordedFile
@@ -104,7 +103,9 @@ def test_steps_of_accumulated_gradients_and_of_several_optimizers(torch: Any, tm
 
     nn = torch.nn
     torch.manual_seed(0)
-    model = nn.ModuleDict({"a": nn.Linear(3, 4), "b": nn.Linear(4, 2), "frozen": nn.Linear(2, 2), "idle": nn.Linear(9, 9)})
+    model = nn.ModuleDict(
+        {"a": nn.Linear(3, 4), "b": nn.Linear(4, 2), "frozen": nn.Linear(2, 2), "idle": nn.Linear(9, 9)}
+    )
     model["frozen"].requires_grad_(False)
     first = torch.optim.SGD(model["a"].parameters(), lr=0.1)
     second = torch.optim.Adam(model["b"].parameters(), lr=0.01)
@@ -126,7 +127,10 @@ def test_steps_of_accumulated_gradients_and_of_several_optimizers(torch: Any, tm
     assert [step.streams[name].learning_rate for step, name in zip(steps, "abab", strict=True)] == [0.1, 0.01] * 2
     assert [len(step) for step in steps[::2]] == [8, 8]
     spec = RecordedFile(tmp_path / "a.parquet").spec
-    assert [(layer.name, layer.backward) for layer in spec.layers if layer.name != "frozen"] == [("a", False), ("b", True)]
+    assert [(layer.name, layer.backward) for layer in spec.layers if layer.name != "frozen"] == [
+        ("a", False),
+        ("b", True),
+    ]
     RecordedFile(tmp_path / "a.parquet").check()
 
 
@@ -170,9 +174,10 @@ def test_what_cannot_be_recorded_is_refused(torch: Any, lenet: Any, tmp_path: Pa
         hwsim.torch.capture(torch.nn.LazyLinear(3), tmp_path / "a.parquet")
     with pytest.raises(UsageError, match="at least 1"):
         hwsim.torch.capture(lenet(), tmp_path / "a.parquet", vectors=0)
-    with pytest.raises(UsageError, match="no training step was recorded"), hwsim.torch.capture(
-        lenet(), tmp_path / "a.parquet"
-    ) as recording:
+    with (
+        pytest.raises(UsageError, match="no training step was recorded"),
+        hwsim.torch.capture(lenet(), tmp_path / "a.parquet") as recording,
+    ):
         recording.model(torch.randn(1, 1, 28, 28)).sum().backward()
     assert not list(tmp_path.iterdir())
 
@@ -182,8 +187,9 @@ def test_an_error_in_the_loop_keeps_the_steps_before_it(torch: Any, tmp_path: Pa
 
     layer = torch.nn.Linear(2, 2)
     optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-    with pytest.raises(DataError, match="hold NaN or infinity in step 1"), hwsim.torch.capture(
-        layer, tmp_path / "a.parquet"
+    with (
+        pytest.raises(DataError, match="hold NaN or infinity in step 1"),
+        hwsim.torch.capture(layer, tmp_path / "a.parquet"),
     ):
         for scale in (1.0, float("nan")):
             (scale * layer(torch.ones(1, 2))).sum().backward()

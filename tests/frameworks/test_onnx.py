@@ -61,7 +61,7 @@ def net(onnx: Any) -> Builder:
 
 
 def network(path: Path) -> ArchitectureSpec:
-    from hwsim.onnx import network_document
+    from hwsim.onnx.network import network_document
 
     return build(ArchitectureSpec, network_document(path))
 
@@ -91,6 +91,7 @@ def test_lenet_costs_what_the_bundled_one_does(net: Builder, tmp_path: Path, bat
 
 def block(net: Builder, x: str, width: int, heads: int, tokens: int) -> str:
     """Self-attention and a perceptron, with sizes computed from sizes as exporters write them."""
+
     def constant(*values: int) -> str:
         return net.weight(dtype=np.int64, values=np.array(values))
 
@@ -127,7 +128,9 @@ def test_attention_is_work_of_the_digital_unit(net: Builder, tmp_path: Path) -> 
     assert found.parameters == (
         1000 * width + tokens * width + 2 * width + 64 * 192 + 192 + 64 * 64 + 2 * 64 * 256 + 256 + 640 + 10
     )
-    run = hwsim.simulate(str(file), fidelity="activity", steps=1, chip="large", set={"batch_size": 2}, out=tmp_path / "r")
+    run = hwsim.simulate(
+        str(file), fidelity="activity", steps=1, chip="large", set={"batch_size": 2}, out=tmp_path / "r"
+    )
     events = run.events(where="component = 'digital' and layer = 'MatMul_26' and phase = 'digital'")
     assert run.summary["counts"]["forward"] == 2 * (4 * 16 + 1)
     assert len(events) or run.summary["energy_J"] > 0
@@ -206,6 +209,13 @@ def test_open_sizes_are_refused(net: Builder, tmp_path: Path) -> None:
 def test_graphs_without_weights_or_with_shapes_that_do_not_fit(net: Builder, onnx: Any, tmp_path: Path) -> None:
     file = net.save(tmp_path / "a.onnx", {"x": ["n", 4]}, net("Relu", "x"))
     assert "no operator has a matrix of weights" in refused(file, tmp_path)
+    empty = Builder(onnx)
+    file = empty.save(tmp_path / "e.onnx", {"x": ["n", 0]}, empty("Relu", "x"))
+    assert "leaves its size 1 open" in refused(file, tmp_path)
+    other = Builder(onnx)
+    x = other("Conv", "x", other("Relu", "y"))
+    file = other.save(tmp_path / "d.onnx", {"x": [2, 1, 4, 4], "y": [2, 1, 2, 2]}, x)
+    assert "Conv '/Conv_2' has weights that are results" in refused(file, tmp_path)
     wrong = Builder(onnx)
     file = wrong.save(tmp_path / "b.onnx", {"x": ["n", 4]}, wrong("Gemm", "x", wrong.weight(5, 3)))
     assert "shapes of the model do not fit together" in refused(file, tmp_path)
@@ -216,7 +226,7 @@ def test_graphs_without_weights_or_with_shapes_that_do_not_fit(net: Builder, onn
 
 
 def test_damaged_files_never_give_a_traceback(net: Builder, tmp_path: Path) -> None:
-    from hwsim.onnx import network_document
+    from hwsim.onnx.network import network_document
 
     whole = lenet(net, tmp_path / "lenet.onnx").read_bytes()
     short = [place for place in range(len(whole)) if whole[place]]
@@ -236,6 +246,15 @@ def test_damaged_files_never_give_a_traceback(net: Builder, tmp_path: Path) -> N
         except (DataError, hwsim.errors.SpecError):
             refused += 1
     assert refused > 20
+
+
+def test_a_file_that_brings_the_library_down_ends_with_a_message(
+    net: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library aborts the process on some damaged files; here any process that ends without an answer does."""
+    file = lenet(net, tmp_path / "lenet.onnx")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert "the ONNX library failed on it" in refused(file, tmp_path)
 
 
 def test_device_fidelity_and_missing_files_are_refused(net: Builder, tmp_path: Path) -> None:

@@ -109,7 +109,9 @@ def test_devices_of_a_unit_cell_get_their_share_of_the_pulses(device: str, trace
 @pytest.mark.parametrize("kind", ["overlapped", "pipelined", "delayed"])
 def test_every_schedule_does_the_same_work(kind: str, trace: Path, replay: Any) -> None:
     sequential = replay(trace)
-    scheduled = replay(trace, set={"chip.schedule.kind": kind, **({"chip.schedule.max_delay": 1} if kind == "delayed" else {})})
+    scheduled = replay(
+        trace, set={"chip.schedule.kind": kind, **({"chip.schedule.max_delay": 1} if kind == "delayed" else {})}
+    )
     for name in ("forward", "backward", "update", "bytes_loaded"):
         assert scheduled.summary["counts"][name] == sequential.summary["counts"][name]
     assert scheduled.summary["latency_s"] < sequential.summary["latency_s"]
