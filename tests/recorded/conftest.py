@@ -36,13 +36,14 @@ def draw(step: int) -> dict[str, tuple[float, list[Call]]]:
     }
 
 
-def write(path: Path, layers: list[dict] = LAYERS, change=lambda step, calls: calls, **close) -> Path:
+def write(path: Path, layers: list[dict] = LAYERS, change=None, **close) -> Path:
     writer = RecordWriter(path, name="toy", description="A toy", source="drawn by a test")
     rng = np.random.default_rng(99)
     for name, shape in (("conv", (6, 12)), ("fc", (5, 24)), ("head", (3, 15))):
         writer.weights(name, rng.normal(0, 0.1, shape).astype(np.float32))
     for step in range(STEPS):
-        writer.step(change(step, draw(step)), SAMPLES)
+        calls = draw(step)
+        writer.step(change(step, calls) if change else calls, SAMPLES)
     return writer.close(layers, **close)
 
 

@@ -138,7 +138,7 @@ def test_a_sample_of_the_vectors_stands_for_all(tmp_path: Path, toy: Any, replay
         assert other["counts"][name] == one["counts"][name]
     assert other["latency_s"] == pytest.approx(one["latency_s"], rel=0.05)
     assert other["energy_J"] == pytest.approx(one["energy_J"], rel=0.05)
-    with pytest.raises(UsageError, match="a sample of the vectors .* use --fidelity activity"):
+    with pytest.raises(UsageError, match=r"a sample of the vectors .* use --fidelity activity"):
         replay(part)
 
 
@@ -156,7 +156,7 @@ def test_what_a_trace_holds_cannot_be_set(trace: Path, replay: Any, tmp_path: Pa
         replay(trace, set={"chip.tiles": 2})
     config = tmp_path / "trace.yaml"
     config.write_text(f"kind: recorded\nname: toy\nfile: {trace}\n")
-    with pytest.raises(SpecError, match="hwsim run FILE.parquet"):
+    with pytest.raises(SpecError, match=r"hwsim run FILE\.parquet"):
         replay(config)
 
 
