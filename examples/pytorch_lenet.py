@@ -1,4 +1,4 @@
-"""A PyTorch LeNet-5 on handwritten digits: captured while it trains, replayed on a chip, and trained on the chip itself.
+"""A PyTorch LeNet-5 on handwritten digits: captured while it trains, replayed on a chip, and trained on the chip.
 
     python examples/pytorch_lenet.py [FOLDER]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
@@ -130,8 +131,11 @@ def _check_ties(model: nn.Module, layers: Mapping[str, Any]) -> None:
                 )
 
 
-def _free(n_bytes: int) -> Program:
-    yield Free(n_bytes)
+def _free(units: Sequence[LayerOnChip]) -> Program:
+    """Give back what the layers claimed for their passes, also for those that never went backward."""
+    for unit in units:
+        yield Free(unit.claimed)
+        unit.claimed = 0
 
 
 class Analog:
@@ -145,7 +149,8 @@ class Analog:
         self.samples = 0
         self._history: list[StepMetrics] = []
         self._counter = SampleCounter()
-        self._claimed = 0
+        self._begun = time.perf_counter()
+        self._steps: Steps | None = None
         self._run: Run | None = None
         self._warned = False
         logs, pulses = spec.log != "none", spec.log == "pulses"
@@ -165,7 +170,7 @@ class Analog:
                 self.do(self._algorithm.prepare(unit.matrix))
         for unit in self._units.values():
             put_on_chip(unit)
-        self._steps: Steps | None = Steps({name: layer.weight for name, layer in layers.items()}, self._stepped)
+        self._steps = Steps({name: layer.weight for name, layer in layers.items()}, self._stepped)
 
     # What the layers ask for
 
@@ -179,12 +184,13 @@ class Analog:
         with self._failing(), single_thread_blas(), np.errstate(over="ignore", invalid="ignore"):
             return self.chip.run(marked())
 
-    def keep(self, words: int, layer: str) -> Program:
-        """Emit the claim of the buffer for ``words`` words until the end of the step."""
+    def keep(self, words: int, unit: LayerOnChip) -> Program:
+        """Emit the claim of the buffer for ``words`` words until the layer's step."""
         n_bytes = -(-words * self.chip.spec.word_bits // 8)
-        self.chip.buffer.check_room(n_bytes, f"layer '{layer}': inputs and errors, which stay until the update,")
-        self._claimed += n_bytes
-        yield Claim(n_bytes, f"the inputs and errors of layer '{layer}'")
+        what = f"the inputs and errors of layer '{unit.name}'"
+        self.chip.buffer.check_room(n_bytes, f"{what}, which stay until the update,")
+        unit.claimed += n_bytes
+        yield Claim(n_bytes, what)
 
     def went_forward(self, unit: LayerOnChip, samples: int) -> bool:
         """Note a pass; returns whether the layer is the network's first."""
@@ -238,8 +244,7 @@ class Analog:
             self._refuse_gradient(unit)
             self.do(self._updates(unit, rates[unit.name]))
             unit.follow()
-        self.do(_free(self._claimed))
-        self._claimed = 0
+        self.do(_free([self._units[name] for name in rates]))
         self.step_count += 1
         self.samples += samples
         now, energy = self.chip.env.now, self.chip.energy_so_far()
@@ -329,11 +334,11 @@ class Analog:
         self.chip.finish()
         if not self._history:
             message = "no training step was made: an optimizer with the model's weights must make one, or handle.step()"
-            self._folder.close(host_seconds={}, error=message)
+            self._folder.close(host_seconds=self._host_seconds(), error=message)
             raise UsageError(f"{message}; the run folder is {self._folder.path}")
         write_metrics(self._folder, self._history, timed=self.spec.timing)
         write_outcome(self.spec, self.chip, _Trained(self), self._folder, self._history)
-        self._folder.close(host_seconds={})
+        self._folder.close(host_seconds=self._host_seconds())
         self._run = open_run(self._folder.path)
         return self._run
 
@@ -373,7 +378,10 @@ class Analog:
         self.chip.finish()
         if self._history:
             write_metrics(self._folder, self._history, timed=self.spec.timing)
-        self._folder.close(host_seconds={}, error=str(error) or type(error).__name__)
+        self._folder.close(host_seconds=self._host_seconds(), error=str(error) or type(error).__name__)
+
+    def _host_seconds(self) -> dict[str, float]:
+        return {"total": time.perf_counter() - self._begun}
 
     def _events(self, table: Any) -> None:
         self._folder.write_events(table)

@@ -31,6 +31,7 @@ class LayerOnChip:
         self.name = spec.name
         self.order: int | None = None
         self.passes: list[tuple[np.ndarray, np.ndarray]] = []
+        self.claimed = 0
         self.hook: Any = None
 
     @property
@@ -52,7 +53,7 @@ class LayerOnChip:
         def program() -> Program:
             if first and outside:
                 yield Move(samples, -(-words // samples))
-            yield from self.handle.keep(words + len(values) // self.spec.groups * self.spec.outputs, self.name)
+            yield from self.handle.keep(words + len(values) // self.spec.groups * self.spec.outputs, self)
             y = yield Forward(self.matrix, values)
             yield from bias_forward(self.spec, len(values))
             return y
@@ -83,7 +84,8 @@ class LayerOnChip:
     def keep(self, x: torch.Tensor, d: torch.Tensor) -> None:
         """Keep the vectors and errors of a pass until the update."""
         self.handle.went_backward()
-        self.passes.append((to_numpy(x), to_numpy(d).copy()))
+        # The memory of both is the program's, which may use it again before the update.
+        self.passes.append((to_numpy(x).copy(), to_numpy(d).copy()))
 
     def take_passes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all vectors and errors since the last step, and forget them."""

@@ -273,6 +273,9 @@ def test_device_fidelity_and_missing_files_are_refused(net: Builder, tmp_path: P
     with pytest.raises(DataError, match="no such file"):
         hwsim.simulate(str(tmp_path / "none.onnx"), fidelity="activity")
     assert CliRunner().invoke(command, ["check", str(file)]).exit_code == 0
+    shown = CliRunner().invoke(command, ["networks", str(file)])
+    assert "80.2k" in shown.output.replace(" ", "") or "80202" in shown.output.replace(" ", "")
+    assert f"next: hwsim run {file} --fidelity activity" in shown.output
 
 
 def test_without_onnx_the_extra_is_named(tmp_path: Path) -> None:

@@ -36,6 +36,15 @@ def test_what_is_written_is_read(trace: Path, toy: Any) -> None:
         assert step.streams["conv"].x.shape == (4 * 2 * 8 * 2, 12)
 
 
+def test_the_command_shows_what_a_trace_holds(trace: Path) -> None:
+    shown = CliRunner().invoke(hwsim, ["traces", str(trace)])
+    assert shown.exit_code == 0
+    assert "toy   recorded trace   6 steps   24 samples   all vectors" in shown.output
+    assert "conv conv2d 6 x 12 140 96 yes no" in " ".join(shown.output.split())
+    plain = CliRunner().invoke(hwsim, ["traces", str(trace), "--json"])
+    assert [layer["name"] for layer in json.loads(plain.stdout)["layers"]] == ["conv", "fc", "head"]
+
+
 def test_steps_may_span_row_groups(tmp_path: Path, toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [step.streams["conv"].x for step in RecordedFile(toy.write(tmp_path / "whole.parquet")).steps()]
     monkeypatch.setattr(writer, "GROUP_BYTES", 1000)
