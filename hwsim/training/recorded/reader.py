@@ -97,7 +97,7 @@ class RecordedFile:
             raise DataError(f"no such file: {self.path}")
         try:
             return pq.ParquetFile(self.path)
-        except (pa.ArrowException, OSError, MemoryError):
+        except (pa.ArrowException, OSError, MemoryError, ValueError):
             raise self._wrong("not a readable Parquet file (truncated, damaged or another format)") from None
 
     def _described(self, parquet: pq.ParquetFile) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class RecordedFile:
             raise self._wrong(f"it has schema version {version}; this hwsim reads version {SCHEMA_VERSION}")
         try:
             found = parquet.schema_arrow
-        except (pa.ArrowException, OSError):
+        except (pa.ArrowException, OSError, ValueError):
             raise self._wrong("its schema is damaged") from None
         for name, (dtype, _) in COLUMNS.items():
             if name not in found.names:
@@ -221,7 +221,7 @@ class RecordedFile:
         try:
             table = parquet.read_row_group(index, columns=list(COLUMNS))
             table.validate(full=True)
-        except (pa.ArrowException, OSError, MemoryError):
+        except (pa.ArrowException, OSError, MemoryError, ValueError):
             raise self._wrong(f"row group {index} is damaged") from None
         names = {name: self._texts(table[name]) for name in ("kind", "layer")}
         whole = {name: self._numbers(table[name], name) for name in COLUMNS if name not in ("kind", "layer", "x", "d")}
