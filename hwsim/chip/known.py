@@ -118,10 +118,10 @@ class KnownTile(ExpectedTile):
             return super().read(x, io, transposed=transposed, input_scale=input_scale, purpose=purpose)
         lines_in, lines_out = self.shape if transposed else self.shape[::-1]
         result, path = applied_inputs(x.values, io, input_scale), self._paths[transposed]
-        drive = LineDrive(*(part * x.share for part in path.drive(result, io)))
-        work = path.work(result, io, drive, lines_in, lines_out, transposed=transposed)
-        passes, conversions = (round(count * x.share) for count in (work.passes, work.conversions))
-        return Vectors(len(x), lines_out), replace(work, passes=passes, conversions=conversions)
+        work = path.work(result, io, (lines_in, lines_out), transposed=transposed)
+        drive = LineDrive(*(part * x.share for part in work.drive))
+        conversions = round(work.turns * x.share) * work.shape.slices
+        return Vectors(len(x), lines_out), work._replace(conversions=conversions, drive=drive)
 
     def apply(
         self, array: int, x: Any, d: Any, plan: TrainPlan, probe: tuple[slice, slice] | None = None
