@@ -80,11 +80,19 @@ class Capture:
         self._seen = {name: _Seen(name, layer) for name, layer in layers.items()}
         self._called = 0
         self._samples = SampleCounter()
+        if vectors is None:
+            self._write_weights()
         for seen in self._seen.values():
-            if vectors is None:
-                self._writer.weights(seen.name, matrix_weights(seen.layer))
             seen.hook = seen.layer.register_forward_hook(self._noted(seen))
         self._steps: Steps | None = Steps({name: layer.weight for name, layer in layers.items()}, self._stepped)
+
+    def _write_weights(self) -> None:
+        try:
+            for seen in self._seen.values():
+                self._writer.weights(seen.name, matrix_weights(seen.layer))
+        except BaseException:
+            self._writer.discard()
+            raise
 
     @property
     def steps(self) -> int:

@@ -172,6 +172,10 @@ def test_what_cannot_be_recorded_is_refused(torch: Any, lenet: Any, tmp_path: Pa
         hwsim.torch.capture("model", tmp_path / "a.parquet")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="does not know its size yet"):
         hwsim.torch.capture(torch.nn.LazyLinear(3), tmp_path / "a.parquet")
+    spoilt = torch.nn.Linear(2, 2)
+    spoilt.weight.data[0, 0] = float("inf")
+    with pytest.raises(DataError, match="weights of layer 'linear' hold NaN or infinity"):
+        hwsim.torch.capture(spoilt, tmp_path / "a.parquet")
     with pytest.raises(UsageError, match="at least 1"):
         hwsim.torch.capture(lenet(), tmp_path / "a.parquet", vectors=0)
     with (
