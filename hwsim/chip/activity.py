@@ -91,7 +91,7 @@ class ExpectedMatrix(AnalogMatrix):
         if kind == "transfer_write":
             planned = super().plan(array, x, d, lr, params)
             row_gain, col_gain = planned.row_gain, planned.col_gain
-        return ExpectedPlan(spread_slots(n, bits), col_gain, row_gain, np.zeros(1), params, statistics)
+        return ExpectedPlan(spread_slots(n, bits), col_gain, row_gain, np.zeros(1), params, False, statistics)
 
     def _known_plan(
         self, array: int, x: KnownVectors, d: KnownVectors, lr: Any, params: UpdateParameters, statistics: Any
@@ -103,7 +103,7 @@ class ExpectedMatrix(AnalogMatrix):
         if len(bl) != n:
             bl = spread_slots(n, self._tallies.take(("update", array), float(bl.mean()) * n))
         return KnownPlan(
-            bl, known.col_gain, known.row_gain, known.rates, params, statistics,
+            bl, known.col_gain, known.row_gain, known.rates, params, known.negative, statistics,
             bl_of=known.bl, rows_of=known.row_gain, cols_of=known.col_gain, share=x.share,
         )  # fmt: skip
 

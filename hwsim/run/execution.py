@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from hwsim.engine.ledger import COLUMNS
 from hwsim.errors import HwsimError, RunError, UsageError
 from hwsim.results import Run, open_run
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
+from hwsim.run.devices import DeviceRecord
 from hwsim.run.folder import PULSE_COLUMNS, RunFolder, check_new, free_path
 from hwsim.run.outcome import write_metrics, write_outcome
 from hwsim.spec.device import DeviceSpec
@@ -123,7 +126,8 @@ def execute(
         path = folder.path
         started = time.perf_counter()
         try:
-            _run(spec, chip, trainer, folder, progress)
+            with kept_out_of_collection():
+                _run(spec, chip, trainer, folder, progress)
         except BaseException as error:
             reason = str(error) or type(error).__name__
             folder.close(host_seconds={"total": time.perf_counter() - begun}, error=reason)
@@ -145,6 +149,16 @@ def new_folder(spec: RunSpec, chip: Chip, out: Path | None) -> RunFolder:
     if spec.log == "pulses":
         folder.table("pulses", PULSE_COLUMNS)
     return folder
+
+
+@contextmanager
+def kept_out_of_collection() -> Iterator[None]:
+    """Spare the garbage collector what exists already: a run makes many objects that live for one operation."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _samples(spec: RunSpec) -> DataSet | int:
@@ -186,6 +200,7 @@ def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip, recording: Recor
 
 def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progress: Progress | None) -> None:
     history: list[StepMetrics] = []
+    devices = DeviceRecord(chip) if spec.fidelity == "device" else None
     n_steps = min(spec.epochs * trainer.steps_per_epoch, spec.steps or spec.epochs * trainer.steps_per_epoch)
 
     def report(metrics: StepMetrics) -> None:
@@ -201,4 +216,4 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
         chip.finish()
         if history:
             write_metrics(folder, history, timed=spec.timing)
-    write_outcome(spec, chip, trainer, folder, history)
+    write_outcome(spec, chip, trainer, folder, history, devices)

@@ -11,6 +11,7 @@ import numpy as np
 from hwsim.chip.chip import Chip
 from hwsim.run.activity import STATISTICS_FILE, recorded
 from hwsim.run.config import RunSpec
+from hwsim.run.devices import DEVICE_COLUMNS, DeviceRecord
 from hwsim.run.folder import METRIC_COLUMNS, RunFolder
 from hwsim.run.statistics import statistics, statistics_text
 from hwsim.run.summary import summarize
@@ -40,9 +41,15 @@ def write_metrics(folder: RunFolder, history: Sequence[StepMetrics], *, timed: b
 
 
 def write_outcome(
-    spec: RunSpec, chip: Chip, trained: Trained, folder: RunFolder, history: Sequence[StepMetrics]
+    spec: RunSpec,
+    chip: Chip,
+    trained: Trained,
+    folder: RunFolder,
+    history: Sequence[StepMetrics],
+    devices: DeviceRecord | None,
 ) -> None:
-    """Write everything that is known when the chip has finished."""
+    """Write everything that is known when the chip has finished; ``devices`` has been taken down at the start, where
+    there are any."""
     summary = summarize(spec, chip, trained, history[-1], list(history))
     folder.write_json("summary.json", summary)
     rows = statistics(chip, summary)
@@ -50,8 +57,10 @@ def write_outcome(
     columns = {"path": ("string", "1", "statistic"), "value": ("float64", "1", "its value, in its unit"),
                "description": ("string", "1", "what it is"), "unit": ("string", "1", "unit of the value")}  # fmt: skip
     folder.write_table("stats", columns, dict(zip(columns, zip(*rows, strict=True), strict=True)))
-    if spec.fidelity == "device":
+    if devices is not None:
         folder.write_weights(trained.weights())
+        for block, names in devices.blocks():
+            folder.table("devices", DEVICE_COLUMNS).write(block, names)
         said = (
             f"recorded by hwsim at device fidelity: trace {spec.trace.name}, chip {spec.chip.name}, device "
             f"{spec.device.name}, algorithm {spec.algorithm.title}, seed {spec.seed}, {trained.step} steps"

@@ -20,6 +20,7 @@ from hwsim.devices import single_thread_blas
 from hwsim.errors import RunError, UsageError
 from hwsim.results import Run, open_run
 from hwsim.run.config import Log, RunSpec, resolve
+from hwsim.run.devices import DeviceRecord
 from hwsim.run.execution import build_chip, new_folder
 from hwsim.run.folder import check_new
 from hwsim.run.outcome import write_metrics, write_outcome
@@ -164,6 +165,7 @@ class Analog:
                 matrix = self._algorithm.place(each.name, matrix_weights(layer))
                 self._units[each.name] = LayerOnChip(self, each, layer, matrix)
             self.chip.finish_placement()
+        self._devices = DeviceRecord(self.chip)
         self._folder = new_folder(spec, self.chip, out)
         with self._failing():
             for unit in self._units.values():
@@ -337,7 +339,7 @@ class Analog:
             self._folder.close(host_seconds=self._host_seconds(), error=message)
             raise UsageError(f"{message}; the run folder is {self._folder.path}")
         write_metrics(self._folder, self._history, timed=self.spec.timing)
-        write_outcome(self.spec, self.chip, _Trained(self), self._folder, self._history)
+        write_outcome(self.spec, self.chip, _Trained(self), self._folder, self._history, self._devices)
         self._folder.close(host_seconds=self._host_seconds())
         self._run = open_run(self._folder.path)
         return self._run
