@@ -18,10 +18,10 @@ from hwsim.chip.expected import (
     Expectations,
     ExpectedCells,
     ExpectedPlan,
-    ExpectedTile,
     Tallies,
     spread_slots,
 )
+from hwsim.chip.known import KnownPlan, KnownTile, KnownVectors
 from hwsim.chip.mapping import Block
 from hwsim.chip.tile import ReadWork, Tile
 from hwsim.chip.vectors import Vectors
@@ -33,7 +33,7 @@ from hwsim.spec.activity import ActivitySpec
 
 
 class ExpectedMatrix(AnalogMatrix):
-    """A matrix of which no weight is kept; its streams are :class:`Vectors`."""
+    """A matrix of which no weight is kept; its streams are :class:`Vectors`, known or not."""
 
     def expect(self, expectations: Expectations) -> ExpectedMatrix:
         """Take the statistics of the layer; returns the matrix."""
@@ -47,7 +47,9 @@ class ExpectedMatrix(AnalogMatrix):
     def set_polarity(self, array: int, rows: np.ndarray, cols: np.ndarray) -> None:
         """Do nothing: signs of lines change no count."""
 
-    def _input_scale(self, x: Any, *, transposed: bool, purpose: str) -> None:  # noqa: ARG002
+    def _input_scale(self, x: Any, *, transposed: bool, purpose: str) -> np.ndarray | None:
+        if isinstance(x, KnownVectors):
+            return super()._input_scale(x.values, transposed=transposed, purpose=purpose)
         return None
 
     def _sum(self, parts: list[Any], n: int, *, transposed: bool) -> Any:  # noqa: ARG002
@@ -82,12 +84,28 @@ class ExpectedMatrix(AnalogMatrix):
         n = len(x)
         kind = "update" if isinstance(x, Vectors) and isinstance(d, Vectors) else "transfer_write"
         statistics = self._expectations.trains(kind, array)
+        if isinstance(x, KnownVectors) and isinstance(d, KnownVectors):
+            return self._known_plan(array, x, d, lr, params, statistics)
         bits = self._tallies.take((kind, array), n * statistics.slots / max(params.passes, 1))
         row_gain = col_gain = np.zeros(n)
         if kind == "transfer_write":
             planned = super().plan(array, x, d, lr, params)
             row_gain, col_gain = planned.row_gain, planned.col_gain
         return ExpectedPlan(spread_slots(n, bits), col_gain, row_gain, np.zeros(1), params, False, statistics)
+
+    def _known_plan(
+        self, array: int, x: KnownVectors, d: KnownVectors, lr: Any, params: UpdateParameters, statistics: Any
+    ) -> KnownPlan:
+        """Plan the trains of vectors that are known; where they stand for more, spread their slots over all."""
+        rate = lr[: len(x.values)] if isinstance(lr, np.ndarray) and lr.ndim else lr
+        known = super().plan(array, x.values, d.values, rate, params)
+        n, bl = len(x), known.bl
+        if len(bl) != n:
+            bl = spread_slots(n, self._tallies.take(("update", array), float(bl.mean()) * n))
+        return KnownPlan(
+            bl, known.col_gain, known.row_gain, known.rates, params, known.negative, statistics,
+            bl_of=known.bl, rows_of=known.row_gain, cols_of=known.col_gain, share=x.share,
+        )  # fmt: skip
 
 
 class ReplicatedMatrix(ExpectedMatrix):
@@ -197,7 +215,7 @@ class ActivityChip(Chip):
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
         expectations = self.expectations(name)
         cells: Any = [ExpectedCells(self.device, block.shape, array, expectations) for array in range(arrays)]
-        tile = ExpectedTile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
+        tile = KnownTile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
         return tile.expect(expectations)
 
     def place_digital(self, name: str, weights: np.ndarray) -> DigitalMatrix:

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(name: str | None, as_json: bool) -> None:
-    """List the training traces, or show NAME: network, data, loss, schedule and algorithm."""
+    """List the training traces, or show NAME: network, data, loss, schedule and algorithm.
+
+    Of a recorded trace (FILE.parquet): its layers, steps and samples; the whole file is checked.
+    """
     from hwsim.spec.load import load_trace
 
+    if name is not None and name.endswith(".parquet"):
+        _recorded(name, as_json)
+        return
     if name is not None:
         trace = load_trace(name)
         echo_json(trace.model_dump()) if as_json else _show(trace)
@@ -31,6 +37,31 @@ def command(name: str | None, as_json: bool) -> None:
         echo_json({"traces": entries})
     else:
         echo_overview(entries, ("network", "data", "algorithm", "epochs"), right=("epochs",))
+
+
+def _recorded(file: str, as_json: bool) -> None:
+    from hwsim.training.recorded import RecordedFile
+
+    recorded = RecordedFile(file)
+    recorded.check()
+    spec = recorded.spec
+    if as_json:
+        echo_json(spec.model_dump())
+        return
+    kept = "all vectors" if spec.sampled is None else f"at most {spec.sampled} vectors of each layer and step"
+    click.echo(f"{spec.name}   {spec.kind} trace   {spec.steps} steps   {spec.samples} samples   {kept}")
+    echo_wrapped(spec.description)
+    echo_wrapped(f"source: {spec.source}")
+    click.echo()
+    rows = [
+        (layer.name, layer.kind, "{} x {}".format(*layer.matrix), str(layer.input_words), str(layer.output_words),
+         _yes(layer.bias), _yes(layer.backward))
+        for layer in spec.layers
+    ]  # fmt: skip
+    header = ("layer", "kind", "matrix", "words in", "words out", "bias", "backward")
+    echo_table(header, rows, right=(3, 4), indent="  ")
+    fidelity = "" if spec.sampled is None else " --fidelity activity"
+    click.echo(f"\nnext: hwsim run {file}{fidelity}")
 
 
 def _entry(name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hwsim.devices.load import (
     law_names,
     load_device,
 )
+from hwsim.devices.mvm import applied_inputs
 from hwsim.devices.plan import TrainPlan, plan_trains
 from hwsim.devices.results import PulseLog, ReadResult, Region, TimedRegion, UpdateResult, ZeroShiftResult
 from hwsim.devices.scale import RunningScale, input_scale, largest_magnitudes
@@ -28,6 +29,7 @@ __all__ = [
     "UpdateParameters",
     "UpdateResult",
     "ZeroShiftResult",
+    "applied_inputs",
     "device_document",
     "device_from_document",
     "device_names",

@@ -179,6 +179,17 @@ class Reader:
         )
 
 
+def applied_inputs(x: F32, io: IOParameters, scale: F32 | None = None) -> ReadResult:
+    """Return what the converters apply for the vectors ``x`` (n, inputs), and the passes and conversions of a read.
+
+    ``scale`` (n,) replaces the divisor of noise management. It is the read of a column of zeros: nothing saturates, so
+    bound management repeats nothing.
+    """
+    column = np.zeros((x.shape[1], 1), np.float32)
+    reader = Reader(io, 0, "", (1, x.shape[1]), "applied", False)
+    return reader.read(column, np.ascontiguousarray(x, np.float32), 0, scale)
+
+
 def _wider(x: F32, divisor: F32, io: IOParameters, retry: int) -> F32:
     """Divisor of a retry of bound management."""
     if io.bound_management == "iterative_worst_case":

@@ -7,6 +7,7 @@ from pathlib import Path
 from hwsim.cost import CostTables, component_model
 from hwsim.devices import device_from_document
 from hwsim.errors import InputError, Problem, SpecError
+from hwsim.onnx import network_of
 from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.architecture import ArchitectureSpec
 from hwsim.spec.base import Spec
@@ -20,6 +21,7 @@ from hwsim.spec.training import DataSpec, TraceSpec
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import load_data, read_idx
 from hwsim.training.presets import find_algorithm, table_from_document
+from hwsim.training.recorded import RecordedFile
 
 KINDS = (
     "device",
@@ -41,12 +43,16 @@ MODELS: dict[str, type[Spec]] = {
 
 
 def check_file(path: Path | str) -> list[Problem]:
-    """Return every problem of a YAML description, an ``.npz`` or an IDX file; an empty list if it is right."""
+    """Return every problem of a YAML description, an ``.npz``, IDX or ONNX file, or a recorded trace."""
     path = Path(path)
     try:
         if not path.is_file():
             return [Problem("no such file", file=path)]
-        if path.suffix == ".npz":
+        if path.suffix == ".parquet":
+            RecordedFile(path).check()
+        elif path.suffix == ".onnx":
+            build(ArchitectureSpec, network_of(path))
+        elif path.suffix == ".npz":
             load_data(DataSpec(file=str(path)))
         elif ("idx" in path.name and path.suffix in (".gz", "")) or path.name.endswith(("-ubyte", "-ubyte.gz")):
             read_idx(path)

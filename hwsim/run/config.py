@@ -19,12 +19,14 @@ from hwsim.run.activity import choose_statistics
 from hwsim.run.compatibility import pulse_scheme_problems
 from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document
 from hwsim.run.npz_trace import trace_document_for
+from hwsim.run.recorded_trace import PYTORCH_TRACE, RECORDED_TRACE, recorded_trace_document
 from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value
 from hwsim.spec.network_trace import NetworkTraceSpec
+from hwsim.spec.recorded import RecordedTraceSpec
 from hwsim.spec.training import TraceSpec
 from hwsim.training.algorithms import ALGORITHMS, AlgorithmParameters
 from hwsim.training.presets import AlgorithmPreset, find_algorithm
@@ -36,6 +38,9 @@ LOGS: tuple[Log, ...] = ("none", "events", "pulses")
 DEFAULT_TRACE = "digits-mlp"
 DEFAULT_CHIP = "baseline"
 ROOTS = ("trace", "chip", "device", "algorithm")
+RECORDED = ("file", "digest", "layers", "steps", "samples", "batch_size", "sampled")
+"""What a recorded trace holds, so that nobody can set it."""
+TraceModel = type[TraceSpec] | type[NetworkTraceSpec] | type[RecordedTraceSpec]
 
 
 class AlgorithmSpec(Spec):
@@ -55,7 +60,7 @@ class AlgorithmSpec(Spec):
 class RunSpec(Spec):
     """The complete description of a run."""
 
-    trace: TraceSpec | NetworkTraceSpec
+    trace: TraceSpec | NetworkTraceSpec | RecordedTraceSpec
     chip: ChipSpec
     device: DeviceSpec
     algorithm: AlgorithmSpec
@@ -121,8 +126,9 @@ class _Draft:
     def _names(self, root: str) -> set[str]:
         data = self.documents[root].data
         if root == "trace":
-            fields = _trace_model(self.documents[root]).model_fields
-            return set(fields) - {"kind", "name", "description", "source", "device", "algorithm"}
+            model = _trace_model(self.documents[root])
+            fixed = RECORDED if model is RecordedTraceSpec else ()
+            return set(model.model_fields) - {"kind", "name", "description", "source", "device", "algorithm", *fixed}
         if root == "chip":
             return set(ChipSpec.model_fields) - {"kind", "name", "description", "source", "device"}
         if root == "device":
@@ -152,7 +158,7 @@ class _Draft:
 
 
 def resolve(
-    trace: str = DEFAULT_TRACE,
+    trace: str | Document = DEFAULT_TRACE,
     *,
     chip: str | None = None,
     device: str | Mapping[str, Any] | DeviceSpec | None = None,
@@ -169,14 +175,14 @@ def resolve(
     fidelity: str = "device",
     statistics: str | Path | None = None,
 ) -> RunSpec:
-    """Resolve the arguments of a run; see :func:`hwsim.simulate` for their meaning.
+    """Resolve the arguments of a run; see :func:`hwsim.simulate` for their meaning. A trace may be a document.
 
     Raises:
         InputError: something is unknown, of the wrong type or unit, or does not fit; every mistake of a file at once.
     """
     _check_choices(log, timing, probe)
     _check_fidelity(fidelity, timing, log, statistics)
-    trace_document = trace_document_for(trace) if trace.endswith(".npz") else _trace_document(trace)
+    trace_document = trace if isinstance(trace, Document) else _trace_document(trace)
     draft = _Draft({"trace": trace_document})
     draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
     own_algorithm, own_device = (_own(trace_document, key, (str, Mapping)) for key in ("algorithm", "device"))
@@ -223,13 +229,24 @@ def _check_choices(log: str | None, timing: bool, probe: Sequence[str]) -> None:
 
 
 def _trace_document(name: str) -> Document:
-    """Read a trace, or make one of the network called ``name`` (or in the file ``name``)."""
+    """Read a trace, or make one of the network called ``name`` or of what the file ``name`` holds."""
+    if name.endswith(".npz"):
+        return trace_document_for(name)
+    if name.endswith(".parquet"):
+        return recorded_trace_document(name)
+    if name.endswith(".onnx"):
+        from hwsim.onnx import network_of
+
+        return network_trace_document(network_of(name))
     if library.is_path(name) or name in library.names("traces"):
         document = _copy(named_document("traces", name))
     elif name in library.names("networks"):
         document = _copy(named_document("networks", name))
     else:
         raise UsageError(unknown("trace or network", name, [*library.names("traces"), *library.names("networks")]))
+    if document.data.get("kind") in (RECORDED_TRACE, PYTORCH_TRACE):
+        raise SpecError([Problem("the vectors of such a trace are in a Parquet file: hwsim run FILE.parquet", "kind",
+                                 document.file, document.line(["kind"]))])  # fmt: skip
     return network_trace_document(document) if document.data.get("kind") == "network" else document
 
 
@@ -305,8 +322,11 @@ def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[
     return pairs
 
 
-def _trace_model(document: Document) -> type[TraceSpec] | type[NetworkTraceSpec]:
-    return NetworkTraceSpec if document.data.get("kind") == NETWORK_TRACE else TraceSpec
+def _trace_model(document: Document) -> TraceModel:
+    models: dict[Any, TraceModel] = {
+        NETWORK_TRACE: NetworkTraceSpec, RECORDED_TRACE: RecordedTraceSpec, PYTORCH_TRACE: RecordedTraceSpec
+    }  # fmt: skip
+    return models.get(document.data.get("kind"), TraceSpec)
 
 
 def _build(
@@ -347,6 +367,11 @@ def _build(
         raise UsageError(
             f"{built['trace'].name} is a list of layers without data and initial weights, which runs at activity "
             "fidelity only: use --fidelity activity"
+        )
+    if rest["fidelity"] == "device" and getattr(built["trace"], "sampled", None) is not None:
+        raise UsageError(
+            f"{built['trace'].name} holds a sample of the vectors of each step, which stand for all at activity "
+            "fidelity only: use --fidelity activity, or record all vectors"
         )
     chosen = None
     if rest["fidelity"] == "activity":

@@ -18,21 +18,23 @@ from hwsim.chip.chip import Chip
 from hwsim.chip.probe import Probe
 from hwsim.devices import single_thread_blas
 from hwsim.engine.ledger import COLUMNS
-from hwsim.errors import HwsimError, RunError
+from hwsim.errors import HwsimError, RunError, UsageError
 from hwsim.results import Run, open_run
-from hwsim.run.activity import STATISTICS_FILE, recorded
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
-from hwsim.run.devices import DEVICE_COLUMNS, DeviceRecord
+from hwsim.run.devices import DeviceRecord
 from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
-from hwsim.run.statistics import statistics, statistics_text
-from hwsim.run.summary import summarize
+from hwsim.run.outcome import metric_row, write_outcome
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.network_trace import NetworkTraceSpec
+from hwsim.spec.recorded import RecordedTraceSpec
 from hwsim.spec.training import TraceSpec
 from hwsim.training.activity import ActivityTrainer
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import DataSet, check_fit, load_data
 from hwsim.training.network_trainer import NetworkTrainer
+from hwsim.training.recorded import RecordedFile
+from hwsim.training.recording import Recording, recorded_to
+from hwsim.training.replay import ReplayTrainer
 from hwsim.training.trainer import StepMetrics, Trainer
 
 Progress = Callable[[int, int, int, Mapping[str, float]], None]
@@ -57,12 +59,13 @@ def simulate(
     fidelity: str = "device",
     statistics: str | Path | None = None,
     out: str | Path | None = None,
+    record: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Train a network on a simulated chip and return the finished run.
 
     Args:
-        trace: name or file of a live trace, or an ``.npz`` with arrays ``x`` and ``y``.
+        trace: name or file of a live trace, an ``.npz`` with arrays ``x`` and ``y``, or a recorded trace (Parquet).
         chip: name or file of a chip; None: ``baseline``.
         device: name or file of a device, or a mapping with ``name`` and overrides; None: the trace's or the chip's.
         algorithm: name of an algorithm, or a mapping with ``name`` and parameters; None: the trace's.
@@ -79,6 +82,8 @@ def simulate(
             time and energy, no loss and no weights.
         statistics: at activity fidelity: a run folder, a file or a name; None: the trace's, or an assumption.
         out: a new folder; None: a free one in ``runs``.
+        record: a new Parquet file for the vectors of every step, to be replayed on other chips; only of live traces at
+            device fidelity.
         progress: called with (step, steps, epoch, metrics) after each step.
 
     Raises:
@@ -91,42 +96,29 @@ def simulate(
     )  # fmt: skip
     if out is not None:
         check_new(Path(out))
-    return execute(spec, None if out is None else Path(out), progress)
+    if record is not None and (spec.fidelity != "device" or not isinstance(spec.trace, TraceSpec)):
+        raise UsageError("only live traces at device fidelity have vectors that can be recorded: leave record out")
+    return execute(spec, None if out is None else Path(out), progress, None if record is None else Path(record))
 
 
-def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = None) -> Run:
+def execute(
+    spec: RunSpec, out: Path | None = None, progress: Progress | None = None, record: Path | None = None
+) -> Run:
     """Run a resolved configuration; see :func:`simulate`."""
     begun = time.perf_counter()
     samples = _samples(spec)
     folder: RunFolder | None = None
 
-    def events(table: Any) -> None:
+    def made() -> RunFolder:
         assert folder is not None
-        folder.write_events(table)
+        return folder
 
-    def pulses(columns: Any) -> None:
-        assert folder is not None
-        folder.write_pulses(columns)
-
-    def line_reads(columns: Any) -> None:
-        assert folder is not None
-        folder.write_line_reads(columns)
-
-    with single_thread_blas():
-        sinks: dict[str, Any] = {} if spec.log == "none" else {"events": events}
-        if spec.log == "pulses":
-            sinks |= {"pulses": pulses, "line_reads": line_reads}
-        chip = _chip(spec, **sinks)
-        trainer = _trainer(spec, samples, chip)
+    with single_thread_blas(), recorded_to(record, spec.trace.name, spec.seed) as recording:
+        chip = build_chip(spec, **log_sinks(spec, made))
+        trainer = _trainer(spec, samples, chip, recording)
         chip.finish_placement()
-        path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
-        folder = RunFolder(path, spec.model_dump(mode="json"), seed=spec.seed, config_hash=spec.hash)
-        folder.write_yaml("tables.yaml", chip.tables.rows())
-        if spec.log != "none":
-            folder.table("events", COLUMNS)
-        if spec.log == "pulses":
-            folder.table("pulses", PULSE_COLUMNS, {"hwsim.probes": json.dumps(chip.probed())})
-            folder.table("line_reads", LINE_READ_COLUMNS)
+        folder = new_folder(spec, chip, out)
+        path = folder.path
         started = time.perf_counter()
         try:
             with kept_out_of_collection():
@@ -142,6 +134,30 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
     return open_run(path)
 
 
+def new_folder(spec: RunSpec, chip: Chip, out: Path | None) -> RunFolder:
+    """Make the folder of a run that is about to begin; None: a free one in ``runs``."""
+    path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
+    folder = RunFolder(path, spec.model_dump(mode="json"), seed=spec.seed, config_hash=spec.hash)
+    folder.write_yaml("tables.yaml", chip.tables.rows())
+    if spec.log != "none":
+        folder.table("events", COLUMNS)
+    if spec.log == "pulses":
+        folder.table("pulses", PULSE_COLUMNS, {"hwsim.probes": json.dumps(chip.probed())})
+        folder.table("line_reads", LINE_READ_COLUMNS)
+    return folder
+
+
+def log_sinks(spec: RunSpec, folder: Callable[[], RunFolder]) -> dict[str, Any]:
+    """Return what takes the logs of a run's chip, which is built before there is a folder."""
+    sinks: dict[str, Any] = {}
+    if spec.log != "none":
+        sinks["events"] = lambda table: folder().write_events(table)
+    if spec.log == "pulses":
+        sinks["pulses"] = lambda columns: folder().write_pulses(columns)
+        sinks["line_reads"] = lambda columns: folder().write_line_reads(columns)
+    return sinks
+
+
 @contextmanager
 def kept_out_of_collection() -> Iterator[None]:
     """Spare the garbage collector what exists already: a run makes many objects that live for one operation."""
@@ -155,7 +171,7 @@ def kept_out_of_collection() -> Iterator[None]:
 def _samples(spec: RunSpec) -> DataSet | int:
     """Return the data, or how many training samples an epoch has where that is all that is needed."""
     known = spec.statistics
-    if isinstance(spec.trace, NetworkTraceSpec):
+    if isinstance(spec.trace, NetworkTraceSpec | RecordedTraceSpec):
         return spec.trace.samples
     if known is not None and known.samples is not None and known.trace == spec.trace.name:
         return min(known.samples, spec.trace.data.limit_train or known.samples)
@@ -164,7 +180,8 @@ def _samples(spec: RunSpec) -> DataSet | int:
     return samples if known is None else len(samples.x_train)
 
 
-def _chip(spec: RunSpec, **sinks: Any) -> Chip:
+def build_chip(spec: RunSpec, **sinks: Any) -> Chip:
+    """Build the chip of a run; ``sinks`` take its logs."""
     shared = {"seed": spec.seed, "threads": spec.threads, "timing": spec.timing, **sinks}
     if spec.statistics is not None:
         replicas = spec.trace.layer_replicas() if isinstance(spec.trace, NetworkTraceSpec) else {}
@@ -172,8 +189,12 @@ def _chip(spec: RunSpec, **sinks: Any) -> Chip:
     return Chip(spec.chip, spec.device, probes=[Probe.parse(text) for text in spec.probe], **shared)
 
 
-def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
+def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip, recording: Recording | None = None) -> Trainer:
     algorithm = ALGORITHMS.get(spec.algorithm.name)(spec.algorithm.parameters, chip, spec.seed)
+    if recording is not None:
+        algorithm = recording.of(algorithm)
+    if isinstance(spec.trace, RecordedTraceSpec):
+        return ReplayTrainer(spec.trace, RecordedFile(str(spec.trace.file)), chip, algorithm, spec.seed)
     if isinstance(chip, ActivityChip):
         if isinstance(spec.trace, NetworkTraceSpec):
             return NetworkTrainer(spec.trace, chip, algorithm, spec.seed)
@@ -191,7 +212,7 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
 
     def report(metrics: StepMetrics) -> None:
         history.append(metrics)
-        folder.write_metrics(_metric_row(metrics, timed=spec.timing))
+        folder.write_metrics(metric_row(metrics, timed=spec.timing))
         if progress is not None:
             progress(metrics.step + 1, n_steps, metrics.epoch, asdict(metrics))
 
@@ -201,31 +222,4 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
             chip.run(trainer.program(spec.epochs, spec.steps, report))
     finally:
         chip.finish()
-    summary = summarize(spec, chip, trainer, history[-1], history)
-    folder.write_json("summary.json", summary)
-    rows = statistics(chip, summary)
-    folder.write_text("stats.txt", statistics_text(rows))
-    columns = {"path": ("string", "1", "statistic"), "value": ("float64", "1", "its value, in its unit"),
-               "description": ("string", "1", "what it is"), "unit": ("string", "1", "unit of the value")}  # fmt: skip
-    folder.write_table("stats", columns, dict(zip(columns, zip(*rows, strict=True), strict=True)))
-    if devices is not None:
-        folder.write_weights(trainer.weights())
-        for block, names in devices.blocks():
-            folder.table("devices", DEVICE_COLUMNS).write(block, names)
-        said = (
-            f"recorded by hwsim at device fidelity: trace {spec.trace.name}, chip {spec.chip.name}, device "
-            f"{spec.device.name}, algorithm {spec.algorithm.title}, seed {spec.seed}, {trainer.step} steps"
-        )
-        folder.write_yaml(
-            STATISTICS_FILE,
-            recorded(
-                chip, trace=spec.trace.name, algorithm=spec.algorithm.name, samples=trainer.samples_per_epoch, said=said
-            ),
-        )
-
-
-def _metric_row(metrics: StepMetrics, *, timed: bool) -> dict[str, Any]:
-    row = asdict(metrics)
-    row["t_s"] = row.pop("t_ps") * 1e-12 if timed else float("nan")
-    row["energy_J"] = row["energy_J"] if timed else float("nan")
-    return row
+    write_outcome(spec, chip, trainer, folder, history, devices)

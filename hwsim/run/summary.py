@@ -10,14 +10,18 @@ from hwsim.chip.chip import Chip
 from hwsim.components.crossbar import Conductance
 from hwsim.run.config import RunSpec
 from hwsim.spec.network_trace import NetworkTraceSpec
-from hwsim.training.trainer import StepMetrics, Trainer
+from hwsim.spec.recorded import RecordedTraceSpec
+from hwsim.training.trainer import StepMetrics
 
 SECONDS = 1e-12
+EVALUATION = "evaluation on held-out data takes no simulated time or energy"
+BETWEEN_LAYERS = (
+    "the digital work between the layers (activations, pooling, normalisation, loss) is not part of the trace; "
+    "that of biases is"
+)
 
 
-def summarize(
-    run: RunSpec, chip: Chip, trainer: Trainer, last: StepMetrics, history: list[StepMetrics]
-) -> dict[str, Any]:
+def summarize(run: RunSpec, chip: Chip, trainer: Any, last: StepMetrics, history: list[StepMetrics]) -> dict[str, Any]:
     """Return the contents of ``summary.json``: SI units; every breakdown adds up to its total."""
     timed = _timed(chip) if run.timing else dict.fromkeys(_TIMED)
     return {
@@ -66,12 +70,22 @@ def _assumptions(run: RunSpec) -> list[str]:
         "initial weights are in the arrays when the run starts; programming them is not counted",
         "tiles that hold no matrix are powered off",
     ]
+    recorded = isinstance(run.trace, RecordedTraceSpec)
+    if recorded:
+        shared.append(BETWEEN_LAYERS)
     if run.statistics is None:
-        return [*shared, "evaluation on held-out data takes no simulated time or energy"]
-    shared += [
-        "activity fidelity: nothing is learnt, so there is no loss, no accuracy and no weights",
-        f"densities and magnitudes are those of the statistics '{run.statistics.name}': {run.statistics.source}",
-    ]
+        evaluated = [] if recorded and run.trace.kind == "recorded" else [EVALUATION]
+        return [*shared, *evaluated]
+    shared.append("activity fidelity: nothing is learnt, so there is no loss, no accuracy and no weights")
+    if recorded:
+        shared += [
+            "reads and updates are those of the recorded vectors; no read saturates, so bound management repeats none",
+            f"transfers and weights are those of the statistics '{run.statistics.name}': {run.statistics.source}",
+        ]
+        return shared
+    shared.append(
+        f"densities and magnitudes are those of the statistics '{run.statistics.name}': {run.statistics.source}"
+    )
     if isinstance(run.trace, NetworkTraceSpec):
         shared += [
             "every patch of a convolution is read from the buffer as a whole; overlaps are not kept beside the tile",

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from hwsim.spec.base import Spec
 
 Activation = Literal["none", "sigmoid", "tanh", "relu", "gelu", "log_softmax"]
+OperationKind = Literal["add", "mul", "div", "compare", "nonlinear"]
 _LAYER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -97,6 +98,11 @@ class MatrixLayer(NamedLayer):
         """Rows and columns of the weight matrix."""
         return self.outputs, self.inputs
 
+    @property
+    def folds(self) -> bool:
+        """Whether the errors at its inputs come in patches that overlap."""
+        return False
+
     def vectors(self, given: Shape) -> int:
         """Return how many vectors of a sample the matrix is multiplied with."""
         return self.output(given).positions
@@ -148,6 +154,11 @@ class Conv2d(MatrixLayer):
         """Rows and columns of the weight matrix."""
         return self.outputs, self.inputs // self.groups * self.kernel**2
 
+    @property
+    def folds(self) -> bool:
+        """Whether patches overlap: they have more than one position."""
+        return self.kernel > 1
+
     def vectors(self, given: Shape) -> int:
         """Return a patch for each output position and group."""
         return self.output(given).positions * self.groups
@@ -156,6 +167,70 @@ class Conv2d(MatrixLayer):
         """Return the grid that is left by kernel, stride and padding."""
         self._check_channels(given)
         return Shape(self.outputs, *_slide(given, self.kernel, self.stride, self.padding))
+
+
+class Products(MatrixLayer):
+    """A matrix and how often it is used: ``per_sample`` vectors of ``inputs`` numbers a sample, whatever they are made
+    of, give ``outputs`` channels on a grid of height x width."""
+
+    kind: Literal["products"]
+    per_sample: int = Field(ge=1)
+    height: int = Field(1, ge=1)
+    width: int = Field(1, ge=1)
+    patches: bool = False
+    """True: the vectors overlap, so that the errors at the inputs are added up."""
+
+    @property
+    def folds(self) -> bool:
+        """Whether the vectors overlap."""
+        return self.patches
+
+    def vectors(self, given: Shape) -> int:  # noqa: ARG002
+        """Return the vectors of a sample."""
+        return self.per_sample
+
+    def output(self, given: Shape) -> Shape:  # noqa: ARG002
+        """Return the grid of outputs."""
+        return Shape(self.outputs, self.height, self.width)
+
+    def macs(self, given: Shape) -> int:  # noqa: ARG002
+        """Return a product for each weight and vector."""
+        return self.per_sample * self.inputs * self.outputs
+
+
+class Digital(NamedLayer):
+    """Any work of the digital unit that gives ``channels`` numbers on a grid of height x width; without operations a
+    reshape, where nothing moves."""
+
+    kind: Literal["digital"]
+    operator: str = Field(min_length=1)
+    """What it is called in reports."""
+    also: tuple[str, ...] = ()
+    """Further layers that it takes; empty for the network's input."""
+    channels: int = Field(ge=1)
+    height: int = Field(1, ge=1)
+    width: int = Field(1, ge=1)
+    forward: dict[OperationKind, int] = Field(default_factory=dict)
+    """Operations of each number that it gives."""
+    backward: dict[OperationKind, int] = Field(default_factory=dict)
+    products: int = Field(0, ge=0)
+    """Products that are added up for each number that it gives, where it multiplies matrices; among the operations."""
+    trained: int = Field(0, ge=0)
+    """Trained numbers."""
+    looks_up: bool = False
+    """True: a sample updates as many of them as it gives numbers; False: each step updates all."""
+
+    def output(self, given: Shape) -> Shape:  # noqa: ARG002
+        """Return the grid."""
+        return Shape(self.channels, self.height, self.width)
+
+    def parameters(self, given: Shape) -> int:  # noqa: ARG002
+        """Return the trained numbers."""
+        return self.trained
+
+    def macs(self, given: Shape) -> int:
+        """Return the products that are added up."""
+        return self.products * self.output(given).words
 
 
 class Norm(NamedLayer):
@@ -287,7 +362,8 @@ class FirstPosition(NamedLayer):
 
 
 ArchitectureLayer = Annotated[
-    Linear | Conv2d | Norm | Pool | Add | Attention | Embedding | Flatten | SpaceToDepth | FirstPosition,
+    Linear | Conv2d | Products | Norm | Pool | Add | Attention | Embedding | Digital | Flatten | SpaceToDepth
+    | FirstPosition,
     Field(discriminator="kind"),
 ]
 
@@ -381,8 +457,15 @@ class ArchitectureSpec(Spec):
         return problems
 
 
+def also_read(layer: Any) -> Sequence[str]:
+    """Return the layers that a layer takes beside the one that it stands behind; empty names the network's input."""
+    if isinstance(layer, Add):
+        return [layer.plus]
+    return layer.also if isinstance(layer, Digital) else []
+
+
 def _named(layer: Any) -> Sequence[str]:
-    return [name for name in (layer.after, layer.plus if isinstance(layer, Add) else None) if name is not None]
+    return [name for name in (layer.after, *also_read(layer)) if name]
 
 
 def _slide(given: Shape, kernel: int, stride: int, padding: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.vectors import Vectors
 from hwsim.spec.training import TraceSpec
 from hwsim.training.algorithms.base import Algorithm
-from hwsim.training.losses import LOSSES, Loss
+from hwsim.training.losses import Loss
 from hwsim.training.operations import Operations
 from hwsim.training.step import Layer
 from hwsim.training.trainer import Trainer
@@ -78,7 +78,9 @@ class ActivityTrainer(Trainer):
     def __init__(self, trace: TraceSpec, samples: int, chip: ActivityChip, algorithm: Algorithm, seed: int) -> None:
         self._n_samples = samples
         super().__init__(trace, None, chip, algorithm, seed)  # type: ignore[arg-type]
-        self.loss = ExpectedLoss(LOSSES[trace.loss])
+
+    def _loss(self) -> Loss:
+        return ExpectedLoss(super()._loss())
 
     @property
     def samples_per_epoch(self) -> int:

@@ -16,7 +16,7 @@ from hwsim.chip.operations import Matrix
 from hwsim.chip.program import CountDown
 from hwsim.chip.vectors import Vectors
 from hwsim.errors import MappingError
-from hwsim.spec.architecture import Add, ArchitectureSpec, MatrixLayer, NamedLayer
+from hwsim.spec.architecture import ArchitectureSpec, MatrixLayer, NamedLayer, also_read
 from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.training.activity import ActivityTrainer
 from hwsim.training.algorithms.base import Algorithm
@@ -84,7 +84,7 @@ class NetworkTrainer(ActivityTrainer):
         tiles = tiles_needed(network, self._replicas, chip.spec.tile.rows, chip.spec.tile.cols,
                              share=chip.spec.mapping.share_tiles)  # fmt: skip
         readers = Counter(network.sources.values())
-        readers.update(layer.plus for layer in network.layers if isinstance(layer, Add))
+        readers.update(name for layer in network.layers for name in also_read(layer))
         stages = []
         try:
             for layer in network.layers:

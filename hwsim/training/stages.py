@@ -34,7 +34,6 @@ from hwsim.spec.architecture import (
     Activation,
     Add,
     Attention,
-    Conv2d,
     Embedding,
     MatrixLayer,
     NamedLayer,
@@ -42,6 +41,7 @@ from hwsim.spec.architecture import (
     Pool,
     Shape,
 )
+from hwsim.spec.architecture import Digital as DigitalLayer
 from hwsim.training.activations import ACTIVATIONS
 from hwsim.training.operations import Operations, operations, plus
 
@@ -141,7 +141,7 @@ class MatrixStage(KeptStage):
             return
         errors: Any = self.streams(n)[1]
         yield Backward(self._placed, errors)
-        if isinstance(self.spec, Conv2d) and self.spec.kernel > 1:
+        if self.spec.folds:
             cols = self.spec.matrix[1]
             vectors = self.spec.vectors(self.given)
             folded = -(-self.given.words // vectors)
@@ -294,12 +294,48 @@ class EmbeddingStage(KeptStage):
         yield self.work("embedding-update", n, operations(mul=width, add=rows), width + rows, rows)
 
 
+class DigitalStage(KeptStage):
+    """Any work of the digital unit; it reads all that it takes once, and backward also what it gave."""
+
+    spec: DigitalLayer
+
+    def kept_words(self, *, last: bool) -> int:
+        """Return the output; a reshape keeps nothing of its own."""
+        return super().kept_words(last=last) if self.spec.forward else Stage.kept_words(self, last=last)
+
+    @property
+    def _share(self) -> int:
+        """Numbers that come in for each position of the output."""
+        return -(-self.given.words * (1 + len(self.spec.also)) // self.output.positions)
+
+    def forward(self, n: int) -> Emits:
+        """Emit the work."""
+        width = self.output.channels
+        if self.spec.forward:
+            work = operations(**{kind: count * width for kind, count in self.spec.forward.items()})
+            yield self.work(self.spec.operator, n, work, self._share, width)
+
+    def backward(self, n: int) -> Emits:
+        """Emit the work of its derivative."""
+        width = self.output.channels
+        if self.spec.backward:
+            work = operations(**{kind: count * width for kind, count in self.spec.backward.items()})
+            yield self.work(f"{self.spec.operator}-backward", n, work, width + self._share, self._share)
+
+    def digital_update(self, n: int) -> Emits:
+        """Emit the step of its trained numbers."""
+        if self.spec.trained:
+            vectors, numbers = (n, self.output.words) if self.spec.looks_up else (1, self.spec.trained)
+            yield self.work_on("parameters", vectors, operations(mul=numbers, add=numbers), 2 * numbers, numbers)
+
+
 STAGES: dict[type[NamedLayer], type[Stage]] = {
     Norm: NormStage,
     Pool: PoolStage,
     Add: AddStage,
     Attention: AttentionStage,
     Embedding: EmbeddingStage,
+    DigitalLayer: DigitalStage,
 }
 """The stage of each kind of digital layer; a reshape has none of its own."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from hwsim.spec.training import TraceSpec
 from hwsim.training.activations import ACTIVATIONS
 from hwsim.training.algorithms.base import Algorithm
 from hwsim.training.data import DataSet
-from hwsim.training.losses import LOSSES, accuracy
+from hwsim.training.losses import LOSSES, Loss, accuracy
 from hwsim.training.network import initial_parameters
 from hwsim.training.refresh import Refreshes
 from hwsim.training.schedule import batches, learning_rate
@@ -63,7 +64,7 @@ class Trainer:
         self.chip = chip
         self.algorithm = algorithm
         self.seed = seed
-        self.loss = LOSSES[trace.loss]
+        self.loss = self._loss()
         self.layers = self._place()
         self.refreshes = Refreshes(chip.device.unit_cell)
         self.schedule = chip.spec.schedule
@@ -73,6 +74,9 @@ class Trainer:
         self._first_sample = 0
         n_bytes = -(-trace.batch_size * sum(kept_words(self.layers)) * chip.spec.word_bits // 8)
         chip.buffer.check_room(n_bytes, "a mini-batch's activations and errors, which stay until the update,")
+
+    def _loss(self) -> Loss:
+        return LOSSES[self.trace.loss]
 
     def _place(self) -> list[Layer]:
         """Place the layers with their initial weights."""
@@ -110,14 +114,11 @@ class Trainer:
         last_step = whole if max_steps is None else min(whole, max_steps)
         for epoch in range(epochs):
             rate = learning_rate(self.trace, epoch)
-            order = batches(
-                self.samples_per_epoch, self.trace.batch_size, epoch, self.seed, shuffle=self.trace.shuffle
-            )[: last_step - self._begun]
-            if not order:
+            if self._begun >= last_step:
                 return
             losses: list[float] = []
             under_way: deque[tuple[Task, int]] = deque()
-            for indices in order:
+            for indices in islice(self._batches(epoch), last_step - self._begun):
                 name, step = f"training step {self._begun}", self._next_step(indices, rate)
                 if not self.schedule.delay:
                     loss = yield from step
@@ -130,6 +131,10 @@ class Trainer:
             for task, n in under_way:
                 losses.append(self._ended((yield Join(task)), n, epoch, rate, last_step, report))
             self.algorithm.end_epoch(float(np.mean(losses)))
+
+    def _batches(self, epoch: int) -> Iterable[Any]:
+        """Return what :meth:`_next_step` takes for each mini-batch of an epoch; its length is that of the batch."""
+        return batches(self.samples_per_epoch, self.trace.batch_size, epoch, self.seed, shuffle=self.trace.shuffle)
 
     def _samples(self, indices: np.ndarray) -> tuple[Any, Any]:
         """Return the inputs (n, features) and targets of a mini-batch."""

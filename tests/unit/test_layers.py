@@ -13,13 +13,15 @@ ORDER = [
     {"components"},
     {"chip"},
     {"training"},
+    {"onnx"},
     {"run"},
+    {"torch"},
     {"sweeps"},
     {"cli", "__main__"},
 ]
 LAYER = {name: index for index, names in enumerate(ORDER) for name in names}
 RESULTS_MAY_IMPORT = {"errors", "units", "html", "results"}
-LAYER_MAY_ALSO_IMPORT = {"run": {"results"}, "sweeps": {"results"}, "cli": {"results"}, "__main__": {"results"}}
+LAYER_MAY_ALSO_IMPORT = {part: {"results"} for part in ("run", "sweeps", "torch", "cli", "__main__")}
 
 
 def imported_parts(path: Path) -> set[str]:
