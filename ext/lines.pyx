@@ -55,16 +55,6 @@ def fired(const uint32_t[:, ::1] fires, const double[::1] weight_sums):
     return total, weighted
 
 
-def count(const uint32_t[:, ::1] fires):
-    """Return the sum of ``fires`` (n, lines)."""
-    cdef int64_t i, j, total = 0
-    with nogil:
-        for i in range(fires.shape[0]):
-            for j in range(fires.shape[1]):
-                total += fires[i, j]
-    return total
-
-
 def follow(const float[:, ::1] weight, float[:, ::1] copy, const uint32_t[:, ::1] row_fires, const uint32_t[:, ::1] col_fires,
            double[::1] row_sum, double[::1] col_sum):
     """Take the change of ``weight`` (rows, stride) since ``copy`` over into the sums of its rows and columns, and into ``copy``.
