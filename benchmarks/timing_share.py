@@ -86,6 +86,8 @@ def main() -> None:
     parser.add_argument("--epoch", type=int, default=6000, help="steps of an epoch, to which times are scaled")
     parser.add_argument("--set", action="append", default=[])
     given = parser.parse_args()
+    if given.steps < (WARM_UP + 3) * given.per_turn:
+        parser.error(f"{given.steps} steps are less than {WARM_UP + 3} turns of {given.per_turn}; raise --steps")
     shared = {"trace": given.trace, "data": given.data, "steps": given.steps, "set": given.set}
     turns = Turns(list(MODES))
     threads = [

@@ -44,18 +44,23 @@ class Piece:
     tile: Tile
 
 
+class Lane(NamedTuple):
+    """A slice of the input, of ``n_bytes`` a vector, and the pieces that read it with the bytes of their results."""
+
+    n_bytes: int
+    pieces: Sequence[tuple[Piece, int]]
+
+
 class Direction(NamedTuple):
     """The ways of a forward or backward read through the chip.
 
     Vectors are on the way ``entering`` until they leave ``source`` for the tiles, whose results come to ``target`` and
-    are on the way ``leaving`` from there. ``lanes`` are the pieces that read the same slice of the input, for each
-    slice; ``bits`` those of an input.
+    are on the way ``leaving`` from there. ``lanes`` are the slices of the input, each with the pieces that read it.
     """
 
     entering: Way
     source: Unit
-    lanes: Sequence[Sequence[Piece]]
-    bits: int
+    lanes: Sequence[Lane]
     target: Unit
     leaving: Way
 
@@ -180,9 +185,7 @@ class AnalogMatrix:
 
         way = self._direction(transposed)
         stream = yield from chip.travel(origin, chip.stream(len(x)), way.entering)
-        stream = yield from chip.together(
-            [self._lane(origin, stream, lane, read, transposed, way) for lane in way.lanes]
-        )  # fmt: skip
+        stream = yield from chip.together([self._lane(origin, stream, lane, read, way) for lane in way.lanes])
         stream = yield from chip.travel(origin, stream, way.leaving)
         yield from chip.wait_until(stream.last)
         done = [parts[piece.tile.index] for piece in self.pieces]
@@ -205,10 +208,22 @@ class AnalogMatrix:
         if after:
             leaving = (chip.digital.leg(after), *chip.storing(n_out))
         known = self._directions[transposed] = Direction(
-            entering, "digital" if before else "buffer", self._lanes(transposed=transposed),
-            io.inp_bits or chip.spec.word_bits, "digital" if after else "buffer", leaving,
+            entering, "digital" if before else "buffer", self._sliced(transposed, io.inp_bits or chip.spec.word_bits),
+            "digital" if after else "buffer", leaving,
         )  # fmt: skip
         return known
+
+    def _sliced(self, transposed: bool, bits: int) -> list[Lane]:
+        """Return the slices of an input of ``bits`` bits."""
+        inputs, outputs = (0, 1) if transposed else (1, 0)
+        word = self._chip.spec.word_bits
+        return [
+            Lane(
+                _bytes(lane[0].block.shape[inputs], bits),
+                [(piece, _bytes(piece.block.shape[outputs], word)) for piece in lane],
+            )
+            for lane in self._lanes(transposed=transposed)
+        ]
 
     def _lanes(self, *, transposed: bool) -> list[Sequence[Piece]]:
         """The pieces that read the same slice of the input, for each slice."""
@@ -240,20 +255,18 @@ class AnalogMatrix:
         """Whether the digital unit subtracts what the inputs would give at weight 0."""
         return self._chip.spec.tile.crossbar.reference == "digital" and self.grid[0][0].tile.needs_reference
 
-    def _lane(
-        self, origin: Origin, stream: Stream, lane: Sequence[Piece], read: Reads, transposed: bool, way: Direction
-    ) -> Part:
+    def _lane(self, origin: Origin, stream: Stream, lane: Lane, read: Reads, way: Direction) -> Part:
         """Send one slice of the input to every tile that needs it, read them, and send the results back."""
         chip = self._chip
 
-        def one(piece: Piece, arrived: Stream) -> Part:
+        def one(piece: Piece, n_bytes: int, arrived: Stream) -> Part:
             done = yield from piece.tile.pass_through(origin, arrived, partial(read, piece))
-            n_bytes = _bytes(piece.block.shape[1 if transposed else 0], chip.spec.word_bits)
             return (yield from chip.interconnect.transfer(origin, done, n_bytes, piece.tile.index, way.target))
 
-        n_bytes = _bytes(lane[0].block.shape[0 if transposed else 1], way.bits)
-        deliveries = [Delivery(piece.tile.index, n_bytes, partial(one, piece)) for piece in lane]
-        return chip.interconnect.scatter(origin, Share(stream, n_bytes, way.source), deliveries)
+        deliveries = [
+            Delivery(piece.tile.index, lane.n_bytes, partial(one, piece, n_bytes)) for piece, n_bytes in lane.pieces
+        ]
+        return chip.interconnect.scatter(origin, Share(stream, lane.n_bytes, way.source), deliveries)
 
     # Reads of one column or row
 

@@ -10,7 +10,7 @@ import numpy as np
 from hwsim.chip.read_path import ReadPath, ReadTiming, ReadWork
 from hwsim.components.base import Component
 from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, SampleHold
-from hwsim.components.crossbar import Conductance, Crossbar, Firings, firing_energy, read_energy
+from hwsim.components.crossbar import Conductance, Crossbar, Exposure, Firings, firing_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
 from hwsim.devices import Cells, IOParameters, Region, TimedRegion, TrainPlan, UpdateResult
@@ -56,6 +56,7 @@ class Tile:
         self.gains = tuple(gains)
         self.shape = self.arrays[0].shape
         self.polarity: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._exposures: dict[tuple[int, bool, int], Exposure] = {}
         self.station = Station(env)
         self._told = env.now
         self._ages = any(part.ages for cells in self.arrays for part in cells.devices)
@@ -248,25 +249,31 @@ class Tile:
 
     def _array_read_energy(self, index: int, work: ReadWork) -> float:
         """Return the energy of a read in one array, J."""
-        array = self.arrays[index]
+        exposure = self._exposure(index, work)
         axis = 0 if work.transposed else 1
-        window = self._paths[work.transposed].window * 1e-12
-        reference = self.spec.crossbar.reference if array.references else None
+        devices = self.arrays[index].devices
         energy = 0.0
-        for device in array.devices if work.device is None else (array.devices[work.device],):
+        for device in devices if work.device is None else (devices[work.device],):
             sums = device.line_sums()[axis]
-            energy += read_energy(
+            energy += exposure.energy(work.drive, sums if work.line is None else sums[work.line : work.line + 1])
+        return energy
+
+    def _exposure(self, index: int, work: ReadWork) -> Exposure:
+        """Return what all reads of an array by rows, or by columns, have in common."""
+        key = (index, work.transposed, work.shape.lines_out)
+        known = self._exposures.get(key)
+        if known is None:
+            reference = self.spec.crossbar.reference if self.arrays[index].references else None
+            known = self._exposures[key] = Exposure.of(
                 self._device.cell,
                 self._conductance,
-                work.drive,
-                sums if work.line is None else sums[work.line : work.line + 1],
                 work.shape.lines_out,
-                window,
+                self._paths[work.transposed].window * 1e-12,
                 references=reference == "cell",
                 shared_reference=reference == "line",
-                line_capacitance=self._line_capacitance[axis],
+                line_capacitance=self._line_capacitance[0 if work.transposed else 1],
             )
-        return energy
+        return known
 
     # Updates
 

@@ -68,10 +68,48 @@ def read_energy(
         shared_reference: True where one line of reference cells serves the whole array: each driven line has one.
         line_capacitance: of one driven line, F.
     """
-    lines = 2 if references else 1
-    at_zero = (lines * n_cells + shared_reference) * conductance.offset
-    heat = time * heated(drive.heat, weight_sums, at_zero, conductance.scale)
-    return cell.read_voltage**2 * (heat + lines * line_capacitance * float(np.add.reduce(drive.charges)))
+    exposure = Exposure.of(
+        cell, conductance, n_cells, time, references=references, shared_reference=shared_reference,
+        line_capacitance=line_capacitance,
+    )  # fmt: skip
+    return exposure.energy(drive, weight_sums)
+
+
+class Exposure(NamedTuple):
+    """What all reads of an array by the same lines have in common.
+
+    ``squared`` is the full voltage squared, V^2, ``time`` the integration time, s; the cells on a driven line conduct
+    ``at_zero`` plus ``scale`` times the sum of their weights, S, and are charged with ``capacitance``, F.
+    """
+
+    squared: float
+    time: float
+    at_zero: float
+    scale: float
+    capacitance: float
+
+    @classmethod
+    def of(
+        cls,
+        cell: CellSpec,
+        conductance: Conductance,
+        n_cells: int,
+        time: float,
+        *,
+        references: bool,
+        shared_reference: bool,
+        line_capacitance: float,
+    ) -> Exposure:
+        """Make it from the arguments of :func:`read_energy`."""
+        lines = 2 if references else 1
+        at_zero = (lines * n_cells + shared_reference) * conductance.offset
+        return cls(cell.read_voltage**2, time, at_zero, conductance.scale, lines * line_capacitance)
+
+    def energy(self, drive: LineDrive, weight_sums: np.ndarray) -> float:
+        """Return the energy of reads, J; see :func:`read_energy`."""
+        squared, time, at_zero, scale, capacitance = self
+        charged = capacitance * float(np.add.reduce(drive.charges)) if capacitance else 0.0
+        return squared * (time * heated(drive.heat, weight_sums, at_zero, scale) + charged)
 
 
 @dataclass(frozen=True)
