@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-
 from hwsim.chip.read_path import ReadWork
 from hwsim.devices import UpdateResult
 
