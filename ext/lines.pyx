@@ -83,11 +83,15 @@ def follow(const float[:, ::1] weight, float[:, ::1] copy, const uint32_t[:, ::1
 
 cdef void list_fired(const uint32_t[:, ::1] fires, vector[int64_t] *found) noexcept nogil:
     """List the lines that fired in any sample."""
-    cdef int64_t i, j
-    cdef uint32_t any_of
-    for j in range(fires.shape[1]):
-        any_of = 0
+    cdef int64_t lines = fires.shape[1], begin, end, i, j
+    cdef uint32_t any_of[256]
+    for begin in range(0, lines, 256):
+        end = min(begin + 256, lines)
+        for j in range(end - begin):
+            any_of[j] = 0
         for i in range(fires.shape[0]):
-            any_of |= fires[i, j]
-        if any_of:
-            found.push_back(j)
+            for j in range(end - begin):
+                any_of[j] |= fires[i, begin + j]
+        for j in range(end - begin):
+            if any_of[j]:
+                found.push_back(begin + j)

@@ -45,8 +45,8 @@ class Direction(NamedTuple):
     """The ways of a forward or backward read through the chip.
 
     Vectors are on the way ``entering`` until they leave ``source`` for the tiles, whose results come to ``target`` and
-    are on the way ``leaving`` from there. ``lanes`` are the pieces that read the same slice of the input, for each slice;
-    ``bits`` those of an input.
+    are on the way ``leaving`` from there. ``lanes`` are the pieces that read the same slice of the input, for each
+    slice; ``bits`` those of an input.
     """
 
     entering: Way

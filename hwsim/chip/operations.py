@@ -305,7 +305,7 @@ class Move(Operation):
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Occupy link, interconnect and buffer."""
         n_bytes = -(-self.words * chip.spec.word_bits // 8)
-        way = chip.interconnect.way(n_bytes, "off_chip_link", "buffer") + (chip.buffer.leg("write", n_bytes),)
+        way: Way = (*chip.interconnect.way(n_bytes, "off_chip_link", "buffer"), chip.buffer.leg("write", n_bytes))
         if chip.off_chip_link is not None:
             way = (chip.off_chip_link.leg(n_bytes), *way)
         stream = yield from chip.travel(origin, chip.stream(self.n), way)

@@ -36,8 +36,8 @@ class ReadWork(NamedTuple):
     """What a read asked of a tile: everything its time and energy depend on.
 
     ``conversions`` are those of each output, ``retries`` attempts that bound management repeated. ``drive`` is what all
-    passes put on each driven line: on line ``line`` alone, or on all lines if that is None. ``device`` is the one device
-    of the unit cells that was read, None for all of them.
+    passes put on each driven line: on line ``line`` alone, or on all lines if that is None. ``device`` is the one
+    device of the unit cells that was read, None for all of them.
     """
 
     shape: ReadShape
