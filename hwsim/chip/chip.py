@@ -11,15 +11,17 @@ import numpy as np
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.digital_matrix import DigitalMatrix
 from hwsim.chip.mapping import Block, Placement
-from hwsim.chip.platform import Platform, PulseSink
+from hwsim.chip.platform import Platform
 from hwsim.chip.probe import Probe, probed_regions
 from hwsim.chip.program import Program
+from hwsim.chip.pulse_book import RowSink
 from hwsim.chip.sequencer import NumbersOnly, Sequencer
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component
 from hwsim.devices import make_cells
 from hwsim.engine.ledger import Table
 from hwsim.errors import MappingError, UsageError
+from hwsim.html import html_table
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
 
@@ -34,7 +36,8 @@ class Chip(Platform):
         threads: threads of the device kernels; they change no number.
         timing: False: only the numbers, no time and no energy.
         events: receives blocks of ledger rows in time order.
-        pulses: receives the pulses of the probed regions.
+        pulses: receives the pulses of the probed regions in time order.
+        line_reads: receives the reads of single lines of the probed tiles; given with ``pulses``.
         probes: regions whose pulses are logged.
 
     Raises:
@@ -50,11 +53,15 @@ class Chip(Platform):
         threads: int = 1,
         timing: bool = True,
         events: Callable[[Table], None] | None = None,
-        pulses: PulseSink | None = None,
+        pulses: RowSink | None = None,
+        line_reads: RowSink | None = None,
         probes: Sequence[Probe] = (),
     ) -> None:
-        super().__init__(spec, device.unit_cell, events=events, pulses=pulses)
+        super().__init__(spec, device.unit_cell, events=events, pulses=pulses, line_reads=line_reads)
         self.device = device
+        # A run tells how many pulses each device got; counting them takes about 1 % of an update.
+        counting = device.parameters.model_copy(update={"count_pulses": True})
+        self._counted_device = device.model_copy(update={"parameters": counting})
         self.seed = seed
         self.threads = threads
         self.timing = timing
@@ -120,8 +127,9 @@ class Chip(Platform):
         return guest
 
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
+        shared = {"seed": self.seed, "threads": self.threads}
         cells = [
-            make_cells(self.device, block.shape, seed=self.seed, threads=self.threads, path=f"{path}.array{number}")
+            make_cells(self._counted_device, block.shape, path=f"{path}.array{number}", **shared)
             for number in range(arrays)
         ]
         return Tile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
@@ -145,6 +153,8 @@ class Chip(Platform):
         """
         self._leakage = sum(component.leakage for component in self.components)
         self.probes = probed_regions(self._wanted_probes, {tile.index: tile.shape for tile in self.tiles})
+        if self.pulse_book is not None:
+            self.pulse_book.probed = {index: self.tiles[index].station for index in self.probes}
         for matrix in self.matrices.values():
             self._check_probes(matrix)
 
@@ -155,6 +165,20 @@ class Chip(Platform):
                     f"cannot probe tile {piece.tile.index}: several layers share it; "
                     "use --set chip.mapping.share_tiles=false"
                 )
+
+    def probed(self) -> dict[int, dict[str, Any]]:
+        """Return what of each probed tile is logged: half-open ``rows`` and ``cols``, its arrays and devices a cell."""
+        found = {}
+        for index, (rows, cols) in self.probes.items():
+            arrays = self.tiles[index].arrays
+            found[index] = {
+                "rows": [rows.start, rows.stop],
+                "cols": [cols.start, cols.stop],
+                "shape": list(self.tiles[index].shape),
+                "arrays": len(arrays),
+                "devices": len(arrays[0].devices),
+            }
+        return found
 
     @property
     def cells_by_tile(self) -> dict[int, int]:
@@ -176,6 +200,14 @@ class Chip(Platform):
         tile = self.spec.tile
         there = len(self.tiles) * tile.rows * tile.cols * tile.arrays
         return self.cells_used / there if there else 0.0
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, " x ".join(map(str, place["shape"])), str(place["arrays"]), ", ".join(map(str, place["tiles"])))
+            for name, place in self.mapping().items()
+        ]
+        title = f"Chip {self.spec.name}: {len(self.tiles)} of {self.spec.tiles} tiles used"
+        return html_table(title, rows, ("layer", "shape", "arrays", "tiles"))
 
     def mapping(self) -> dict[str, dict[str, Any]]:
         """Return where every analog matrix is: its shape, blocks of one copy, replicas, arrays and tiles."""
@@ -235,6 +267,8 @@ class Chip(Platform):
             if component.leakage:
                 component.book_leakage(origin, elapsed)
         self.ledger.flush()
+        if self.pulse_book is not None:
+            self.pulse_book.flush()
 
     def energy_so_far(self) -> float:
         """Return the energy until now, leakage included, J."""

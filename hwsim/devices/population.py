@@ -20,6 +20,9 @@ from hwsim.engine.rng import GROUP, stream_key
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.device import LONGEST_TIME, DeviceSpec
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Largest number of a device's state and parameters."""
+
 
 class DevicePopulation:
     """A (rows, cols) array of devices of one kind; weights are dimensionless float32, row = output, column = input.
@@ -110,7 +113,17 @@ class DevicePopulation:
         self._written()
 
     def _load(self, form: KernelForm) -> None:
-        """Hand the devices' parameters to the kernel."""
+        """Hand the devices' parameters to the kernel.
+
+        Raises:
+            UsageError: float32 cannot hold them.
+        """
+        for values in (form.low, form.high, *form.planes):
+            if (np.isfinite(values) & (np.abs(values) > LARGEST)).any():
+                raise UsageError(
+                    f"the parameters of '{self.spec.name}' and their spreads lead to devices whose numbers exceed "
+                    f"{LARGEST:.1g}: make them smaller"
+                )
         self._low, self._high = form.low.astype(np.float32), form.high.astype(np.float32)
         for index, plane in enumerate(form.planes):
             self._params[:, index, : self.shape[1]] = plane
@@ -158,6 +171,11 @@ class DevicePopulation:
         if self._counts is None:
             raise UsageError(f"the device '{self.spec.name}' counts no pulses; set count_pulses")
         return self._counts.copy()
+
+    @property
+    def bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The lower and the upper weight bound of each device, both (rows, cols); copies."""
+        return self._low.copy(), self._high.copy()
 
     def parameters(self) -> dict[str, NDArray[np.float64]]:
         """Return the parameters of each device, (rows, cols), by AIHWKit's names: ``max_bound``, ``dwmin_up``, ...
