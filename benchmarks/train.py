@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,13 +96,11 @@ def train_own(row: Row, data: str, step: Callable[[], None]) -> Callable[[], flo
                 reached[:] = [metrics["test_accuracy"]]
             step()
 
-        try:
+        with suppress(Ended):
             hwsim.simulate(
                 "mnist-fcn", algorithm=None if row.algorithm == "tiki-taka" else row.algorithm, data=data, out=out,
                 set=settings, steps=MANY_STEPS, progress=progress,
             )  # fmt: skip
-        except Ended:
-            pass
         return lambda: reached[0] if reached else math.nan
 
 
@@ -129,7 +128,7 @@ def train_peer(row: Row, data: str, step: Callable[[], None]) -> Callable[[], fl
     loss = nn.NLLLoss()
     folder = Path(data)
     x, y = images(folder, "train"), labels(folder, "train")
-    try:
+    with suppress(Ended):
         step()
         while True:
             for batch in torch.randperm(len(x)).split(row.batch):
@@ -137,8 +136,6 @@ def train_peer(row: Row, data: str, step: Callable[[], None]) -> Callable[[], fl
                 loss(model(x[batch]), y[batch]).backward()
                 optimizer.step()
                 step()
-    except Ended:
-        pass
 
     def accuracy() -> float:
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Training of the ``mnist-fcn`` network, side by side with AIHWKit: time and energy and the event log here, numbers there.
+"""Training of the ``mnist-fcn`` network, side by side with AIHWKit: with time, energy and events here, without there.
 
     python benchmarks/training.py --peer PYTHON --data DIR [--rounds 9] [--epoch]
 

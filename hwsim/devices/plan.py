@@ -22,8 +22,8 @@ class TrainPlan:
     """Trains of n samples. A line fires in a slot with probability min(1, gain |value|).
 
     ``bl`` (n,) int32 slots of one train, ``col_gain`` and ``row_gain`` (n,) float64 gains of x and d, ``rates`` the
-    learning rates, (n,), or (1,) for all samples, ``params`` the rest (pulse type, resolution), ``negative`` whether the
-    learning rates are negative; all have one sign.
+    learning rates, (n,), or (1,) for all samples, ``params`` the rest (pulse type, resolution), ``negative`` whether
+    the learning rates are negative; all have one sign.
     """
 
     bl: NDArray[np.int32]

@@ -98,8 +98,9 @@ class UpdateResult:
     ``bl`` (n,) slots of one train; ``slots`` (n,) slots that the sample took, all passes; ``pulses_up``,
     ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the device's persistent weight before
     the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line; ``log`` the pulses of the probed
-    region, if there was one; ``sums`` those totals that are known already, see ``totals``. Where a unit cell has several devices, ``pulses_up``, ``pulses_down`` and ``sum_w`` are
-    sums over its devices, ``parts`` holds the result of each device with its log, and ``log`` is None.
+    region, if there was one; ``sums`` the ``totals``, if they are known already. Where a unit cell has several devices,
+    ``pulses_up``, ``pulses_down`` and ``sum_w`` are sums over its devices, ``parts`` holds the result of each device
+    with its log, and ``log`` is None.
     """
 
     bl: NDArray[np.int32]

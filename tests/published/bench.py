@@ -110,7 +110,6 @@ class NoDevices:
 
     def read_line(self, _index: int, *, axis: str, **_: Any) -> ReadResult:
         """Return ones."""
-        one, none = np.ones(1, np.int32), np.zeros(1, np.int32)
         y = np.ones((1, self.shape[0 if axis == "column" else 1]), np.float32)
         x = np.ones((1, 1), np.float32)
         return ReadResult(y, np.zeros(1, np.int32), 0, 0, x, np.ones(1, np.float32))
