@@ -12,7 +12,7 @@ from hwsim.chip.expected import ExpectedPlan, ExpectedTile, of_devices
 from hwsim.chip.read_path import ReadWork
 from hwsim.chip.vectors import Vectors
 from hwsim.components.coding import LineDrive
-from hwsim.devices import IOParameters, TrainPlan, UpdateResult, applied_inputs
+from hwsim.devices import IOParameters, Region, TrainPlan, UpdateResult, applied_inputs
 from hwsim.spec.unit_cell import OneSidedCell, ReferenceCell, UnitCellSpec, VectorCell
 
 
@@ -124,7 +124,7 @@ class KnownTile(ExpectedTile):
         return Vectors(len(x), lines_out), work._replace(conversions=conversions, drive=drive)
 
     def apply(
-        self, array: int, x: Any, d: Any, plan: TrainPlan, probe: tuple[slice, slice] | None = None
+        self, array: int, x: Any, d: Any, plan: TrainPlan, probe: Region | None = None
     ) -> UpdateResult:
         """Return what the trains of a stream are expected to do."""
         if not isinstance(plan, KnownPlan):
