@@ -363,7 +363,9 @@ class AnalogMatrix:
         for piece, result, start, before in zip(pieces, results, starts, sums, strict=True):
             piece.tile.book_update(origin, start, array, result, before)
             piece.tile.station.release()
-        chip.log_pulses(origin, array, [piece.tile for piece in pieces], results, starts)
+        tiles = [piece.tile for piece in pieces]
+        chip.log_pulses(origin, array, tiles, results, starts)
+        chip.lines.trains(origin, array, tiles, results, starts)
         return results
 
     def _preparation(self, plan: TrainPlan, lines: int) -> dict[str, int]:

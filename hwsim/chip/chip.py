@@ -35,6 +35,8 @@ class Chip(Platform):
         timing: False: only the numbers, no time and no energy.
         events: receives blocks of ledger rows in time order.
         pulses: receives the pulses of the probed regions.
+        gauges: receives blocks of gauge changes in time order.
+        lines: receives the firings of the lines of the probed regions.
         probes: regions whose pulses are logged.
 
     Raises:
@@ -51,9 +53,11 @@ class Chip(Platform):
         timing: bool = True,
         events: Callable[[Table], None] | None = None,
         pulses: PulseSink | None = None,
+        gauges: Callable[[dict[str, np.ndarray], list[str]], None] | None = None,
+        lines: Callable[[dict[str, np.ndarray], list[str]], None] | None = None,
         probes: Sequence[Probe] = (),
     ) -> None:
-        super().__init__(spec, device.unit_cell, events=events, pulses=pulses)
+        super().__init__(spec, device.unit_cell, events=events, pulses=pulses, gauges=gauges, lines=lines)
         self.device = device
         self.seed = seed
         self.threads = threads
@@ -235,6 +239,7 @@ class Chip(Platform):
             if component.leakage:
                 component.book_leakage(origin, elapsed)
         self.ledger.flush()
+        self.env.gauges.flush()
 
     def energy_so_far(self) -> float:
         """Return the energy until now, leakage included, J."""

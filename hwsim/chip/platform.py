@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import simpy
 
+from hwsim.chip.line_log import LineLogger
 from hwsim.chip.recorder import Recorder
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component, SharedComponent
@@ -20,6 +21,7 @@ from hwsim.components.memory import Buffer
 from hwsim.cost import CostTables
 from hwsim.devices import UpdateResult
 from hwsim.engine.env import Env
+from hwsim.engine.gauges import Gauges
 from hwsim.engine.ledger import Ledger, Origin, Table
 from hwsim.engine.parallel import Part, side_by_side
 from hwsim.engine.station import Stream
@@ -48,6 +50,8 @@ class Platform:
         unit_cell: the unit cell of its crossbars, whose devices and references take area.
         events: receives blocks of ledger rows in time order.
         pulses: receives the pulses of the probed regions.
+        gauges: receives blocks of gauge changes in time order.
+        lines: receives the firings of the lines of the probed regions.
 
     Raises:
         SpecError: a component model, clock or converter parameter is wrong.
@@ -60,12 +64,14 @@ class Platform:
         *,
         events: Callable[[Table], None] | None = None,
         pulses: PulseSink | None = None,
+        gauges: Callable[[dict[str, np.ndarray], list[str]], None] | None = None,
+        lines: Callable[[dict[str, np.ndarray], list[str]], None] | None = None,
     ) -> None:
         self.spec = spec
         self.tables = CostTables.for_chip(
             spec, devices_per_cell=unit_cell.n_devices, references=unit_cell.needs_reference
         )
-        self.env = Env()
+        self.env = Env(Gauges(gauges))
         self.ledger = Ledger(events)
         self.buffer = self._memory("buffer", spec.buffer)
         self.state_memory = self.buffer
@@ -85,6 +91,7 @@ class Platform:
         self.recorder = Recorder()
         self.probes: Mapping[int, tuple[slice, slice]] = {}
         self._pulses = pulses
+        self.lines = LineLogger(lines)
 
     def _memory(self, name: str, placed: BufferPlacement) -> Buffer:
         return Buffer(

@@ -56,7 +56,7 @@ class Tile:
         self.gains = tuple(gains)
         self.shape = self.arrays[0].shape
         self.polarity: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self.station = Station(env)
+        self.station = Station(env, name=f"tile{index}")
         self._told = env.now
         self._ages = any(part.ages for cells in self.arrays for part in cells.devices)
         self._device = device
@@ -93,6 +93,8 @@ class Tile:
         cell = device.cell
         pulse_period = to_picoseconds(cell.pulse_width, rounding="up") + to_picoseconds(cell.pulse_gap, rounding="up")
         self.slot = max(self.row_pulser.slot(pulse_period), self.col_pulser.slot(pulse_period))
+        # Lines return to rest between pulses, for a picosecond at least, so that pulses in neighbouring slots differ.
+        self.pulse = max(min(to_picoseconds(cell.pulse_width, rounding="up"), self.slot - 1), 1)
         per_cell = tables["tile.crossbar"].property("line_capacitance_per_cell")
         self._line_capacitance = (per_cell * spec.cols, per_cell * spec.rows)
 

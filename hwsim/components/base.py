@@ -85,7 +85,7 @@ class SharedComponent(Component):
     ) -> None:
         super().__init__(name, costs, ledger, instances=instances)
         self.env = env
-        self.station = Station(env, capacity)
+        self.station = Station(env, capacity, name)
 
     def serve(
         self, origin: Origin, stream: Stream, latency: int, interval: int, bookings: list[tuple[str, int]]

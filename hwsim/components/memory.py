@@ -25,7 +25,7 @@ class Buffer(SharedComponent):
         self.word_bytes = int(costs.property("width")) // 8
         self.words_moved = 0
         self.capacity_bytes = int(costs.property("capacity")) * banks
-        self.room = Room(env, self.capacity_bytes)
+        self.room = Room(env, self.capacity_bytes, name)
         self.allocated_bytes = 0
 
     def allocate(self, n_bytes: int, what: str) -> None:

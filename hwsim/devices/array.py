@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import ceil
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwsim.devices.float_update import Side, float_update
+from hwsim.devices.lines import LineListener, LineLog
 from hwsim.devices.mvm import ReadKeys, read_array
 from hwsim.devices.periphery import Periphery
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
@@ -25,6 +27,7 @@ Lines = slice | int | ArrayLike
 """Rows or columns: a slice, numbers or a mask."""
 
 READ, READ_TRANSPOSED = "forward", "backward"
+DIRECTIONS: dict[Side, int] = {"both": 0, "up": 1, "down": -1}
 DEFAULT_IO = IOParameters()
 
 
@@ -37,6 +40,10 @@ class DeviceArray(DevicePopulation):
     Raises:
         UsageError: a shape or thread count that is not positive, or a unit cell of several devices.
     """
+
+    @cached_property
+    def _listener(self) -> LineListener:
+        return LineListener(self.shape, self._update_keys)
 
     @property
     def devices(self) -> tuple[DeviceArray, ...]:
@@ -215,19 +222,23 @@ class DeviceArray(DevicePopulation):
             self._threads,
             side,
         )
+        lines = None
+        if region is not None:
+            lines = self._listener.hear(x, d, plan, self._samples, region, DIRECTIONS[side])
         self._samples += len(x)
         self._note_pulses(before)
         return UpdateResult(
-            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log)
-        )
+            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log),
+            lines=lines,
+        )  # fmt: skip
 
     def without_pulses(self, plan: TrainPlan, *, logged: bool) -> UpdateResult:
         """Return the result of an update in which no line fired."""
         n = len(plan.bl)
         none = np.zeros(n, np.int64)
         row_fires, col_fires = (np.zeros((n, lines), np.uint32) for lines in self.shape)
-        log = PulseLog.empty() if logged else None
-        return UpdateResult(plan.bl, plan.slots, none, none, np.zeros(n), row_fires, col_fires, log)
+        log, lines = (PulseLog.empty(), LineLog.empty()) if logged else (None, None)
+        return UpdateResult(plan.bl, plan.slots, none, none, np.zeros(n), row_fires, col_fires, log, lines=lines)
 
     def _region(self, probe: Region | None) -> tuple[int, int, int, int] | None:
         if probe is None:

@@ -88,6 +88,10 @@ class DevicePopulation:
         weight = np.zeros((rows, stride), np.float32)
         weight[:, :cols] = np.clip(weight[:, :cols], self._low, self._high)
         counts = np.zeros((2, rows, stride), np.uint32) if p.count_pulses else None
+        self._update_keys = {
+            name: stream_key(self.seed, self._trains if name in ("train", "rounding") else self.path, f"update.{name}")
+            for name in ("pulse", "write", "log", "train", "rounding")
+        }
         self._cells = PulsedCells(
             self._form.law,
             cols,
@@ -97,12 +101,7 @@ class DevicePopulation:
             np.array(self._form.scalars, np.float32),
             self._write_noise,
             np.zeros((2, rows), np.uint64),
-            {
-                name: stream_key(
-                    self.seed, self._trains if name in ("train", "rounding") else self.path, f"update.{name}"
-                )
-                for name in ("pulse", "write", "log", "train", "rounding")
-            },
+            self._update_keys,
             counts,
         )
         self._counts = None if counts is None else counts[:, :, :cols]

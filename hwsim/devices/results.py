@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.devices.lines import LineLog
+
 
 @dataclass(frozen=True, slots=True)
 class PulseLog:
@@ -52,8 +54,9 @@ class UpdateResult:
     ``bl`` (n,) slots of one train; ``slots`` (n,) slots that the sample took, all passes; ``pulses_up``,
     ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the device's persistent weight before
     the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line; ``log`` the pulses of the probed
-    region, if there was one. Where a unit cell has several devices, ``pulses_up``, ``pulses_down`` and ``sum_w`` are
-    sums over its devices, ``parts`` holds the result of each device with its log, and ``log`` is None.
+    region and ``lines`` the firings of its rows and columns, if there was one (``lines`` is also None where a pulse
+    scheme has no trains). Where a unit cell has several devices, ``pulses_up``, ``pulses_down`` and ``sum_w`` are
+    sums over its devices, ``parts`` holds the result of each device with its logs.
     """
 
     bl: NDArray[np.int32]
@@ -65,6 +68,7 @@ class UpdateResult:
     col_fires: NDArray[np.uint32]
     log: PulseLog | None
     parts: tuple[UpdateResult, ...] = ()
+    lines: LineLog | None = None
 
     @property
     def by_device(self) -> tuple[UpdateResult, ...]:

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 
 import simpy
 
+from hwsim.engine.gauges import Gauges
+
 
 class Env(simpy.Environment):
-    """SimPy's environment with integer time."""
+    """SimPy's environment with integer time, and ``gauges`` of what has a level that changes in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, gauges: Gauges | None = None) -> None:
         super().__init__(initial_time=0)
+        self.gauges = gauges or Gauges()
 
     @property
     def now(self) -> int:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import simpy
 
 from hwsim.engine.env import Env
+from hwsim.engine.gauges import QUEUE
 
 
 class Stream(NamedTuple):
@@ -27,13 +28,15 @@ class Station:
     operations have waited, added up over the operations (ps).
 
     Nothing costs the engine an event unless somebody must wait: an idle server is taken at once, and a release in the
-    future is only a note of its time until a waiting operation needs it.
+    future is only a note of its time until a waiting operation needs it. A station with a ``name`` has a gauge of its
+    queue.
     """
 
     __slots__ = (
         "_alarm",
         "_env",
         "_free",
+        "_note",
         "_releases",
         "_waiting",
         "arrivals",
@@ -43,8 +46,9 @@ class Station:
         "wait_time",
     )
 
-    def __init__(self, env: Env, capacity: int = 1) -> None:
+    def __init__(self, env: Env, capacity: int = 1, name: str | None = None) -> None:
         self._env = env
+        self._note = env.gauges.of(name, QUEUE) if name is not None else None
         self._waiting: deque[simpy.Event] = deque()
         self._releases: list[int] = []
         self._alarm: int | None = None
@@ -79,6 +83,8 @@ class Station:
         turn = self._env.event()
         self._waiting.append(turn)
         self.longest_queue = max(self.longest_queue, len(self._waiting))
+        if self._note is not None:
+            self._note(arrived, len(self._waiting))
         self._set_alarm()
         yield turn
         self.wait_time += self._env.now - arrived
@@ -111,6 +117,8 @@ class Station:
             self._free -= 1
             self.held -= self._env.now
             self._waiting.popleft().succeed()
+            if self._note is not None:
+                self._note(self._env.now, len(self._waiting))
 
     def _set_alarm(self) -> None:
         """Wake up at the next release, if there is one and nothing will wake up earlier."""

@@ -12,8 +12,10 @@ import numpy as np
 
 from hwsim.chip.activity import ActivityChip
 from hwsim.chip.chip import Chip
+from hwsim.chip.line_log import LINE_COLUMNS
 from hwsim.chip.probe import Probe
 from hwsim.devices import single_thread_blas
+from hwsim.engine.gauges import GAUGE_COLUMNS
 from hwsim.engine.ledger import COLUMNS
 from hwsim.errors import HwsimError, RunError
 from hwsim.results import Run, open_run
@@ -104,10 +106,18 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
         assert folder is not None
         folder.write_pulses(columns)
 
+    def gauges(*change: Any) -> None:
+        assert folder is not None
+        folder.write_gauges(*change)
+
+    def lines(*fired: Any) -> None:
+        assert folder is not None
+        folder.write_lines(*fired)
+
+    of_events = {"events": events, "gauges": gauges} if spec.log != "none" else {}
+    of_pulses = {"pulses": pulses, "lines": lines} if spec.log == "pulses" else {}
     with single_thread_blas():
-        chip = _chip(
-            spec, events=events if spec.log != "none" else None, pulses=pulses if spec.log == "pulses" else None
-        )
+        chip = _chip(spec, **of_events, **of_pulses)
         trainer = _trainer(spec, samples, chip)
         chip.finish_placement()
         path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
@@ -115,8 +125,10 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
         folder.write_yaml("tables.yaml", chip.tables.rows())
         if spec.log != "none":
             folder.table("events", COLUMNS)
+            folder.table("gauges", GAUGE_COLUMNS)
         if spec.log == "pulses":
             folder.table("pulses", PULSE_COLUMNS)
+            folder.table("lines", LINE_COLUMNS)
         started = time.perf_counter()
         try:
             _run(spec, chip, trainer, folder, progress)

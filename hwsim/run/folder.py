@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from hwsim.chip.line_log import LINE_COLUMNS
+from hwsim.engine.gauges import GAUGE_COLUMNS
 from hwsim.engine.ledger import COLUMNS, Table
 from hwsim.errors import UsageError
 
@@ -155,6 +157,14 @@ class RunFolder:
     def write_pulses(self, columns: dict[str, np.ndarray]) -> None:
         """Append pulses to the pulse log."""
         self.table("pulses", PULSE_COLUMNS).write(columns)
+
+    def write_gauges(self, columns: dict[str, np.ndarray], names: list[str]) -> None:
+        """Append changes of gauges."""
+        self.table("gauges", GAUGE_COLUMNS).write(columns, names)
+
+    def write_lines(self, columns: dict[str, np.ndarray], names: list[str]) -> None:
+        """Append firings of lines."""
+        self.table("lines", LINE_COLUMNS).write(columns, names)
 
     def write_yaml(self, name: str, data: Any) -> None:
         """Write a YAML file."""
