@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -207,6 +207,28 @@ class Run:
         from hwsim.results.page import write_page
 
         return write_page(self, Path(file))
+
+    def export(
+        self,
+        to: str,
+        file: Path | str | None = None,
+        *,
+        window: str = "",
+        table: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Path:
+        """Write the logs as a ``perfetto`` trace, ``vcd`` waves or ``csv``, and return the new file.
+
+        ``file`` None: the name of the run in the current folder. ``window``: the time to write, such as
+        ``"10us:20us"``. ``table``: with ``csv``, the log to write. ``progress`` is called with (rows done, all rows).
+
+        Raises:
+            UsageError: another format or window, or the file exists.
+            ResultsError: the run kept no such log, or it is damaged; or the file cannot be written.
+        """
+        from hwsim.results.export import export
+
+        return export(self, to, file, window=window, table=table, progress=progress)
 
     def headline(self) -> list[str]:
         """Return the main results as short texts with units; of a run that has none, its state."""
