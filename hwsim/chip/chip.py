@@ -240,6 +240,7 @@ class Chip(Platform):
                 component.book_leakage(origin, elapsed)
         self.ledger.flush()
         self.env.gauges.flush()
+        self.lines.flush()
 
     def energy_so_far(self) -> float:
         """Return the energy until now, leakage included, J."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from hwsim.chip.tile import Tile
 from hwsim.devices import UpdateResult
-from hwsim.engine.ledger import Origin
+from hwsim.engine.ledger import FLUSH_ROWS, Origin
 
 LINE_COLUMNS: dict[str, tuple[str, str, str]] = {
     # name: (dtype, unit, description)
@@ -37,10 +37,15 @@ Sink = Callable[[dict[str, np.ndarray], list[str]], None]
 
 
 class LineLogger:
-    """Makes rows of the log of lines and hands them to ``sink``; does nothing without one."""
+    """Makes rows of the log of lines and hands blocks of them to ``sink``; does nothing without one.
+
+    The rows of a tile are in the order of time.
+    """
 
     def __init__(self, sink: Sink | None = None) -> None:
         self._sink = sink
+        self._parts: list[Mapping[str, np.ndarray]] = []
+        self._waiting = 0
 
     def trains(
         self, origin: Origin, array: int, tiles: Sequence[Tile], results: Sequence[UpdateResult], starts: Sequence[int]
@@ -100,7 +105,13 @@ class LineLogger:
         )
 
     def reset(
-        self, origin: Origin, place: tuple[Tile, int, int], region: Region | None, start: int, rows: np.ndarray, col: int
+        self,
+        origin: Origin,
+        place: tuple[Tile, int, int],
+        region: Region | None,
+        start: int,
+        rows: np.ndarray,
+        col: int,
     ) -> None:
         """Log the slot in which the chosen ``rows`` (a mask) and column ``col`` fire for a reset."""
         if self._sink is None or region is None:
@@ -115,11 +126,17 @@ class LineLogger:
         self._pass_on([_rows(origin, place, np.full(len(column), start), column, numbers, sign=0)])
 
     def _pass_on(self, parts: Sequence[Mapping[str, np.ndarray]]) -> None:
-        if self._sink is None or not parts:
+        self._parts += parts
+        self._waiting += sum(len(part["t_ps"]) for part in parts)
+        if self._waiting >= FLUSH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Pass on every row so far."""
+        if self._sink is None or not self._waiting:
             return
-        table = {name: np.concatenate([part[name] for part in parts]) for name in LINE_COLUMNS}
-        if not len(table["t_ps"]):
-            return
+        table = {name: np.concatenate([part[name] for part in self._parts]) for name in LINE_COLUMNS}
+        self._parts, self._waiting = [], 0
         order = np.argsort(table["t_ps"], kind="stable")
         self._sink({name: column[order] for name, column in table.items()}, AXES)
 

@@ -7,6 +7,7 @@ they can be heard a second time: every pulse of a line coincides with a pulse of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ class LineListener:
         row_sign = -rows[4] * np.where(rows[3] == 1, -1, 1) * (-1 if plan.negative else 1)
         sign = np.concatenate([row_sign, -cols[4]]).astype(np.int8)
         order = np.lexsort((line, column, slot, sample))
-        return LineLog(*(part[order] for part in (sample, slot, column, line, sign)), direction)
+        return LineLog(sample[order], slot[order], column[order], line[order], sign[order], direction)
 
     @staticmethod
     def _heard(
@@ -98,13 +99,15 @@ class LineListener:
         plan: TrainPlan,
         ordinal: int,
         region: tuple[int, int, int, int],
-    ) -> tuple[NDArray[np.generic], ...]:
+    ) -> tuple[NDArray[Any], ...]:
         """Return the coincidences: sample, slot, row, column, polarity, ..."""
         params = plan.params
         resolution = (params.res, params.res)
-        return cells.update(
+        *_, log = cells.update(
             x, d, plan.bl, *gains, False, params.pulse_type, resolution, params.sto_round, ordinal, region, 1, "both"
-        )[5]
+        )
+        assert log is not None
+        return log
 
 
 def _deaf_cells(rows: int, cols: int, keys: dict[str, int]) -> PulsedCells:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from hwsim.errors import UsageError, unknown
 from hwsim.results import queries
-from hwsim.results.export.rows import Reader
+from hwsim.results.export.rows import Reader, Selection
 from hwsim.results.export.window import Window
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ def write(
     """
     if table not in LOGS:
         raise UsageError(unknown("log", table, LOGS))
-    reader = Reader(run.path, [(table, window.holds())], progress)
-    names = list(queries.columns(run.path, table))
+    names = tuple(queries.columns(run.path, table))
+    rows = Selection(table, names, window, leakage="with")
+    reader = Reader(run.path, [rows], progress)
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows(reader.rows(table, names, window.holds()))
+    writer.writerows(reader.rows(rows))
     text.flush()
     text.detach()
-    reader.finish()

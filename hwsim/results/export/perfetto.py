@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from hwsim.results.export.lanes import Lanes, OpenStretches
 from hwsim.results.export.power import Power
-from hwsim.results.export.rows import STATIC, Reader
+from hwsim.results.export.rows import Reader, Selection
 from hwsim.results.export.trace_file import TraceFile, Track
 from hwsim.results.export.window import Window
 
@@ -22,6 +22,8 @@ EVENTS = (
     "t_ps", "dur_ps", "component", "action", "operation", "phase", "layer", "step", "sample", "array", "count",
     "energy_J",
 )  # fmt: skip
+LEAKAGE = ("component", "t_ps", "energy_J")
+GAUGES = ("t_ps", "component", "gauge", "value", "step")
 CONTROLLER, QUEUE, BYTES = "controller", "queue", "bytes_in_use"
 CHIP = "chip"
 
@@ -34,22 +36,20 @@ def write(run: Run, file: BinaryIO, window: Window, progress: Callable[[int, int
     Raises:
         ResultsError: the run kept no event log, or it is damaged.
     """
-    actions = f"{STATIC} AND {window.overlaps()}"
-    reader = Reader(run.path, [("events", actions), ("gauges", window.holds())], progress)
+    actions, changes = Selection("events", EVENTS, window, reaching=True), Selection("gauges", GAUGES, window)
+    leakage = Selection("events", LEAKAGE, Window(), leakage="only")
+    reader = Reader(run.path, [actions, leakage, changes], progress)
     end = reader.end_of_run() if window.end is None else min(window.end, reader.end_of_run())
     timeline = _Timeline(TraceFile(file), run, Window(window.start, max(end, window.start)))
-    for row in reader.rows("events", EVENTS, actions):
+    for row in reader.rows(actions):
         timeline.action(*row)
-    for component, elapsed, energy in reader.all(
-        "SELECT component, max(t_ps), sum(energy_J) FROM events WHERE phase = 'static' GROUP BY component ORDER BY 1"
-    ):
+    for component, elapsed, energy in reader.rows(leakage):
         timeline.leakage(component, elapsed, energy)
     for component, gauge, value, step in reader.levels_before(window.start):
         timeline.gauge(window.start, component, gauge, value, step)
-    for change in reader.rows("gauges", ("t_ps", "component", "gauge", "value", "step"), window.holds()):
+    for change in reader.rows(changes):
         timeline.gauge(*change)
     timeline.finish()
-    reader.finish()
 
 
 class _Timeline:
@@ -159,5 +159,3 @@ def _rank(name: str) -> int:
         return 10
     tile = re.fullmatch(r"tile(\d+)", name)
     return 20 + int(tile[1]) if tile else 100_000
-
-

@@ -1,62 +1,178 @@
-"""Rows of the logs as an export reads them: a window of time, block by block, with the progress counted."""
+"""Rows of the logs as an export reads them: a window of time, one row group after the other, with the progress told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from math import inf
+from typing import TYPE_CHECKING, Any, Literal
 
 from hwsim.results import queries
+from hwsim.results.export.window import Window
+from hwsim.results.folder import damaged
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-STATIC = "phase <> 'static'"
-"""Leakage is booked in one row a component at the end of a run, for the whole of it."""
-REPORT_ROWS = 4096
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+STATIC = "static"
+"""Phase of leakage, which is booked in one row a component at the end of a run, for the whole of it."""
+BLOCK_ROWS = 4096
+
+Leakage = Literal["with", "without", "only"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows of a log in a window, in the order of the log.
+
+    ``reaching`` takes the rows that last into the window (``dur_ps``), otherwise those that start in it. ``tiles``
+    None: all; ``lasting``: only rows with a duration; ``leakage``: of the event log, all but leakage, or nothing else.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    window: Window
+    reaching: bool = False
+    tiles: tuple[int, ...] | None = None
+    lasting: bool = False
+    leakage: Leakage = "without"
+
+    @property
+    def _by_phase(self) -> bool:
+        return self.table == "events" and self.leakage != "with"
+
+    @property
+    def needed(self) -> list[str]:
+        """The columns to read."""
+        tests = {"t_ps", "dur_ps" if self.reaching or self.lasting else "t_ps"}
+        tests |= {"tile"} if self.tiles is not None else set()
+        tests |= {"phase"} if self._by_phase else set()
+        return [*self.columns, *sorted(tests - set(self.columns))]
+
+    def of(self, rows: pa.Table) -> pa.Table:
+        """Return the chosen rows and columns of a part of the log."""
+        import pyarrow.compute as pc
+
+        start, tests = rows["t_ps"], []
+        if self.window.start:
+            late = pc.greater_equal(start, self.window.start)
+            lasts = pc.greater(pc.add(start, rows["dur_ps"]), self.window.start) if self.reaching else late
+            tests.append(pc.or_(late, lasts))
+        if self.window.end is not None:
+            tests.append(pc.less(start, self.window.end))
+        if self.lasting:
+            tests.append(pc.greater(rows["dur_ps"], 0))
+        if self.tiles is not None:
+            tests.append(pc.is_in(rows["tile"], value_set=_like(self.tiles, rows["tile"].type)))
+        if self._by_phase:
+            compare = pc.equal if self.leakage == "only" else pc.not_equal
+            tests.append(compare(rows["phase"].cast("string"), STATIC))
+        if tests:
+            rows = rows.filter(reduce(pc.and_, tests))
+        return rows.select(list(self.columns))
+
+    def may_hold(self, group: Any, names: Sequence[str]) -> bool:
+        """Return whether a row group may hold chosen rows, by its statistics."""
+        bounds = {name: group.column(names.index(name)).statistics for name in ("t_ps", "dur_ps") if name in names}
+        if any(found is None or not found.has_min_max for found in bounds.values()):
+            return True
+        last = self.latest(group, names) if self.reaching else bounds["t_ps"].max
+        return last >= self.window.start and (self.window.end is None or bounds["t_ps"].min < self.window.end)
+
+    @staticmethod
+    def latest(group: Any, names: Sequence[str]) -> float:
+        """Return a time (ps) until which all rows of a row group have ended."""
+        bounds = [group.column(names.index(name)).statistics for name in ("t_ps", "dur_ps")]
+        if any(found is None or not found.has_min_max for found in bounds):
+            return inf
+        return float(sum(found.max for found in bounds))
+
+
+def _lists(rows: Any) -> list[list[Any]]:
+    return [column.to_pylist() for column in rows.columns]
+
+
+def _like(values: Sequence[int], kind: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(values, kind)
 
 
 class Reader:
-    """Reads the logs of one run folder in the order of time; ``progress`` hears of the rows that have been read.
+    """Reads the logs of one run folder in the order of time, a row group at a time.
 
-    ``selections`` are all that will be read, as (table, condition); they say how many rows there are.
+    ``progress`` hears of the rows that have been passed and of all that there are in ``selections``.
     """
 
-    def __init__(
-        self, folder: Path, selections: Sequence[tuple[str, str]], progress: Callable[[int, int], None]
-    ) -> None:
+    def __init__(self, folder: Path, selections: Sequence[Selection], progress: Callable[[int, int], None]) -> None:
         self._folder = folder
         self._progress = progress
         self._done = 0
-        for table in dict.fromkeys(table for table, _ in selections):
-            queries.columns(folder, table)  # refuses a missing or damaged log by name
-        self._total = sum(self.one(f"SELECT count(*) FROM {table} WHERE {where}")[0] for table, where in selections)
+        self._files: dict[str, pq.ParquetFile] = {}
+        self._total = sum(rows for selection in selections for _, rows in self._groups(selection))
 
-    def one(self, sql: str) -> tuple[Any, ...]:
-        """Return the only row of an answer."""
-        return self.all(sql)[0]
+    def _file(self, table: str) -> pq.ParquetFile:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
-    def all(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return every row of an answer that is short."""
+        if table not in self._files:
+            queries.columns(self._folder, table)  # refuses a missing or damaged log by name
+            path = self._folder / f"{table}.parquet"
+            try:
+                self._files[table] = pq.ParquetFile(path)
+            except (pa.ArrowException, OSError):
+                raise damaged(path) from None
+        return self._files[table]
+
+    def _groups(self, selection: Selection) -> Iterator[tuple[int, int]]:
+        """Give number and rows of the row groups that may hold chosen rows."""
+        file = self._file(selection.table)
+        names = file.schema_arrow.names
+        for number in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(number)
+            if selection.may_hold(group, names):
+                yield number, group.num_rows
+
+    def rows(self, selection: Selection) -> Iterator[tuple[Any, ...]]:
+        """Give the chosen rows.
+
+        Raises:
+            ResultsError: the log is damaged.
+        """
+        import pyarrow as pa
+
+        file = self._file(selection.table)
+        for number, n_rows in self._groups(selection):
+            try:
+                chosen = selection.of(file.read_row_group(number, columns=selection.needed))
+            except (pa.ArrowException, OSError):
+                raise damaged(self._folder / f"{selection.table}.parquet") from None
+            done = self._done
+            for block in chosen.to_batches(max_chunksize=BLOCK_ROWS):
+                yield from zip(*_lists(block), strict=True)
+                done += n_rows * block.num_rows // chosen.num_rows
+                self._progress(done, self._total)
+            self._done += n_rows
+            self._progress(self._done, self._total)
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return every row of an answer, which is short."""
         with queries.query(self._folder, sql) as answer:
             return list(answer.rows)
 
-    def rows(self, table: str, columns: Iterable[str], where: str) -> Iterator[tuple[Any, ...]]:
-        """Give rows in the order of the log."""
-        chosen = ", ".join(f'"{column}"' for column in columns)  # some are words of SQL
-        with queries.query(self._folder, f"SELECT {chosen} FROM {table} WHERE {where}") as answer:
-            for row in answer.rows:
-                self._done += 1
-                if self._done % REPORT_ROWS == 0:
-                    self._progress(self._done, max(self._done, self._total))
-                yield row
-
-    def finish(self) -> None:
-        """Report that everything has been read."""
-        self._progress(self._total, self._total)
-
     def end_of_run(self) -> int:
         """Return the time at which the last action of the event log ends, ps."""
-        return int(self.one("SELECT coalesce(max(t_ps + dur_ps), 0) FROM events")[0])
+        selection = Selection("events", ("t_ps", "dur_ps"), Window(), leakage="with")
+        file, end = self._file("events"), 0
+        for number, _ in reversed(list(self._groups(selection))):
+            if selection.latest(file.metadata.row_group(number), file.schema_arrow.names) > end:
+                rows = file.read_row_group(number, columns=selection.needed)
+                end = max(end, *(start + duration for start, duration in zip(*_lists(rows), strict=True)))
+        return end
 
     def levels_before(self, time: int) -> list[tuple[str, str, int, int]]:
         """Return the last change of every gauge before ``time``: component, gauge, value, step."""
@@ -64,4 +180,4 @@ class Reader:
             return []
         numbered = f"SELECT *, row_number() OVER () AS n FROM gauges WHERE t_ps < {time}"
         sql = f"SELECT component, gauge, arg_max(value, n), arg_max(step, n) FROM ({numbered}) GROUP BY ALL"
-        return self.all(f"{sql} ORDER BY ALL")  # type: ignore[return-value]
+        return self.ask(f"{sql} ORDER BY ALL")

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import heapq
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hwsim.errors import ResultsError, UsageError
 from hwsim.results import queries
-from hwsim.results.export.rows import STATIC, Reader
+from hwsim.results.export.rows import Reader, Selection
 from hwsim.results.export.window import Window
 
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from hwsim.results.run import Run
 
 TIMESCALE = "1 ps"
-IDLE = "idle"
-LINE = ("t_ps", "dur_ps", "array", "device", "axis", "line", "sign", "phase")
+IDLE, QUEUE, CONTROLLER = "idle", "queue", "controller"
+LINES = ("t_ps", "dur_ps", "tile", "array", "device", "axis", "line", "sign", "phase")
+BUSY = ("t_ps", "dur_ps", "component")
+GAUGES = ("t_ps", "component", "gauge", "value")
 WITHOUT_TRAINS = ("mean_count", "deterministic_implicit")
 """Pulse types that count the pulses of a device without trains on its lines."""
 
@@ -44,20 +46,23 @@ def write(run: Run, file: BinaryIO, window: Window, progress: Callable[[int, int
 
     queries.columns(run.path, "lines")  # refuses a run without by name
     _check_trains(run.config)
-    pulsed = window.overlaps()
-    tiles = [tile for (tile,) in Reader(run.path, [], progress).all("SELECT DISTINCT tile FROM lines ORDER BY 1")]
+    asker = Reader(run.path, [], progress)
+    tiles = tuple(tile for (tile,) in asker.ask("SELECT DISTINCT tile FROM lines ORDER BY 1"))
     if not tiles:
         raise ResultsError(f"no line of the probed regions of {run.path} has fired; probe another region")
-    busy = f"{STATIC} AND dur_ps > 0 AND tile IN ({', '.join(map(str, tiles))}) AND {window.overlaps()}"
-    reader = Reader(run.path, [("lines", pulsed), ("events", busy), ("gauges", window.holds())], progress)
+    pulsed = [Selection("lines", LINES, window, reaching=True, tiles=(tile,)) for tile in tiles]
+    busy = Selection("events", BUSY, window, reaching=True, tiles=tiles, lasting=True)
+    changed = Selection("gauges", GAUGES, window)
+    reader = Reader(run.path, [*pulsed, busy, changed], progress)
     text = io.TextIOWrapper(file, encoding="ascii", errors="replace", newline="\n")
     comment = f"hwsim run {run.path.resolve().name}"
     with VCDWriter(text, TIMESCALE, date="", comment=comment, init_timestamp=window.start) as writer:
         waves = _Waves(writer, reader, tiles, run.config)
         changes = [
-            *(waves.lines(reader.rows("lines", LINE, f"tile = {tile} AND {pulsed}"), tile) for tile in tiles),
-            waves.busy(reader.rows("events", ("t_ps", "dur_ps", "component"), busy)),
-            waves.gauges(reader, window),
+            *(waves.lines(reader.rows(chosen)) for chosen in pulsed),
+            waves.busy(reader.rows(busy)),
+            waves.gauges([(window.start, *level[:3]) for level in reader.levels_before(window.start)]),
+            waves.gauges(reader.rows(changed)),
         ]
         for time, _, wire, value in heapq.merge(*changes, key=lambda change: change[:2]):
             if window.end is not None and time > window.end:
@@ -65,7 +70,6 @@ def write(run: Run, file: BinaryIO, window: Window, progress: Callable[[int, int
             writer.change(wire, max(time, window.start), value)
     text.flush()
     text.detach()
-    reader.finish()
 
 
 def _check_trains(config: Mapping[str, Any]) -> None:
@@ -102,13 +106,11 @@ def _with_ends(starts: Iterator[tuple[int, int, Any, Any, Any]]) -> Iterator[Cha
     At one time what ends comes before what starts.
     """
     ends: list[tuple[int, int, Any, Any]] = []
-    number = 0
-    for start, end, wire, value, afterwards in starts:
+    for number, (start, end, wire, value, afterwards) in enumerate(starts):
         while ends and ends[0][0] <= start:
             time, _, ended, last = heapq.heappop(ends)
             yield time, 0, ended, last
         yield start, 1, wire, value
-        number += 1
         heapq.heappush(ends, (end, number, wire, afterwards))
     while ends:
         time, _, ended, last = heapq.heappop(ends)
@@ -130,15 +132,16 @@ class _Array:
 class _Waves:
     """The wires of a dump, and what changes them."""
 
-    def __init__(self, writer: Any, reader: Reader, tiles: list[int], config: Mapping[str, Any]) -> None:
+    def __init__(self, writer: Any, reader: Reader, tiles: Sequence[int], config: Mapping[str, Any]) -> None:
         self._state = writer.register_var("hwsim.controller", "state", "string", init=IDLE)
         self._queues = {
             f"tile{tile}": writer.register_var(f"hwsim.tile{tile}", "queue", "integer", 32, init=0) for tile in tiles
         }
-        self._queues["controller"] = writer.register_var("hwsim.controller", "queue", "integer", 32, init=0)
+        self._under_way: dict[str, int] = {}
+        self._queues[CONTROLLER] = writer.register_var("hwsim.controller", "queue", "integer", 32, init=0)
         self._busy = {
             component: _wire(writer, f"hwsim.tile{tile}", f"{component.partition('.')[2] or component}_busy")
-            for tile, component in reader.all(
+            for tile, component in reader.ask(
                 f"SELECT DISTINCT tile, component FROM events WHERE tile IN ({', '.join(map(str, tiles))}) "
                 "AND dur_ps > 0 ORDER BY ALL"
             )
@@ -150,8 +153,8 @@ class _Waves:
         writer: Any, reader: Reader, probed: Mapping[tuple[int, str], tuple[int, int]]
     ) -> dict[tuple[int, int, int], _Array]:
         found: dict[tuple[int, int, int], dict[str, tuple[int, int]]] = {}
-        for tile, array, device, axis, last in reader.all(
-            "SELECT tile, \"array\", device, axis, max(line) FROM lines GROUP BY ALL ORDER BY ALL DESC"
+        for tile, array, device, axis, last in reader.ask(
+            'SELECT tile, "array", device, axis, max(line) FROM lines GROUP BY ALL ORDER BY ALL DESC'
         ):
             found.setdefault((tile, array, device), {})[axis] = probed.get((tile, axis), (0, last))
         several = any(device for _, _, device in found)
@@ -161,12 +164,12 @@ class _Waves:
             arrays[tile, array, device] = _Array(writer, scope, lines)
         return arrays
 
-    def lines(self, rows: Iterator[tuple[Any, ...]], tile: int) -> Iterator[Change]:
+    def lines(self, rows: Iterator[tuple[Any, ...]]) -> Iterator[Change]:
         """Give the changes of the lines of a tile."""
 
         def stretches() -> Iterator[tuple[int, int, Any, Any, Any]]:
             slot = None
-            for start, duration, array, device, axis, line, sign, phase in rows:
+            for start, duration, tile, array, device, axis, line, sign, phase in rows:
                 of = self._arrays[tile, array, device]
                 end = start + duration
                 if (start, array, device, phase) != slot:
@@ -196,20 +199,16 @@ class _Waves:
             level[component] += change
             yield time, order, self._busy[component], int(level[component] > 0)
 
-    def gauges(self, reader: Reader, window: Window) -> Iterator[Change]:
+    def gauges(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Change]:
         """Give the changes of the controller's state and of the queues."""
-        before = [(window.start, *level[:3]) for level in reader.levels_before(window.start)]
-        after = reader.rows("gauges", ("t_ps", "component", "gauge", "value"), window.holds())
-        under_way: dict[str, int] = {}
-        for part in (before, after):
-            for time, component, gauge, value in part:
-                if gauge == "queue":
-                    if component in self._queues:
-                        yield time, 1, self._queues[component], value
-                elif component == "controller":
-                    under_way[gauge] = value
-                    names = [name for name, count in under_way.items() for _ in range(count)]
-                    yield time, 1, self._state, " + ".join(names) or IDLE
+        for time, component, gauge, value in rows:
+            if gauge == QUEUE:
+                if component in self._queues:
+                    yield time, 1, self._queues[component], value
+            elif component == CONTROLLER:
+                self._under_way[gauge] = value
+                names = [name for name, count in self._under_way.items() for _ in range(count)]
+                yield time, 1, self._state, " + ".join(names) or IDLE
 
 
 def _wire(writer: Any, scope: str, name: str) -> Variable[Any]:

@@ -31,17 +31,3 @@ class Window:
         if window.end is not None and window.end <= window.start:
             raise UsageError(f"the window '{text}' ends before it starts")
         return window
-
-    def overlaps(self) -> str:
-        """Return the SQL condition of rows with ``t_ps`` and ``dur_ps`` that last into the window."""
-        conditions = [f"(t_ps >= {self.start} OR t_ps + dur_ps > {self.start})"] if self.start else []
-        return self._joined(conditions)
-
-    def holds(self) -> str:
-        """Return the SQL condition of rows whose ``t_ps`` lies in the window."""
-        return self._joined([f"t_ps >= {self.start}"] if self.start else [])
-
-    def _joined(self, conditions: list[str]) -> str:
-        if self.end is not None:
-            conditions = [*conditions, f"t_ps < {self.end}"]
-        return " AND ".join(conditions) or "true"
