@@ -208,7 +208,7 @@ class _Waves:
             elif component == CONTROLLER:
                 self._under_way[gauge] = value
                 names = [name for name, count in self._under_way.items() for _ in range(count)]
-                yield time, 1, self._state, " + ".join(names) or IDLE
+                yield time, 1, self._state, "+".join(names).replace(" ", "_") or IDLE
 
 
 def _wire(writer: Any, scope: str, name: str) -> Variable[Any]:
