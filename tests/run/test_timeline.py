@@ -1,5 +1,6 @@
 """Timelines: the trace holds every action once, lanes do not overlap, and sums are those of the summary."""
 
+import itertools
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
@@ -62,13 +63,13 @@ def read_trace(file: Path) -> Timeline:
 
 def check_lanes(timeline: Timeline) -> None:
     for track, slices in timeline.slices.items():
-        for before, after in zip(slices, slices[1:], strict=False):
+        for before, after in itertools.pairwise(slices):
             assert before[0] < before[1] <= after[0], track
 
 
 def area(levels: list) -> float:
     """Return the integral of a counter over time, in unit times picosecond."""
-    return sum(value * (until - time) for (time, value), (until, _) in zip(levels, levels[1:], strict=False))
+    return sum(value * (until - time) for (time, value), (until, _) in itertools.pairwise(levels))
 
 
 @pytest.mark.parametrize("schedule", ["sequential", "pipelined"])
@@ -110,7 +111,7 @@ def test_operations_follow_each_other_from_start_to_end(run, npz, tmp_path) -> N
     assert len(operations) == len(issues)
     assert [f"{row.operation} {row.layer}".rstrip() for row in issues.itertuples()] == [row[2] for row in operations]
     assert [row[3]["step"] for row in operations] == list(issues.step)
-    assert all(before[1] == after[0] for before, after in zip(operations, operations[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(operations))
     assert operations[-1][1] == round(ran.summary["latency_s"] * 1e12)
 
 

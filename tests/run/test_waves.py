@@ -163,6 +163,6 @@ def test_what_has_no_waves_is_refused(run, npz, tmp_path) -> None:
         str(npz), steps=1, log="pulses", probe=["0"], algorithm="analog-sgd",
         set={"algorithm.update.pulse_type": "deterministic_implicit"},
     )  # fmt: skip
-    with pytest.raises(UsageError, match="deterministic_implicit.*no trains on lines"):
+    with pytest.raises(UsageError, match=r"deterministic_implicit.*no trains on lines"):
         counted.export("vcd", file)
     assert list(tmp_path.glob("*waves*")) == []
