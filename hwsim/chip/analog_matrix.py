@@ -16,6 +16,7 @@ from hwsim.chip.tile import Tile
 from hwsim.components.interconnect import Delivery, Share, Unit
 from hwsim.devices import (
     IOParameters,
+    Region,
     RunningScale,
     TrainPlan,
     UpdateParameters,
@@ -284,6 +285,9 @@ class AnalogMatrix:
             def read() -> tuple[np.ndarray, ReadWork]:
                 part = piece.tile.read_line(array, index, io or self.transfer_io, axis=axis, device=device)
                 parts[piece.tile.index] = part
+                if chip.pulse_book is not None:
+                    start = chip.env.now + piece.tile.read_delay(transposed=axis == "row")
+                    chip.pulse_book.add_line_read(start, (piece.tile.index, array, device), axis, index)
                 return part
 
             stream = yield from piece.tile.pass_through(origin, chip.stream(1), read, array)
@@ -316,13 +320,25 @@ class AnalogMatrix:
         return plan_trains(x, d, lr, self.granularity(array), params)
 
     def apply(
-        self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, pieces: list[Piece]
+        self,
+        array: int,
+        x: np.ndarray,
+        d: np.ndarray,
+        plan: TrainPlan,
+        pieces: list[Piece],
+        starts: Sequence[int] | None = None,
     ) -> list[UpdateResult]:
-        """Apply pulse trains to the given tiles."""
-        probes = self._chip.probes
+        """Apply pulse trains to the given tiles; ``starts`` (ps) says when, where pulses of probed regions are logged."""
+        probes: list[Region | None] = [None] * len(pieces)
+        if starts is not None and self._chip.pulse_book is not None:
+            regions = [self._chip.probes.get(piece.tile.index) for piece in pieces]
+            probes = [
+                piece.tile.timed(region, start, plan.slots)
+                for piece, region, start in zip(pieces, regions, starts, strict=True)
+            ]
         return [
-            piece.tile.apply(array, x[:, piece.block.cols], d[:, piece.block.rows], plan, probes.get(piece.tile.index))
-            for piece in pieces
+            piece.tile.apply(array, x[:, piece.block.cols], d[:, piece.block.rows], plan, probe)
+            for piece, probe in zip(pieces, probes, strict=True)
         ]
 
     def time_update(
@@ -359,12 +375,12 @@ class AnalogMatrix:
         for piece in pieces:
             piece.tile.let_time_pass()
         sums = [[device.line_sums() for device in piece.tile.arrays[array].devices] for piece in pieces]
-        results = self.apply(array, x, d, plan, pieces)
+        results = self.apply(array, x, d, plan, pieces, starts)
         for piece, result, start, before in zip(pieces, results, starts, sums, strict=True):
             piece.tile.book_update(origin, start, array, result, before)
             piece.tile.station.release()
         tiles = [piece.tile for piece in pieces]
-        chip.log_pulses(origin, array, tiles, results, starts)
+        chip.log_pulses(origin, array, tiles, results)
         chip.lines.trains(origin, array, tiles, results, starts)
         return results
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.digital_matrix import DigitalMatrix
+from hwsim.chip.line_log import NamedSink
 from hwsim.chip.mapping import Block, Placement
-from hwsim.chip.platform import Platform, PulseSink
+from hwsim.chip.platform import Platform
 from hwsim.chip.probe import Probe, probed_regions
 from hwsim.chip.program import Program
+from hwsim.chip.pulse_book import RowSink
 from hwsim.chip.sequencer import NumbersOnly, Sequencer
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component
@@ -34,7 +36,8 @@ class Chip(Platform):
         threads: threads of the device kernels; they change no number.
         timing: False: only the numbers, no time and no energy.
         events: receives blocks of ledger rows in time order.
-        pulses: receives the pulses of the probed regions.
+        pulses: receives the pulses of the probed regions in time order.
+        line_reads: receives the reads of single lines of the probed tiles; given with ``pulses``.
         gauges: receives blocks of gauge changes in time order.
         lines: receives the firings of the lines of the probed regions.
         probes: regions whose pulses are logged.
@@ -52,12 +55,15 @@ class Chip(Platform):
         threads: int = 1,
         timing: bool = True,
         events: Callable[[Table], None] | None = None,
-        pulses: PulseSink | None = None,
-        gauges: Callable[[dict[str, np.ndarray], list[str]], None] | None = None,
-        lines: Callable[[dict[str, np.ndarray], list[str]], None] | None = None,
+        pulses: RowSink | None = None,
+        line_reads: RowSink | None = None,
+        gauges: NamedSink | None = None,
+        lines: NamedSink | None = None,
         probes: Sequence[Probe] = (),
     ) -> None:
-        super().__init__(spec, device.unit_cell, events=events, pulses=pulses, gauges=gauges, lines=lines)
+        super().__init__(
+            spec, device.unit_cell, events=events, pulses=pulses, line_reads=line_reads, gauges=gauges, lines=lines
+        )
         self.device = device
         self.seed = seed
         self.threads = threads
@@ -149,6 +155,8 @@ class Chip(Platform):
         """
         self._leakage = sum(component.leakage for component in self.components)
         self.probes = probed_regions(self._wanted_probes, {tile.index: tile.shape for tile in self.tiles})
+        if self.pulse_book is not None:
+            self.pulse_book.probed = {index: self.tiles[index].station for index in self.probes}
         for matrix in self.matrices.values():
             self._check_probes(matrix)
 
@@ -159,6 +167,20 @@ class Chip(Platform):
                     f"cannot probe tile {piece.tile.index}: several layers share it; "
                     "use --set chip.mapping.share_tiles=false"
                 )
+
+    def probed(self) -> dict[int, dict[str, Any]]:
+        """Return what of each probed tile is logged: half-open ``rows`` and ``cols``, its arrays and devices a cell."""
+        found = {}
+        for index, (rows, cols) in self.probes.items():
+            arrays = self.tiles[index].arrays
+            found[index] = {
+                "rows": [rows.start, rows.stop],
+                "cols": [cols.start, cols.stop],
+                "shape": list(self.tiles[index].shape),
+                "arrays": len(arrays),
+                "devices": len(arrays[0].devices),
+            }
+        return found
 
     @property
     def cells_by_tile(self) -> dict[int, int]:
@@ -241,6 +263,8 @@ class Chip(Platform):
         self.ledger.flush()
         self.env.gauges.flush()
         self.lines.flush()
+        if self.pulse_book is not None:
+            self.pulse_book.flush()
 
     def energy_so_far(self) -> float:
         """Return the energy until now, leakage included, J."""

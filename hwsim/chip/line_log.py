@@ -33,7 +33,8 @@ LINE_COLUMNS: dict[str, tuple[str, str, str]] = {
 
 AXES = ["row", "column"]
 Region = tuple[slice, slice]
-Sink = Callable[[dict[str, np.ndarray], list[str]], None]
+NamedSink = Callable[[dict[str, np.ndarray], list[str]], None]
+"""Takes columns by name, and the names that name columns are indices into."""
 
 
 class LineLogger:
@@ -42,7 +43,7 @@ class LineLogger:
     The rows of a tile are in the order of time.
     """
 
-    def __init__(self, sink: Sink | None = None) -> None:
+    def __init__(self, sink: NamedSink | None = None) -> None:
         self._sink = sink
         self._parts: list[Mapping[str, np.ndarray]] = []
         self._waiting = 0
@@ -64,13 +65,14 @@ class LineLogger:
                 if log is None or not len(log):
                     continue
                 phases = [log.direction] if log.direction or tile.phases == 1 else [+1, -1]
+                begins = train_starts(tile, start, result.slots)[log.sample]
                 for turn, phase in enumerate(phases):
-                    polarity = np.full(len(log), -1 if turn else +1)
+                    slots = turn * result.slots[log.sample] + log.slot
                     parts.append(
                         _rows(
                             origin,
                             (tile, array, device),
-                            tile.pulse_times(start, result.slots, log.sample, log.slot, polarity),
+                            begins + slots * tile.slot,
                             log.column,
                             log.line,
                             sample=origin.sample + log.sample,
@@ -139,6 +141,14 @@ class LineLogger:
         self._parts, self._waiting = [], 0
         order = np.argsort(table["t_ps"], kind="stable")
         self._sink({name: column[order] for name, column in table.items()}, AXES)
+
+
+def train_starts(tile: Tile, start: int, slots: np.ndarray) -> np.ndarray:
+    """Return the time at which the trains of each sample start, ps."""
+    everything = slice(0, tile.shape[0]), slice(0, tile.shape[1])
+    timed = tile.timed(everything, start, slots)
+    assert timed is not None
+    return timed.starts
 
 
 def _rows(

@@ -15,7 +15,7 @@ from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, Sampl
 from hwsim.components.crossbar import Conductance, Crossbar, read_energy, update_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
-from hwsim.devices import Cells, IOParameters, ReadResult, TrainPlan, UpdateResult
+from hwsim.devices import Cells, IOParameters, ReadResult, Region, TimedRegion, TrainPlan, UpdateResult
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Station, Stream
@@ -203,6 +203,10 @@ class Tile:
         path = self._paths[transposed]
         return path.work(result, io, path.drive(result, io), lines_in, lines_out, transposed=transposed)
 
+    def read_delay(self, *, transposed: bool) -> int:
+        """Return the time from the start of a read until its voltages are on the array, ps."""
+        return self._paths[transposed].dac.cost("convert").latency
+
     def read_timing(self, work: ReadWork) -> ReadTiming:
         """Return when the results of a read are there, and which part of the tile sets the pace."""
         return self._paths[work.transposed].timing(work)
@@ -264,7 +268,7 @@ class Tile:
         return slots * self.phases * self.slot
 
     def apply(
-        self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, probe: tuple[slice, slice] | None = None
+        self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, probe: Region | None = None
     ) -> UpdateResult:
         """Apply the pulse trains of a stream of rank-1 updates to one array."""
         self.let_time_pass()
@@ -354,11 +358,10 @@ class Tile:
             line_capacitance=self._line_capacitance,
         )
 
-    def pulse_times(
-        self, start: int, slots: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
-    ) -> np.ndarray:
-        """Return the time of each pulse, ps: samples of ``slots`` slots follow each other, up pulses before down pulses
-        where the generators take two phases."""
-        train_starts = start + np.concatenate(([0], np.cumsum(slots.astype(np.int64))))[:-1] * self.phases * self.slot
-        phase = (polarity < 0).astype(np.int64) if self.phases == 2 else np.zeros(len(slot), dtype=np.int64)
-        return train_starts[sample] + (phase * slots[sample] + slot) * self.slot
+    def timed(self, region: tuple[slice, slice] | None, start: int, slots: np.ndarray) -> TimedRegion | None:
+        """Return a probed region with the times of trains from ``start`` on: samples of ``slots`` slots follow each
+        other, in each up pulses before down pulses where the generators take two phases."""
+        if region is None:
+            return None
+        starts = start + (np.cumsum(slots, dtype=np.int64) - slots) * self.phases * self.slot
+        return TimedRegion(*region, starts, self.slot, self.phases)

@@ -14,14 +14,11 @@ from hwsim.devices.mvm import ReadKeys, read_array
 from hwsim.devices.periphery import Periphery
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
 from hwsim.devices.population import DevicePopulation
-from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftResult
+from hwsim.devices.results import PulseLog, ReadResult, Region, TimedRegion, UpdateResult, ZeroShiftResult
 from hwsim.devices.scale import input_scale as divisor_of
 from hwsim.engine.rng import normals, uniforms
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.analog import IOParameters, UpdateParameters
-
-Region = tuple[slice, slice]
-"""Rows and columns whose pulses are logged."""
 
 Lines = slice | int | ArrayLike
 """Rows or columns: a slice, numbers or a mask."""
@@ -161,7 +158,7 @@ class DeviceArray(DevicePopulation):
             np.array([weight]),
             driven.any(axis=1).astype(np.uint32)[None],
             driven.any(axis=0).astype(np.uint32)[None],
-            None if log is None else PulseLog(*log),
+            PulseLog.of_kernel(log),
         )
 
     def update(
@@ -221,6 +218,7 @@ class DeviceArray(DevicePopulation):
             region,
             self._threads,
             side,
+            probe[2:] if isinstance(probe, TimedRegion) else None,
         )
         lines = None
         if region is not None:
@@ -228,9 +226,8 @@ class DeviceArray(DevicePopulation):
         self._samples += len(x)
         self._note_pulses(before)
         return UpdateResult(
-            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log),
-            lines=lines,
-        )  # fmt: skip
+            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, PulseLog.of_kernel(log), lines=lines
+        )
 
     def without_pulses(self, plan: TrainPlan, *, logged: bool) -> UpdateResult:
         """Return the result of an update in which no line fired."""
@@ -244,7 +241,7 @@ class DeviceArray(DevicePopulation):
         if probe is None:
             return None
         (top, bottom, step), (left, right, side_step) = (
-            part.indices(length) for part, length in zip(probe, self.shape, strict=True)
+            part.indices(length) for part, length in zip(probe[:2], self.shape, strict=True)
         )
         if step != 1 or side_step != 1:
             raise UsageError("a probe takes neighbouring rows and columns")

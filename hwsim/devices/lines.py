@@ -7,13 +7,16 @@ they can be heard a second time: every pulse of a line coincides with a pulse of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsim._kernels.pulse import PulsedCells
 from hwsim.devices.plan import TrainPlan
+
+if TYPE_CHECKING:
+    from hwsim._kernels.pulse import LogColumns
 
 F32 = NDArray[np.float32]
 
@@ -81,12 +84,12 @@ class LineListener:
         rows = self._heard(
             self._column, np.repeat(signs, n, axis=0), d, (gain, plan.row_gain), plan, ordinal, (top, bottom, 0, 2)
         )
-        sample, slot = (np.concatenate([rows[k], cols[k]]) for k in (0, 1))
-        column = np.repeat([False, True], [len(rows[0]), len(cols[0])])
-        line = np.concatenate([rows[2], cols[3]])
+        sample, slot = (np.concatenate([rows[k], cols[k]]) for k in (1, 2))
+        column = np.repeat([False, True], [len(rows[1]), len(cols[1])])
+        line = np.concatenate([rows[3], cols[4]])
         # Equal signs make a down pulse. A negative learning rate turns every pulse round, as if d had the other sign.
-        row_sign = -rows[4] * np.where(rows[3] == 1, -1, 1) * (-1 if plan.negative else 1)
-        sign = np.concatenate([row_sign, -cols[4]]).astype(np.int8)
+        row_sign = -rows[5] * np.where(rows[4] == 1, -1, 1) * (-1 if plan.negative else 1)
+        sign = np.concatenate([row_sign, -cols[5]]).astype(np.int8)
         order = np.lexsort((line, column, slot, sample))
         return LineLog(sample[order], slot[order], column[order], line[order], sign[order], direction)
 
@@ -99,13 +102,13 @@ class LineListener:
         plan: TrainPlan,
         ordinal: int,
         region: tuple[int, int, int, int],
-    ) -> tuple[NDArray[Any], ...]:
-        """Return the coincidences: sample, slot, row, column, polarity, ..."""
+    ) -> LogColumns:
+        """Return the coincidences: no times, then sample, slot, row, column, polarity"""
         params = plan.params
-        resolution = (params.res, params.res)
         *_, log = cells.update(
-            x, d, plan.bl, *gains, False, params.pulse_type, resolution, params.sto_round, ordinal, region, 1, "both"
-        )
+            x, d, plan.bl, *gains, False, params.pulse_type, (params.res, params.res), params.sto_round, ordinal,
+            region, 1, "both", None,
+        )  # fmt: skip
         assert log is not None
         return log
 

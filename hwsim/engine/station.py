@@ -38,6 +38,7 @@ class Station:
         "_free",
         "_note",
         "_releases",
+        "_since",
         "_waiting",
         "arrivals",
         "capacity",
@@ -53,11 +54,18 @@ class Station:
         self._releases: list[int] = []
         self._alarm: int | None = None
         self._free = capacity
+        self._since = env.now
         self.capacity = capacity
         self.arrivals = 0
         self.held = 0
         self.wait_time = 0
         self.longest_queue = 0
+
+    @property
+    def held_since(self) -> int | None:
+        """When the last server to be taken was taken, ps; None while one is free."""
+        self._collect()
+        return None if self._free else self._since
 
     @property
     def queue_length(self) -> int:
@@ -75,6 +83,7 @@ class Station:
         if self._free and not self._waiting:
             self._free -= 1
             self.held -= now
+            self._since = now
             return ()
         return self._queue_up()
 
@@ -116,6 +125,7 @@ class Station:
         while self._free and self._waiting:
             self._free -= 1
             self.held -= self._env.now
+            self._since = self._env.now
             self._waiting.popleft().succeed()
             if self._note is not None:
                 self._note(self._env.now, len(self._waiting))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -21,7 +22,7 @@ from hwsim.errors import HwsimError, RunError
 from hwsim.results import Run, open_run
 from hwsim.run.activity import STATISTICS_FILE, recorded
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
-from hwsim.run.folder import METRIC_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
+from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
 from hwsim.run.statistics import statistics, statistics_text
 from hwsim.run.summary import summarize
 from hwsim.spec.device import DeviceSpec
@@ -106,6 +107,10 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
         assert folder is not None
         folder.write_pulses(columns)
 
+    def line_reads(columns: Any) -> None:
+        assert folder is not None
+        folder.write_line_reads(columns)
+
     def gauges(*change: Any) -> None:
         assert folder is not None
         folder.write_gauges(*change)
@@ -114,10 +119,11 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
         assert folder is not None
         folder.write_lines(*fired)
 
-    of_events = {"events": events, "gauges": gauges} if spec.log != "none" else {}
-    of_pulses = {"pulses": pulses, "lines": lines} if spec.log == "pulses" else {}
     with single_thread_blas():
-        chip = _chip(spec, **of_events, **of_pulses)
+        sinks: dict[str, Any] = {} if spec.log == "none" else {"events": events, "gauges": gauges}
+        if spec.log == "pulses":
+            sinks |= {"pulses": pulses, "line_reads": line_reads, "lines": lines}
+        chip = _chip(spec, **sinks)
         trainer = _trainer(spec, samples, chip)
         chip.finish_placement()
         path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
@@ -127,7 +133,8 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
             folder.table("events", COLUMNS)
             folder.table("gauges", GAUGE_COLUMNS)
         if spec.log == "pulses":
-            folder.table("pulses", PULSE_COLUMNS)
+            folder.table("pulses", PULSE_COLUMNS, {"hwsim.probes": json.dumps(chip.probed())})
+            folder.table("line_reads", LINE_READ_COLUMNS)
             folder.table("lines", LINE_COLUMNS)
         started = time.perf_counter()
         try:
@@ -181,6 +188,7 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
 
     def report(metrics: StepMetrics) -> None:
         history.append(metrics)
+        folder.write_metrics(_metric_row(metrics, timed=spec.timing))
         if progress is not None:
             progress(metrics.step + 1, n_steps, metrics.epoch, asdict(metrics))
 
@@ -190,8 +198,6 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
             chip.run(trainer.program(spec.epochs, spec.steps, report))
     finally:
         chip.finish()
-        if history:
-            _write_metrics(folder, history, timed=spec.timing)
     summary = summarize(spec, chip, trainer, history[-1], history)
     folder.write_json("summary.json", summary)
     rows = statistics(chip, summary)
@@ -213,9 +219,8 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
         )
 
 
-def _write_metrics(folder: RunFolder, history: list[StepMetrics], *, timed: bool) -> None:
-    rows = [asdict(row) for row in history]
-    for row in rows:
-        row["t_s"] = row.pop("t_ps") * 1e-12 if timed else float("nan")
-        row["energy_J"] = row["energy_J"] if timed else float("nan")
-    folder.write_table("metrics", METRIC_COLUMNS, {name: [row[name] for row in rows] for name in METRIC_COLUMNS})
+def _metric_row(metrics: StepMetrics, *, timed: bool) -> dict[str, Any]:
+    row = asdict(metrics)
+    row["t_s"] = row.pop("t_ps") * 1e-12 if timed else float("nan")
+    row["energy_J"] = row["energy_J"] if timed else float("nan")
+    return row

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hwsim.results import queries
 from hwsim.results.export.window import Window
 from hwsim.results.folder import damaged
+from hwsim.results.logs import ends_in_footer, recovered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +93,10 @@ class Selection:
         return float(sum(found.max for found in bounds))
 
 
+def _read(file: pq.ParquetFile | pa.Table, group: int, columns: list[str]) -> pa.Table:
+    return file.read_row_group(group, columns=columns) if hasattr(file, "metadata") else file.select(columns)
+
+
 def _lists(rows: Any) -> list[list[Any]]:
     return [column.to_pylist() for column in rows.columns]
 
@@ -112,10 +117,11 @@ class Reader:
         self._folder = folder
         self._progress = progress
         self._done = 0
-        self._files: dict[str, pq.ParquetFile] = {}
+        self._files: dict[str, pq.ParquetFile | pa.Table] = {}
         self._total = sum(rows for selection in selections for _, rows in self._groups(selection))
 
-    def _file(self, table: str) -> pq.ParquetFile:
+    def _file(self, table: str) -> pq.ParquetFile | pa.Table:
+        """Return a log, as a table if its writer was killed in the moment in which its file has no end."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -123,7 +129,8 @@ class Reader:
             queries.columns(self._folder, table)  # refuses a missing or damaged log by name
             path = self._folder / f"{table}.parquet"
             try:
-                self._files[table] = pq.ParquetFile(path)
+                whole = ends_in_footer(path)
+                self._files[table] = pq.ParquetFile(path) if whole else recovered(path).to_table()
             except (pa.ArrowException, OSError):
                 raise damaged(path) from None
         return self._files[table]
@@ -131,6 +138,9 @@ class Reader:
     def _groups(self, selection: Selection) -> Iterator[tuple[int, int]]:
         """Give number and rows of the row groups that may hold chosen rows."""
         file = self._file(selection.table)
+        if not hasattr(file, "metadata"):
+            yield 0, file.num_rows
+            return
         names = file.schema_arrow.names
         for number in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(number)
@@ -148,7 +158,7 @@ class Reader:
         file = self._file(selection.table)
         for number, n_rows in self._groups(selection):
             try:
-                chosen = selection.of(file.read_row_group(number, columns=selection.needed))
+                chosen = selection.of(_read(file, number, selection.needed))
             except (pa.ArrowException, OSError):
                 raise damaged(self._folder / f"{selection.table}.parquet") from None
             done = self._done
@@ -164,13 +174,23 @@ class Reader:
         with queries.query(self._folder, sql) as answer:
             return list(answer.rows)
 
+    def probes(self) -> dict[int, dict[str, tuple[int, int]]]:
+        """Return the first probed line of each ``row`` and ``column`` side of a tile, and the one after the last."""
+        import json
+
+        file = self._file("pulses")
+        metadata = (file.schema_arrow if hasattr(file, "metadata") else file.schema).metadata
+        regions = json.loads(metadata[b"hwsim.probes"])
+        return {int(tile): {"row": region["rows"], "column": region["cols"]} for tile, region in regions.items()}
+
     def end_of_run(self) -> int:
         """Return the time at which the last action of the event log ends, ps."""
         selection = Selection("events", ("t_ps", "dur_ps"), Window(), leakage="with")
         file, end = self._file("events"), 0
         for number, _ in reversed(list(self._groups(selection))):
-            if selection.latest(file.metadata.row_group(number), file.schema_arrow.names) > end:
-                rows = file.read_row_group(number, columns=selection.needed)
+            known = hasattr(file, "metadata")
+            if not known or selection.latest(file.metadata.row_group(number), file.schema_arrow.names) > end:
+                rows = _read(file, number, selection.needed)
                 end = max(end, *(start + duration for start, duration in zip(*_lists(rows), strict=True)))
         return end
 

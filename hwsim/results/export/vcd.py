@@ -57,7 +57,7 @@ def write(run: Run, file: BinaryIO, window: Window, progress: Callable[[int, int
     text = io.TextIOWrapper(file, encoding="ascii", errors="replace", newline="\n")
     comment = f"hwsim run {run.path.resolve().name}"
     with VCDWriter(text, TIMESCALE, date="", comment=comment, init_timestamp=window.start) as writer:
-        waves = _Waves(writer, reader, tiles, run.config)
+        waves = _Waves(writer, reader, tiles)
         changes = [
             *(waves.lines(reader.rows(chosen)) for chosen in pulsed),
             waves.busy(reader.rows(busy)),
@@ -88,18 +88,6 @@ def _pulse_types(part: Any) -> Iterator[str]:
         yield from _pulse_types(value)
 
 
-def _probed(config: Mapping[str, Any]) -> dict[tuple[int, str], tuple[int, int]]:
-    """Return the first and last line of the probed ranges by tile and axis; those of whole sides are left out."""
-    found = {}
-    for probe in config.get("probe") or ():
-        tile, *ranges = str(probe).split(":")
-        for axis, lines in zip(("row", "column"), ranges, strict=False):
-            if lines != "*":
-                first, _, last = lines.partition("-")
-                found[int(tile), axis] = (int(first), int(last or first))
-    return found
-
-
 def _with_ends(starts: Iterator[tuple[int, int, Any, Any, Any]]) -> Iterator[Change]:
     """Give the changes at the start and end of stretches (start, end, wire, value, value afterwards), in order.
 
@@ -123,8 +111,8 @@ class _Array:
     def __init__(self, writer: Any, scope: str, lines: Mapping[str, tuple[int, int]]) -> None:
         self.up, self.down, self.reset = (_wire(writer, scope, name) for name in ("up", "down", "reset"))
         self.lines: dict[tuple[str, int], tuple[Variable[Any], Variable[Any]]] = {}
-        for axis, (first, last) in lines.items():
-            for line in range(first, last + 1):
+        for axis, (first, end) in lines.items():
+            for line in range(first, end):
                 name = f"{'col' if axis == 'column' else axis}{line}"
                 self.lines[axis, line] = _wire(writer, scope, name), _wire(writer, scope, f"{name}_negative")
 
@@ -132,7 +120,7 @@ class _Array:
 class _Waves:
     """The wires of a dump, and what changes them."""
 
-    def __init__(self, writer: Any, reader: Reader, tiles: Sequence[int], config: Mapping[str, Any]) -> None:
+    def __init__(self, writer: Any, reader: Reader, tiles: Sequence[int]) -> None:
         self._state = writer.register_var("hwsim.controller", "state", "string", init=IDLE)
         self._queues = {
             f"tile{tile}": writer.register_var(f"hwsim.tile{tile}", "queue", "integer", 32, init=0) for tile in tiles
@@ -146,23 +134,19 @@ class _Waves:
                 "AND dur_ps > 0 ORDER BY ALL"
             )
         }
-        self._arrays = self._make_arrays(writer, reader, _probed(config))
+        self._arrays = self._make_arrays(writer, reader)
 
     @staticmethod
-    def _make_arrays(
-        writer: Any, reader: Reader, probed: Mapping[tuple[int, str], tuple[int, int]]
-    ) -> dict[tuple[int, int, int], _Array]:
-        found: dict[tuple[int, int, int], dict[str, tuple[int, int]]] = {}
-        for tile, array, device, axis, last in reader.ask(
-            'SELECT tile, "array", device, axis, max(line) FROM lines GROUP BY ALL ORDER BY ALL DESC'
-        ):
-            found.setdefault((tile, array, device), {})[axis] = probed.get((tile, axis), (0, last))
+    def _make_arrays(writer: Any, reader: Reader) -> dict[tuple[int, int, int], _Array]:
+        found = reader.ask('SELECT DISTINCT tile, "array", device FROM lines ORDER BY ALL')
         several = any(device for _, _, device in found)
-        arrays = {}
-        for (tile, array, device), lines in sorted(found.items()):
-            scope = f"hwsim.tile{tile}.array{array}" + (f".device{device}" if several else "")
-            arrays[tile, array, device] = _Array(writer, scope, lines)
-        return arrays
+        regions = reader.probes()
+        return {
+            (tile, array, device): _Array(
+                writer, f"hwsim.tile{tile}.array{array}" + (f".device{device}" if several else ""), regions[tile]
+            )
+            for tile, array, device in found
+        }
 
     def lines(self, rows: Iterator[tuple[Any, ...]]) -> Iterator[Change]:
         """Give the changes of the lines of a tile."""
