@@ -10,6 +10,7 @@ import numpy as np
 
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.digital_matrix import DigitalMatrix
+from hwsim.chip.faults import Faults
 from hwsim.chip.line_log import NamedSink
 from hwsim.chip.mapping import Block, Placement
 from hwsim.chip.platform import Platform
@@ -70,6 +71,7 @@ class Chip(Platform):
         self.timing = timing
         self.tiles: list[Tile] = []
         self.placement = Placement((spec.tile.rows, spec.tile.cols), share=spec.mapping.share_tiles)
+        self.faults = Faults(spec, seed, device.unit_cell.n_devices)
         self.matrices: dict[str, AnalogMatrix | DigitalMatrix] = {}
         self._runner = Sequencer(self) if timing else NumbersOnly(self)
         self._leakage = 0.0
@@ -131,7 +133,14 @@ class Chip(Platform):
 
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
         cells = [
-            make_cells(self.device, block.shape, seed=self.seed, threads=self.threads, path=f"{path}.array{number}")
+            make_cells(
+                self.device,
+                block.shape,
+                seed=self.seed,
+                threads=self.threads,
+                path=f"{path}.array{number}",
+                faults=self.faults.of_array(block, number),
+            )
             for number in range(arrays)
         ]
         return Tile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)

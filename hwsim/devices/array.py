@@ -68,6 +68,8 @@ class DeviceArray(DevicePopulation):
         self._line_sums = None
         if probability < 1:
             chosen &= uniforms(self._key("reset.choice"), first, size).reshape(self.shape) < probability
+        if self.faults.lines_fail:
+            chosen &= self._reached("reset", self._resets - 1)
         noise = normals(self._key("reset.noise"), first, size).reshape(self.shape)
         conductance = self._reset_target + self.spec.parameters.reset_std * noise
         wanted = (conductance - self.reference).astype(np.float32)
@@ -117,6 +119,14 @@ class DeviceArray(DevicePopulation):
             PulseLog.in_turn([log for log in logs if log is not None]) if probe is not None else None,
         )
 
+    def _reached(self, purpose: str, ordinal: int) -> NDArray[np.bool_]:
+        """Return the (rows, cols) devices that slot ``ordinal`` of a purpose reaches through the array's lines."""
+        rows, cols = (
+            uniforms(self._key(f"{purpose}.missed.{side}"), ordinal * n, n)
+            for side, n in zip(("rows", "cols"), self.shape, strict=True)
+        )
+        return self.faults.reached(self.shape, (rows, cols))
+
     def check_zero_shift(self, n_pulses: int | None) -> int:
         """Return the number of pulses that :meth:`seek_symmetric_point` takes.
 
@@ -144,6 +154,8 @@ class DeviceArray(DevicePopulation):
             raise DataError("polarities must be the integers -1, 0 or +1")
         padded = np.zeros(self._cells.weight.shape, np.int32)
         padded[:, : self.shape[1]] = wanted
+        if self.faults.lines_fail:
+            padded[:, : self.shape[1]][~self._reached("pulse", self._samples)] = 0
         self._line_sums = None
         before = self._touch()
         up, down, weight, log = self._cells.pulse(padded, self._region(probe), self._threads)
@@ -196,6 +208,8 @@ class DeviceArray(DevicePopulation):
         probe: Region | None,
         side: Side = "both",
     ) -> UpdateResult:
+        if self.faults.lines_fail:
+            x, d = self.faults.pulsed(x, d, plan)
         before = self._touch(x, d)
         params, region = plan.params, self._region(probe)
         self._line_sums = None
@@ -279,7 +293,7 @@ class DeviceArray(DevicePopulation):
         """
         vectors_in = finite_vectors(x, self.shape[0] if transposed else self.shape[1], "d" if transposed else "x")
         self._settle()
-        matrix = self._weights if weights is None else weights
+        matrix = self._read_weights() if weights is None else weights
         if matrix.shape != self.shape:
             raise DataError(f"weights must have shape {self.shape}, got {matrix.shape}")
         keys, first = self._next_reads(purpose, len(vectors_in))
@@ -316,7 +330,7 @@ class DeviceArray(DevicePopulation):
         transposed = axis == "row"
         chosen = slice(index, index + 1)
         self._settle((chosen, slice(None)) if transposed else (slice(None), chosen))
-        matrix = self._weights if weights is None else weights
+        matrix = self._read_weights() if weights is None else weights
         line = matrix[index : index + 1] if transposed else matrix[:, index : index + 1].T
         keys, first = self._next_reads(purpose, 1)
         x = np.full((1, 1), value, np.float32)
@@ -324,11 +338,16 @@ class DeviceArray(DevicePopulation):
         scale = divisor_of(x, io, self._scales[transposed], learn=False)
         return read_array(line, x, self._periphery(io, purpose, transposed), keys, first, scale, index)
 
+    def _read_weights(self) -> NDArray[np.float32]:
+        """What a read sees; a copy only where faulty lines change it."""
+        return self._weights if self.faults.rows is None and self.faults.cols is None else self._seen()
+
     def _periphery(self, io: IOParameters, purpose: str, transposed: bool) -> Periphery:
         """The converters of one purpose and direction; spreads are drawn again only for other parameters."""
         kept = self._peripheries.get((purpose, transposed))
         if kept is None or kept.io is not io:
-            kept = Periphery(io, self.seed, self.path, self.shape, transposed)
+            faults = self.faults.backward if transposed else self.faults.forward
+            kept = Periphery(io, self.seed, self.path, self.shape, transposed, faults)
             self._peripheries[purpose, transposed] = kept
         return kept
 

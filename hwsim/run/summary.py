@@ -39,6 +39,7 @@ def summarize(
         "tiles": run.chip.tiles,
         "cell_utilization": chip.cell_utilization,
         "mapping": chip.mapping(),
+        "faults": chip.faults.report(),
         "counts": dict(sorted(chip.counts.items())),
         "metrics": {
             "loss": _number(last.test_loss),
