@@ -86,7 +86,7 @@ class _Read:
     ) -> tuple[F32, NDArray[np.int32]]:
         periphery, io = self.periphery, self.periphery.io
         return converter.adc(
-            y,
+            periphery.sensed(y),
             _weight_noise(self.matrix, applied, io),
             divisor * np.float32(io.out_scale),
             ordinals,

@@ -77,12 +77,8 @@ class Periphery:
         ``negative`` marks the pass of negative inputs, which sees each weight as w (1 - f), f of spread
         ``w_read_asymmetry_dtod``.
         """
-        if self.faults is None:
-            return self._collected(matrix, applied, line, negative)
-        voltages = self.faults.drive(applied, line, self.io.inp_bound)
-        return self.faults.sense(self._collected(matrix, voltages, line, negative), self.io.out_bound)
-
-    def _collected(self, matrix: F32, applied: F32, line: int | None, negative: bool) -> F32:
+        if self.faults is not None:
+            applied = self.faults.drive(applied, line, self.io.inp_bound)
         if negative and self.io.w_read_asymmetry_dtod > 0:
             matrix = matrix * self._negative(line)
         y = applied @ matrix
@@ -91,6 +87,10 @@ class Periphery:
         if self.io.ir_drop > 0:
             y = y - self._drop(matrix, applied, line)
         return self._shifted(y, applied) if self.shifts else y
+
+    def sensed(self, y: F32) -> F32:
+        """Return what integrators and converters make of the collected currents ``y`` (n, outputs)."""
+        return y if self.faults is None else self.faults.sense(y, self.io.out_bound)
 
     def exact(self, matrix: F32, x: F32, line: int | None) -> F32:
         """Return the exact product of ``x`` (n, inputs) with ``matrix`` (inputs, outputs), faults included."""
