@@ -9,7 +9,7 @@ import numpy as np
 
 from hwsim.chip.tile import Tile
 from hwsim.devices import UpdateResult
-from hwsim.engine.ledger import FLUSH_ROWS, Origin
+from hwsim.engine.ledger import Origin
 
 LINE_COLUMNS: dict[str, tuple[str, str, str]] = {
     # name: (dtype, unit, description)
@@ -32,6 +32,7 @@ LINE_COLUMNS: dict[str, tuple[str, str, str]] = {
 """Columns of ``lines.parquet``: name to type, unit and description."""
 
 AXES = ["row", "column"]
+FLUSH_ROWS = 65536
 Region = tuple[slice, slice]
 NamedSink = Callable[[dict[str, np.ndarray], list[str]], None]
 """Takes columns by name, and the names that name columns are indices into."""

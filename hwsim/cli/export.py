@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hwsim.cli.output import echo_json
 from hwsim.cli.progress import rows_bar
 
 
@@ -19,8 +20,9 @@ from hwsim.cli.progress import rows_bar
     "--window", metavar="FROM:TO", default="", help="Only this time, such as 10us:20us; either may be left out."
 )
 @click.option("--table", metavar="LOG", help="With csv: events, pulses, gauges or lines. Default: events.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: the file, its format and bytes.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def command(run: Path, to: str, out: Path | None, window: str, table: str | None, quiet: bool) -> None:
+def command(run: Path, to: str, out: Path | None, window: str, table: str | None, as_json: bool, quiet: bool) -> None:
     """Write the logs of the run folder RUN for other programs.
 
     perfetto: a timeline for https://ui.perfetto.dev - a track for every component, operations, power, queues, fill of
@@ -31,5 +33,7 @@ def command(run: Path, to: str, out: Path | None, window: str, table: str | None
 
     with rows_bar(show=not quiet) as progress:
         file = open_run(run).export(to, out, window=window, table=table, progress=progress)
-    if not quiet:
+    if as_json:
+        echo_json({"file": str(file), "format": to, "bytes": file.stat().st_size})
+    elif not quiet:
         click.echo(f"wrote {file}")

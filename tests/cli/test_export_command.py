@@ -1,5 +1,7 @@
 """hwsim export on the command line."""
 
+import json
+
 import pytest
 
 import hwsim
@@ -26,6 +28,8 @@ def test_export_writes_a_new_file(call, ran, tmp_path, monkeypatch, to, begins) 
     assert "exists already" in call("export", ran, "--to", to, code=2).stderr
     assert file.read_bytes() == before
     assert call("export", ran, "--to", to, "--out", "other", "--window", "1us:2us", "--quiet").stdout == ""
+    told = json.loads(call("export", ran, "--to", to, "--out", "third", "--json").stdout)
+    assert told == {"file": "third", "format": to, "bytes": len(before)}
     assert 0 < len((tmp_path / "other").read_bytes()) < len(before)
 
 
