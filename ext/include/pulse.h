@@ -48,12 +48,17 @@ struct BlockHistory {
 __attribute__((noinline)) static void log_block(const RowWork &work, const CountGate &gate, int64_t col, const VI *counts, uint32_t up,
                                                 const BlockHistory &history) {
     int32_t count[BLOCK];
+    uint32_t pulsed = 0; // devices of the block with a pulse, in the probe
     size_t total = 0;
-    for (int u = 0; u < UNITS; ++u) store(count + u * LANES, counts[u]);
-    for (int i = 0; i < BLOCK; ++i) {
+    for (int u = 0; u < UNITS; ++u) {
+        store(count + u * LANES, counts[u]);
+        pulsed |= bits(greater(counts[u], VI{})) << (u * LANES);
+    }
+    for (uint32_t left = pulsed; left; left &= left - 1) {
+        const int i = __builtin_ctz(left);
         const int64_t column = work.columns ? work.columns[col + i] : col + i;
-        if (column < work.probe->col_begin || column >= work.probe->col_end) count[i] = 0;
-        total += (size_t)count[i];
+        if (column < work.probe->col_begin || column >= work.probe->col_end) pulsed &= ~(1u << i);
+        else total += (size_t)count[i];
     }
     if (total == 0) return;
     RawPulses &log = *work.log;
@@ -62,7 +67,8 @@ __attribute__((noinline)) static void log_block(const RowWork &work, const Count
     int8_t *polarity = log.polarity.grow(total);
     float *dw = log.dw.grow(total), *w = log.w.grow(total);
     const uint64_t place = work.writes->position() * (uint64_t)work.cells->stride;
-    for (int i = 0; i < BLOCK; ++i) {
+    for (; pulsed; pulsed &= pulsed - 1) {
+        const int i = __builtin_ctz(pulsed);
         const bool is_up = up >> i & 1;
         uint32_t both = gate.cols ? gate.cols[col + i] & gate.row : 0;
         float old = history.apparent ? history.apparent[i] : history.weight[i];
@@ -143,11 +149,11 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
     }
     float *history = nullptr;
     if constexpr (LOG) {
+        VI larger = counts[0];
+        for (int u = 1; u < N; ++u) larger = select(greater(counts[u], larger), counts[u], larger);
         int32_t most = 0, count[LANES];
-        for (int u = 0; u < N; ++u) {
-            store(count, counts[u]);
-            for (int i = 0; i < LANES; ++i) most = count[i] > most ? count[i] : most;
-        }
+        store(count, larger);
+        for (int i = 0; i < LANES; ++i) most = count[i] > most ? count[i] : most;
         work.log->history.resize((size_t)(most + 1) * BLOCK * BLOCKS);
         history = work.log->history.data();
         for (int u = 0; u < N; ++u) store(history + u * LANES, w[u]);

@@ -50,37 +50,38 @@ class LineLogger:
         self._waiting = 0
 
     def trains(
-        self, origin: Origin, array: int, tiles: Sequence[Tile], results: Sequence[UpdateResult], starts: Sequence[int]
+        self, origin: Origin, first: int, place: tuple[Tile, int], result: UpdateResult, start: int
     ) -> None:
-        """Log the trains of an update that started at ``starts`` on each tile.
+        """Log the trains of an update of one array of a tile that started at ``start``, ps.
 
-        Where the pulse generators take two phases, every train is sent twice: for the up pulses, then for the down
-        pulses. Devices that are only pulsed up need the first phase only.
+        ``first`` is the number of its first sample in the operation's stream. Where the pulse generators take two
+        phases, every train is sent twice: for the up pulses, then for the down pulses. Devices that are only pulsed up
+        need the first phase only.
         """
         if self._sink is None:
             return
+        tile, array = place
+        starts = start + (np.cumsum(result.slots, dtype=np.int64) - result.slots) * tile.phases * tile.slot
         parts = []
-        for tile, result, start in zip(tiles, results, starts, strict=True):
-            for device, part in enumerate(result.by_device):
-                log = part.lines
-                if log is None or not len(log):
-                    continue
-                phases = [log.direction] if log.direction or tile.phases == 1 else [+1, -1]
-                begins = train_starts(tile, start, result.slots)[log.sample]
-                for turn, phase in enumerate(phases):
-                    slots = turn * result.slots[log.sample] + log.slot
-                    parts.append(
-                        _rows(
-                            origin,
-                            (tile, array, device),
-                            begins + slots * tile.slot,
-                            log.column,
-                            log.line,
-                            sample=origin.sample + log.sample,
-                            sign=log.sign,
-                            phase=phase,
-                        )
+        for device, part in enumerate(result.by_device):
+            log = part.lines
+            if log is None or not len(log):
+                continue
+            phases = [log.direction] if log.direction or tile.phases == 1 else [+1, -1]
+            for turn, phase in enumerate(phases):
+                slots = turn * result.slots[log.sample] + log.slot
+                parts.append(
+                    _rows(
+                        origin,
+                        (tile, array, device),
+                        starts[log.sample] + slots * tile.slot,
+                        log.column,
+                        log.line,
+                        sample=origin.sample + first + log.sample,
+                        sign=log.sign,
+                        phase=phase,
                     )
+                )
         self._pass_on(parts)
 
     def slots(
@@ -142,14 +143,6 @@ class LineLogger:
         self._parts, self._waiting = [], 0
         order = np.argsort(table["t_ps"], kind="stable")
         self._sink({name: column[order] for name, column in table.items()}, AXES)
-
-
-def train_starts(tile: Tile, start: int, slots: np.ndarray) -> np.ndarray:
-    """Return the time at which the trains of each sample start, ps."""
-    everything = slice(0, tile.shape[0]), slice(0, tile.shape[1])
-    timed = tile.timed(everything, start, slots)
-    assert timed is not None
-    return timed.starts
 
 
 def _rows(

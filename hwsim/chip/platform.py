@@ -11,7 +11,6 @@ import simpy
 from hwsim.chip.line_log import LineLogger, NamedSink
 from hwsim.chip.pulse_book import PulseBook, RowSink
 from hwsim.chip.recorder import Recorder
-from hwsim.chip.tile import Tile
 from hwsim.components.base import Component, SharedComponent
 from hwsim.components.channel import Channel
 from hwsim.components.controller import Controller
@@ -198,11 +197,13 @@ class Platform:
 
         return noted if written else compute
 
-    def log_pulses(self, origin: Origin, array: int, tiles: Sequence[Tile], results: Sequence[UpdateResult]) -> None:
-        """Log the pulses of the probed regions of an update of one array."""
-        if self.pulse_book is None:
-            return
-        for tile, result in zip(tiles, results, strict=True):
-            for device, part in enumerate(result.by_device):
-                if part.log is not None:
-                    self.pulse_book.add(origin, (tile.index, array, device), part.log.columns())
+    def log_pulses(self, origin: Origin, first: int, place: tuple[int, int], result: UpdateResult) -> None:
+        """Log the pulses of the probed region of an update.
+
+        ``first`` is the number of its first sample in the operation's stream, ``place`` its tile and array.
+        """
+        for device, part in enumerate(result.by_device):
+            if self.pulse_book is not None and part.log is not None:
+                columns = part.log.columns()
+                columns["sample"] = columns["sample"] + first
+                self.pulse_book.add(origin, (*place, device), columns)

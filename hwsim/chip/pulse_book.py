@@ -84,10 +84,16 @@ class PulseBook:
         self._line_reads = TimeOrder(line_reads, now)
         self.probed: Mapping[int, Station] = {}
         """The queues of the probed tiles, by tile."""
+        self._told: dict[int, int] = {}
 
     def _sure(self) -> int:
-        held = [station.held_since for station in self.probed.values()]
-        return min([self._now(), *(since for since in held if since is not None)])
+        held = {tile: station.held_since for tile, station in self.probed.items()}
+        since = [max(at, self._told.get(tile, 0)) for tile, at in held.items() if at is not None]
+        return min([self._now(), *since])
+
+    def tell(self, told: Mapping[int, int]) -> None:
+        """Note that the operation which holds these tiles has told of all pulses on each until a time, ps."""
+        self._told.update(told)
 
     def add(self, origin: Origin, place: tuple[int, int, int], pulses: Mapping[str, np.ndarray]) -> None:
         """Take the pulses on a plane of devices, in order of time.
@@ -95,8 +101,8 @@ class PulseBook:
         Args:
             origin: why they were given.
             place: tile, array, and number of the device in the unit cells.
-            pulses: columns ``t_ps``, ``row``, ``col``, ``polarity``, ``dw``, ``w``, and ``sample``, counted from that of
-                the origin.
+            pulses: columns ``t_ps``, ``row``, ``col``, ``polarity``, ``dw``, ``w``, and ``sample``, counted from that
+                of the origin.
         """
         n = len(pulses["t_ps"])
         if not n:

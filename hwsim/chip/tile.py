@@ -13,7 +13,7 @@ from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, Sampl
 from hwsim.components.crossbar import Conductance, Crossbar, Firings, firing_energy, read_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
-from hwsim.devices import Cells, IOParameters, ReadResult, Region, TimedRegion, TrainPlan, UpdateResult
+from hwsim.devices import Cells, IOParameters, Region, TimedRegion, TrainPlan, UpdateResult
 from hwsim.engine.bill import Bill
 from hwsim.engine.env import Env
 from hwsim.engine.gauges import QUEUE

@@ -31,6 +31,11 @@ class TrainPlan:
     rates: NDArray[np.float64]
     params: UpdateParameters
 
+    def part(self, samples: slice) -> TrainPlan:
+        """Return the trains of some of the samples."""
+        rates = self.rates if len(self.rates) == 1 else self.rates[samples]
+        return TrainPlan(self.bl[samples], self.col_gain[samples], self.row_gain[samples], rates, self.params)
+
     @property
     def negative(self) -> bool:
         """Whether the learning rates are negative; all have one sign."""

@@ -112,6 +112,24 @@ class UpdateResult:
         return self.parts or (self,)
 
     @classmethod
+    def in_turn(cls, results: Sequence[UpdateResult]) -> UpdateResult:
+        """Join the results of updates of one device a cell that followed each other, without their logs."""
+
+        def joined(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(result, name) for result in results])
+
+        return cls(
+            joined("bl"),
+            joined("slots"),
+            joined("pulses_up"),
+            joined("pulses_down"),
+            joined("sum_w"),
+            joined("row_fires"),
+            joined("col_fires"),
+            None,
+        )
+
+    @classmethod
     def together(cls, bl: NDArray[np.int32], slots: NDArray[np.int64], parts: Sequence[UpdateResult]) -> UpdateResult:
         """Join the results of the devices of a cell; their lines fired with the same trains of ``bl`` slots."""
         return cls(

@@ -160,7 +160,7 @@ def _sql(place: Place, cell: CellModel, region: Mapping[str, Any], window: str, 
     rows, cols = region["shape"]
     devices = region["devices"]
     array = "" if place.array is None else f'AND "array" = {place.array}'
-    lines = 'SELECT t_ps, "array", device, axis, line FROM line_reads WHERE tile = {tile}'.format(tile=place.tile)
+    lines = f'SELECT t_ps, "array", device, axis, line FROM line_reads WHERE tile = {place.tile}'
     if not (folder / "line_reads.parquet").is_file():
         lines = 'SELECT 0 AS t_ps, 0 AS "array", 0 AS device, 0 AS axis, 0 AS line WHERE false'
     return f"""
@@ -180,8 +180,8 @@ def _sql(place: Place, cell: CellModel, region: Mapping[str, Any], window: str, 
         ), lines AS ({lines}
         ), reads AS (
             SELECT actions.t_ps, operation, layer, step, sample, actions."array", number::SMALLINT AS device, count,
-                   energy_J / CASE WHEN line IS NULL THEN {rows * cols * devices}
-                                   ELSE if(axis = 0, {rows}, {cols}) * if(lines.device < 0, {devices}, 1) END AS energy_J
+                   energy_J / if(line IS NULL, {rows * cols * devices},
+                                 if(axis = 0, {rows}, {cols}) * if(lines.device < 0, {devices}, 1)) AS energy_J
             FROM actions
             LEFT JOIN lines ON actions.t_ps = lines.t_ps AND actions."array" = lines."array"
             CROSS JOIN range({devices}) AS numbers(number)

@@ -1,8 +1,8 @@
 """The logs of a run folder as DuckDB views: whole files, and what is readable of a file whose writer was killed.
 
-A log is an ordinary Parquet file, which DuckDB reads itself. The simulator keeps a footer at its end at every moment but
-a few microseconds of each flush (``hwsim.run.growing``); of a file that was left in such a moment everything before its
-last footer is read.
+A log is an ordinary Parquet file, which DuckDB reads itself. The simulator keeps a footer at its end at every moment
+but a few microseconds of each flush (``hwsim.run.growing``); of a file that was left in such a moment everything before
+its last footer is read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REQUIRED = {
 
 
 def make_view(connection: Any, name: str, path: Path) -> None:
-    """Make a log known to a DuckDB connection, whose access to files ends at ``allowed`` ones.
+    """Make a log known to a DuckDB connection that :func:`allow` gave access to it.
 
     Raises:
         ResultsError: the log is damaged, of another schema version, or no log of hwsim.

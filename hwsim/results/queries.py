@@ -202,8 +202,8 @@ def _check_statement(sql: str) -> None:
         raise UsageError(f"query: {_message(error)}") from None
     if len(statements) == 1 and statements[0].type == duckdb.StatementType.EXPLAIN:
         # What is explained may be run (EXPLAIN ANALYZE), so it must be a SELECT too.
-        return _check_statement(re.sub(r"^\s*explain\b(\s+analyze\b)?", "", sql, count=1, flags=re.IGNORECASE))
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        _check_statement(re.sub(r"^\s*explain\b(\s+analyze\b)?", "", sql, count=1, flags=re.IGNORECASE))
+    elif len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise UsageError(f"query: expected one SELECT over the views {', '.join(TABLES)}")
 
 

@@ -17,7 +17,7 @@ import yaml
 from hwsim.chip.line_log import LINE_COLUMNS
 from hwsim.engine.gauges import GAUGE_COLUMNS
 from hwsim.engine.ledger import COLUMNS, Table
-from hwsim.errors import UsageError
+from hwsim.errors import RunError, UsageError
 from hwsim.run.table import Coding, Columns, TableWriter
 
 SCHEMA_VERSION = 1
@@ -177,11 +177,23 @@ class RunFolder:
         self.table(name, columns).write({key: np.asarray(value) for key, value in data.items()})
 
     def close(self, *, host_seconds: Mapping[str, float], error: str | None = None) -> None:
-        """Close every table and write the final state: complete, or failed with ``error``."""
-        for table in self._tables.values():
-            table.close()
-        self._state |= {"state": "failed" if error else "complete", "host_seconds": dict(host_seconds), "error": error}
+        """Close every table and write the final state: complete, or failed with ``error``.
+
+        Raises:
+            RunError: a table could not be written, and there was no error before.
+        """
+        unwritten = None
+        for name, table in self._tables.items():
+            try:
+                table.close()
+            except OSError as problem:
+                unwritten = unwritten or f"cannot write {self.path / name}.parquet: {problem.strerror or problem}"
+        reason = error or unwritten
+        state = "failed" if reason else "complete"
+        self._state |= {"state": state, "host_seconds": dict(host_seconds), "error": reason}
         self._write_state()
+        if unwritten and not error:
+            raise RunError(f"the run failed: {unwritten}; its folder is {self.path}")
 
     def _write_state(self) -> None:
         self.write_json("run.json", self._state)

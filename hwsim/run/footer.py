@@ -118,7 +118,7 @@ def _group(fields: list[Field]) -> RowGroup:
 
 def _chunk_end(chunk: list[Field]) -> int:
     """Return where the pages of a column chunk end: its first page, and the bytes of all (field 7)."""
-    metadata = {number: value for number, _, value in dict((n, v) for n, _, v in chunk)[CHUNK_METADATA]}
+    metadata = {number: value for number, _, value in {n: v for n, _, v in chunk}[CHUNK_METADATA]}
     first = min(metadata[number] for number in PAGE_OFFSETS[:3] if number in metadata)
     return int(first + metadata[7])
 

@@ -34,7 +34,7 @@ class GrowingParquet:
     """
 
     def __init__(self, path: Path, empty: bytes | memoryview) -> None:
-        footer = read_footer(empty)
+        footer = Footer(read_footer(empty).fields, [])
         part = path.with_name(f".{path.name}.part")
         part.write_bytes(MAGIC + footer.encode())
         os.replace(part, path)
