@@ -302,11 +302,11 @@ class Tile:
         self.ledger.post(origin, self._slot_drawn, start, slots)
         pulses, energy = 0, 0.0
         for part, (row_sums, col_sums) in zip(result.by_device, sums, strict=True):
-            own = int(np.add.reduce(part.pulses_up)) + int(np.add.reduce(part.pulses_down))
+            own = part.totals.up + part.totals.down
             pulses += own
             energy += self._update_energy(
                 own,
-                float(np.add.reduce(part.sum_w)),
+                part.totals.weight,
                 Firings.of_samples(part.row_fires, row_sums),
                 Firings.of_samples(part.col_fires, col_sums),
             )

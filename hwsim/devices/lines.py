@@ -105,10 +105,10 @@ class LineListener:
     ) -> LogColumns:
         """Return the coincidences: no times, then sample, slot, row, column, polarity"""
         params = plan.params
-        *_, log = cells.update(
+        log = cells.update(
             x, d, plan.bl, *gains, False, params.pulse_type, (params.res, params.res), params.sto_round, ordinal,
             region, 1, "both", None,
-        )  # fmt: skip
+        )[5]  # fmt: skip
         assert log is not None
         return log
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,23 @@ class Layer:
     scale: np.ndarray | None
     updated: Task | None = None
 
+    @cached_property
+    def forward_work(self) -> Operations:
+        """Digital operations on one output vector of the matrix: scale, bias, activation."""
+        width = self.spec.outputs
+        return plus(
+            ACTIVATIONS[self.spec.activation].forward_operations(width),
+            {"mul": width} if self.scale is not None else {},
+            {"add": width} if self.bias is not None else {},
+        )
+
+    @cached_property
+    def backward_work(self) -> Operations:
+        """Digital operations on one error vector: activation and scale."""
+        width = self.spec.outputs
+        scaling: Operations = {"mul": width} if self.scale is not None else {}
+        return plus(ACTIVATIONS[self.spec.activation].backward_operations(width), scaling)
+
     def affine(self, z: np.ndarray) -> np.ndarray:
         """Return ``scale z + bias``."""
         if self.scale is not None:
@@ -49,7 +67,7 @@ class Layer:
 
     def is_finite(self, output: np.ndarray) -> bool:
         """Return whether every number of an output is finite."""
-        return bool(np.all(np.isfinite(output)))
+        return bool(np.isfinite(output).all())
 
     def through_activation(self, error: np.ndarray, output: np.ndarray) -> np.ndarray:
         """Return the error at ``scale z + bias``, given the error at the output and the output."""
@@ -62,10 +80,9 @@ class Layer:
     def learn(self, d: np.ndarray, z: np.ndarray, rate: np.float32) -> None:
         """Do a step of plain SGD on bias and output scale; ``d`` is the error at ``scale z + bias``."""
         if self.scale is not None:
-            gradient = np.einsum("ni,ni->i", d, z)
-            self.scale -= rate * (gradient if len(self.scale) > 1 else gradient.sum(keepdims=True))
+            self.scale -= rate * (np.einsum("ni,ni->i", d, z) if len(self.scale) > 1 else np.vdot(d, z))
         if self.bias is not None:
-            self.bias -= rate * d.sum(axis=0)
+            self.bias -= rate * np.add.reduce(d)
 
     def kept_words(self, *, last: bool) -> int:
         """Return the words that the buffer keeps for one sample from the layer's forward pass to its update.
@@ -185,15 +202,9 @@ class TrainingStep:
     def _forward(self, index: int, group: int, x: np.ndarray) -> Emits:
         layer = self._layers[index]
         z = yield Forward(layer.matrix, x)
-        activation = ACTIVATIONS[layer.spec.activation]
         width = layer.spec.outputs
-        work = plus(
-            activation.forward_operations(width),
-            {"mul": width} if layer.scale is not None else {},
-            {"add": width} if layer.bias is not None else {},
-        )
         output = yield Digital(
-            "activation", layer.spec.name, len(x), work, lambda: layer.activate(z), words_in=width,
+            "activation", layer.spec.name, len(x), layer.forward_work, lambda: layer.activate(z), words_in=width,
             words_out=width,
         )  # fmt: skip
         if not layer.is_finite(output):
@@ -213,9 +224,7 @@ class TrainingStep:
             yield CountDown(self._done[index])
 
     def _through_activation(self, layer: Layer, seen: LayerPass, error: np.ndarray) -> Emits:
-        activation = ACTIVATIONS[layer.spec.activation]
-        width = layer.spec.outputs
-        work = plus(activation.backward_operations(width), {"mul": width} if layer.scale is not None else {})
+        width, work = layer.spec.outputs, layer.backward_work
         return (
             yield Digital(
                 "activation-backward", layer.spec.name, len(error), work,
