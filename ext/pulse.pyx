@@ -268,8 +268,8 @@ cdef class PulsedCells:
         before the pulses, per sample and line the firings, and the columns of the pulse log of ``probe``, a tuple
         (row_begin, row_end, col_begin, col_end), or None. The log is in order of sample, phase, slot, row and column; ``clock``
         (starts, slot, phases) says when: sample k starts at ``starts[k]`` ps and takes one or two phases of slots of ``slot`` ps,
-        of two phases the first for up pulses. Without it there is one phase, and no time.
-        ``totals`` are the sums of the first five over samples and lines.
+        of two phases the first for up pulses. Without it there is one phase, and no time. ``totals`` are the
+        sums of the first five over samples and lines.
         """
         cdef int64_t n = x.shape[0], i, ups = 0, downs = 0, on_rows = 0, on_cols = 0
         cdef double passed = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -35,9 +35,12 @@ class TrainPlan:
 
     def part(self, samples: slice) -> TrainPlan:
         """Return the trains of some of the samples."""
-        rates = self.rates if len(self.rates) == 1 else self.rates[samples]
-        return TrainPlan(
-            self.bl[samples], self.col_gain[samples], self.row_gain[samples], rates, self.params, self.negative
+        return replace(
+            self,
+            bl=self.bl[samples],
+            col_gain=self.col_gain[samples],
+            row_gain=self.row_gain[samples],
+            rates=self.rates if len(self.rates) == 1 else self.rates[samples],
         )
 
     @property

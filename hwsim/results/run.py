@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from hwsim.results.figures import Plots
 
-
 LARGEST = 4
 """Components that the representation in a notebook names."""
 

@@ -142,8 +142,8 @@ def test_logged_pulses_of_two_passes_lie_within_their_sample(make_chip, weights)
     assert region.starts.tolist() == [500, 500 + 40_000]
     x = d = np.array([[-1.0] * 4 + [1.0] * 4] * 2, np.float32)
     # x and d of 1 fire in every slot: columns of positive x in the first pass, the others in the second.
-    plan = TrainPlan(np.full(2, 10, np.int32), np.ones(2), np.ones(2), np.array([0.01]),
-                     UpdateParameters(desired_bl=10, pulse_type="stochastic"))  # fmt: skip
+    params = UpdateParameters(desired_bl=10, pulse_type="stochastic")
+    plan = TrainPlan(np.full(2, 10, np.int32), np.ones(2), np.ones(2), np.array([0.01]), params, negative=False)
     log = tile.apply(0, x, d, plan, region).log
     assert log is not None
     assert log.t_ps is not None
