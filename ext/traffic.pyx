@@ -134,16 +134,18 @@ cdef class Station:
     waited, added up over the operations (ps).
 
     Nothing costs the engine an event unless somebody must wait while others could come: an idle server is taken at once, and a
-    release in the future is only a note of its time until a waiting operation needs it.
+    release in the future is only a note of its time until a waiting operation needs it. ``note`` is called with the time, ps, and
+    the number of operations that wait whenever that changes.
     """
 
-    cdef object _env, _waiting
+    cdef object _env, _waiting, _note
     cdef vector[int64_t] _releases
     cdef int64_t _free, _alarm, _since
     cdef readonly int64_t capacity, arrivals, held, wait_time, longest_queue
 
-    def __init__(self, env, int64_t capacity=1):
+    def __init__(self, env, int64_t capacity=1, note=None):
         self._env = env
+        self._note = note
         self._waiting = deque()
         self._alarm = -1
         self._free = capacity
@@ -182,6 +184,9 @@ cdef class Station:
             self._free = 1
             self.wait_time += released - now
             self.longest_queue = max(self.longest_queue, 1)
+            if self._note is not None:
+                self._note(now, 1)
+                self._note(released, 0)
             now = released
         self.arrivals += 1
         self._free -= 1
@@ -202,6 +207,8 @@ cdef class Station:
         turn = self._env.event()
         self._waiting.append(turn)
         self.longest_queue = max(self.longest_queue, <int64_t>len(self._waiting))
+        if self._note is not None:
+            self._note(arrived, len(self._waiting))
         self._set_alarm()
         yield turn
         self.wait_time += self._env._now - arrived
@@ -228,6 +235,8 @@ cdef class Station:
             self._since = self._env._now
             self.held -= self._since
             self._waiting.popleft().succeed()
+            if self._note is not None:
+                self._note(self._since, len(self._waiting))
 
     cdef void _set_alarm(self) except *:
         """Wake up at the next release, if there is one and nothing will wake up earlier."""

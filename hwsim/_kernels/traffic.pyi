@@ -1,4 +1,4 @@
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -33,7 +33,9 @@ class Station:
     held: int
     wait_time: int
     longest_queue: int
-    def __init__(self, env: simpy.Environment, capacity: int = 1) -> None: ...
+    def __init__(
+        self, env: simpy.Environment, capacity: int = 1, note: Callable[[int, int], None] | None = None
+    ) -> None: ...
     @property
     def held_since(self) -> int | None: ...
     @property

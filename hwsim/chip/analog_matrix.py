@@ -392,6 +392,7 @@ class AnalogMatrix:
                 probe = tile.timed(region, start + tile.train_time(before), own.slots)
                 result = tile.apply(array, x[part, piece.block.cols], d[part, piece.block.rows], own, probe)
                 self._chip.log_pulses(origin, part.start, (tile.index, array), result)
+                self._chip.lines.trains(origin, part.start, (tile, array), result, start + tile.train_time(before))
                 results.append(result)
             slots = before + int(own.slots.sum())
             book.tell(

@@ -10,6 +10,8 @@ import numpy as np
 
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.digital_matrix import DigitalMatrix
+from hwsim.chip.faults import Faults
+from hwsim.chip.line_log import NamedSink
 from hwsim.chip.mapping import Block, Placement
 from hwsim.chip.platform import Platform
 from hwsim.chip.probe import Probe, probed_regions
@@ -38,6 +40,8 @@ class Chip(Platform):
         events: receives blocks of ledger rows in time order.
         pulses: receives the pulses of the probed regions in time order.
         line_reads: receives the reads of single lines of the probed tiles; given with ``pulses``.
+        gauges: receives blocks of gauge changes in time order.
+        lines: receives the firings of the lines of the probed regions.
         probes: regions whose pulses are logged.
 
     Raises:
@@ -55,9 +59,13 @@ class Chip(Platform):
         events: Callable[[Table], None] | None = None,
         pulses: RowSink | None = None,
         line_reads: RowSink | None = None,
+        gauges: NamedSink | None = None,
+        lines: NamedSink | None = None,
         probes: Sequence[Probe] = (),
     ) -> None:
-        super().__init__(spec, device.unit_cell, events=events, pulses=pulses, line_reads=line_reads)
+        super().__init__(
+            spec, device.unit_cell, events=events, pulses=pulses, line_reads=line_reads, gauges=gauges, lines=lines
+        )
         self.device = device
         # A run tells how many pulses each device got; counting them takes about 1 % of an update.
         counting = device.parameters.model_copy(update={"count_pulses": True})
@@ -67,6 +75,7 @@ class Chip(Platform):
         self.timing = timing
         self.tiles: list[Tile] = []
         self.placement = Placement((spec.tile.rows, spec.tile.cols), share=spec.mapping.share_tiles)
+        self.faults = Faults(spec, seed, device.unit_cell.n_devices)
         self.matrices: dict[str, AnalogMatrix | DigitalMatrix] = {}
         self._runner = Sequencer(self) if timing else NumbersOnly(self)
         self._leakage = 0.0
@@ -129,7 +138,13 @@ class Chip(Platform):
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
         shared = {"seed": self.seed, "threads": self.threads}
         cells = [
-            make_cells(self._counted_device, block.shape, path=f"{path}.array{number}", **shared)
+            make_cells(
+                self._counted_device,
+                block.shape,
+                path=f"{path}.array{number}",
+                faults=self.faults.of_array(block, number),
+                **shared,
+            )
             for number in range(arrays)
         ]
         return Tile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
@@ -267,6 +282,8 @@ class Chip(Platform):
             if component.leakage:
                 component.book_leakage(origin, elapsed)
         self.ledger.flush()
+        self.env.gauges.flush()
+        self.lines.flush()
         if self.pulse_book is not None:
             self.pulse_book.flush()
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import simpy
 
+from hwsim.chip.line_log import LineLogger, NamedSink
 from hwsim.chip.pulse_book import PulseBook, RowSink
 from hwsim.chip.recorder import Recorder
 from hwsim.components.base import Component, SharedComponent
@@ -19,6 +20,7 @@ from hwsim.components.memory import Buffer
 from hwsim.cost import CostTables
 from hwsim.devices import UpdateResult
 from hwsim.engine.env import Env
+from hwsim.engine.gauges import Gauges
 from hwsim.engine.ledger import Ledger, Origin, Table
 from hwsim.engine.parallel import Part, side_by_side
 from hwsim.engine.station import Stream
@@ -47,6 +49,8 @@ class Platform:
         events: receives blocks of ledger rows in time order.
         pulses: receives the pulses of the probed regions in time order.
         line_reads: receives the reads of single lines of the probed tiles; given with ``pulses``.
+        gauges: receives blocks of gauge changes in time order.
+        lines: receives the firings of the lines of the probed regions.
 
     Raises:
         SpecError: a component model, clock or converter parameter is wrong.
@@ -60,12 +64,14 @@ class Platform:
         events: Callable[[Table], None] | None = None,
         pulses: RowSink | None = None,
         line_reads: RowSink | None = None,
+        gauges: NamedSink | None = None,
+        lines: NamedSink | None = None,
     ) -> None:
         self.spec = spec
         self.tables = CostTables.for_chip(
             spec, devices_per_cell=unit_cell.n_devices, references=unit_cell.needs_reference
         )
-        self.env = Env()
+        self.env = Env(Gauges(gauges))
         self.ledger = Ledger(events)
         self.buffer = self._memory("buffer", spec.buffer)
         self.state_memory = self.buffer
@@ -84,6 +90,7 @@ class Platform:
         self.counts: dict[str, int] = defaultdict(int)
         self.recorder = Recorder()
         self.probes: Mapping[int, tuple[slice, slice]] = {}
+        self.lines = LineLogger(lines)
         self.pulse_book: PulseBook | None = None
         if pulses is not None:
             self.pulse_book = PulseBook(pulses, line_reads or (lambda _: None), lambda: self.env.now)

@@ -127,12 +127,14 @@ def log_resets(
     chosen: np.ndarray,
     before: np.ndarray,
 ) -> None:
-    """Log the reset pulses of a slot that ends now, in the probed region of a tile, with polarity 0.
+    """Log the reset pulses of a slot that ends now, in the probed region of a tile, with polarity 0, and its lines.
 
     ``place`` is the array and the plane of devices, ``chosen`` a mask of the rows (rows,) that were reset in column
     ``col``, ``before`` their weights before, (rows,).
     """
     region = chip.probes.get(piece.tile.index)
+    start = chip.env.now - piece.tile.slot
+    chip.lines.reset(origin, (piece.tile, *place), region, start, chosen, col)
     if region is None or chip.pulse_book is None or col not in range(*region[1].indices(piece.tile.shape[1])):
         return
     inside = np.zeros(len(chosen), bool)
@@ -144,7 +146,7 @@ def log_resets(
         origin,
         (piece.tile.index, *place),
         {
-            "t_ps": np.full(n, chip.env.now - piece.tile.slot, np.int64),
+            "t_ps": np.full(n, start, np.int64),
             "sample": np.zeros(n, np.int64),
             "row": rows.astype(np.int32),
             "col": np.full(n, col, np.int32),

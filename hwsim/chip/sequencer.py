@@ -10,6 +10,7 @@ from typing import Any
 from hwsim.chip.operations import Operation
 from hwsim.chip.platform import Platform
 from hwsim.chip.program import Await, Claim, CountDown, Directive, Free, Join, Latch, Mark, Program, Start, Task
+from hwsim.engine.gauges import Note
 from hwsim.engine.ledger import FLUSH_POSTINGS
 from hwsim.errors import RunError
 
@@ -44,6 +45,8 @@ class Sequencer:
         self.time_by: dict[tuple[str, str], float] = defaultdict(float)
         self._under_way: list[tuple[str, str]] = []
         self._shared_until = 0
+        self._gauges: dict[tuple[str, str], Note | None] = {}
+        self._level: dict[tuple[str, str], int] = defaultdict(int)
 
     def run(self, program: Program) -> Any:
         """Run a program to its end in simulated time; returns what it returns.
@@ -87,12 +90,25 @@ class Sequencer:
             key = (step.phase, step.layer)
             self._share_time()
             self._under_way.append(key)
+            self._gauge(step, thread, +1)
             yield from issue(origin)
             result = yield from step.time(platform, origin)
             self._share_time()
             self._under_way.remove(key)
+            self._gauge(step, thread, -1)
             if ledger.pending >= FLUSH_POSTINGS:
                 ledger.flush(until=platform.env.now)
+
+    def _gauge(self, operation: Operation, thread: Thread, change: int) -> None:
+        """Take note that an operation begins or ends."""
+        env = self._platform.env
+        key = (operation.kind, operation.layer)
+        if key not in self._gauges:
+            self._gauges[key] = env.gauges.of("controller", f"{operation.kind} {operation.layer}".rstrip())
+        note = self._gauges[key]
+        if note is not None:
+            self._level[key] += change
+            note(env.now, self._level[key], thread.step)
 
     def _share_time(self) -> None:
         """Give the time since the last change to the operations under way."""

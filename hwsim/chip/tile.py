@@ -16,6 +16,7 @@ from hwsim.cost import CostTables
 from hwsim.devices import Cells, IOParameters, Region, TimedRegion, TrainPlan, UpdateResult
 from hwsim.engine.bill import Bill
 from hwsim.engine.env import Env
+from hwsim.engine.gauges import QUEUE
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Station, Stream
 from hwsim.spec.device import DeviceSpec
@@ -57,7 +58,7 @@ class Tile:
         self.shape = self.arrays[0].shape
         self.polarity: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._exposures: dict[tuple[int, bool, int], Exposure] = {}
-        self.station = Station(env)
+        self.station = Station(env, note=env.gauges.of(f"tile{index}", QUEUE))
         self._told = env.now
         self._ages = any(part.ages for cells in self.arrays for part in cells.devices)
         self._device = device
@@ -94,6 +95,8 @@ class Tile:
         cell = device.cell
         pulse_period = to_picoseconds(cell.pulse_width, rounding="up") + to_picoseconds(cell.pulse_gap, rounding="up")
         self.slot = max(self.row_pulser.slot(pulse_period), self.col_pulser.slot(pulse_period))
+        # Lines return to rest between pulses, for a picosecond at least, so that pulses in neighbouring slots differ.
+        self.pulse = max(min(to_picoseconds(cell.pulse_width, rounding="up"), self.slot - 1), 1)
         self._slot_drawn = self._slot_bill()
         per_cell = tables["tile.crossbar"].property("line_capacitance_per_cell")
         self._line_capacitance = (per_cell * spec.cols, per_cell * spec.rows)

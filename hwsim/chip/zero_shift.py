@@ -84,6 +84,7 @@ class ZeroShift(Operation):
             results = self._pulse(chip, piece)
             self._book_pulses(chip, origin, piece, results)
             self._log(chip, origin, piece, results)
+            self._log_lines(chip, origin, piece, len(results))
             piece.tile.station.release()
         lines = []
         for line in range(self.matrix.shape[1]):
@@ -185,6 +186,12 @@ class ZeroShift(Operation):
                 origin, "program", chip.env.now - duration, duration, int(own.sum()), energy=energy, array=self.array
             )
             tile.station.release()
+
+    def _log_lines(self, chip: Platform, origin: Origin, piece: Piece, planes: int) -> None:
+        start = chip.env.now - self._n * piece.tile.slot
+        region = chip.probes.get(piece.tile.index)
+        for plane in range(planes):
+            chip.lines.slots(origin, (piece.tile, self.array, plane), region, start, [+1, -1] * (self._n // 2))
 
     def _log(self, chip: Platform, origin: Origin, piece: Piece, results: list[ZeroShiftResult]) -> None:
         start = chip.env.now - self._n * piece.tile.slot

@@ -46,6 +46,30 @@ def progress_bar(*, show: bool = True) -> Iterator[Progress | None]:
 
 
 @contextmanager
+def rows_bar(*, show: bool = True) -> Iterator[Callable[[int, int], None] | None]:
+    """Give a callable(done, total) that draws a progress bar of rows, or None where none is wanted."""
+    if not show or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (MofNCompleteColumn(), TextColumn("rows"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        last = 0.0
+
+        def update(done: int, total: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= INTERVAL or done == total:
+                last = now
+                bar.update(task, completed=done, total=total, refresh=True)
+
+        yield update
+
+
+@contextmanager
 def points_bar(*, show: bool = True) -> Iterator[Callable[[int, int, Mapping[str, Any]], None] | None]:
     """Give a callable(ended, total, row) that draws how far a sweep is, or None where no bar is wanted."""
     if not show or not sys.stderr.isatty():

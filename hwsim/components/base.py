@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable
 from hwsim.cost import ComponentCosts, Cost
 from hwsim.engine.bill import Entry
 from hwsim.engine.env import Env
+from hwsim.engine.gauges import QUEUE
 from hwsim.engine.ledger import Ledger, Origin, Work
 from hwsim.engine.parallel import Part
 from hwsim.engine.station import Station, Stream
@@ -103,7 +104,7 @@ class SharedComponent(Component):
     ) -> None:
         super().__init__(name, costs, ledger, instances=instances)
         self.env = env
-        self.station = Station(env, capacity)
+        self.station = Station(env, capacity, env.gauges.of(name, QUEUE))
         self._legs: dict[Hashable, Leg] = {}
 
     def pass_through(self, origin: Origin, stream: Stream, leg: Leg) -> Part:

@@ -27,7 +27,7 @@ class Buffer(SharedComponent):
         super().__init__(env, name, costs, ledger, instances=banks, capacity=ports)
         self.word_bytes = int(costs.property("width")) // 8
         self.capacity_bytes = int(costs.property("capacity")) * banks
-        self.room = Room(env, self.capacity_bytes)
+        self.room = Room(env, self.capacity_bytes, name)
         self.allocated_bytes = 0
 
     def allocate(self, n_bytes: int, what: str) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hwsim._kernels import converter
 from hwsim._kernels.converter import ReadChain
 from hwsim.devices.blas import single_thread_blas
+from hwsim.devices.faults import ReadFaults
 from hwsim.devices.periphery import Periphery
 from hwsim.devices.results import ReadResult
 from hwsim.devices.scale import input_scale, worst_case_scale
@@ -49,14 +50,22 @@ class ReadKeys:
 class Reader:
     """Reads one array in one direction for one purpose: through its converters, with random streams of its own.
 
-    ``shape`` is (rows, cols) of the array; the inputs are its columns, or its rows if ``transposed``.
+    ``shape`` is (rows, cols) of the array; the inputs are its columns, or its rows if ``transposed``. ``faults`` are
+    those of its converters.
     """
 
     def __init__(
-        self, io: IOParameters, seed: int, path: str, shape: tuple[int, int], purpose: str, transposed: bool
+        self,
+        io: IOParameters,
+        seed: int,
+        path: str,
+        shape: tuple[int, int],
+        purpose: str,
+        transposed: bool,
+        faults: ReadFaults | None = None,
     ) -> None:
         self.io = io
-        self.periphery = Periphery(io, seed, path, shape, transposed)
+        self.periphery = Periphery(io, seed, path, shape, transposed, faults)
         self.keys = ReadKeys.of(seed, path, purpose)
         self._chain = self._make_chain() if self._is_plain else None
 
@@ -67,6 +76,7 @@ class Reader:
         noisy_weights = io.w_noise > 0 and io.w_noise_type != "none"
         return (
             self.periphery.plain
+            and self.periphery.faults is None
             and io.mv_type == "one_pass"
             and io.bound_management != "iterative_worst_case"
             and not io.is_perfect
@@ -96,7 +106,7 @@ class Reader:
         io, n = self.io, len(x)
         if io.is_perfect:
             with single_thread_blas():
-                y = x @ matrix
+                y = self.periphery.exact(matrix, x, line)
             return ReadResult(y * np.float32(io.out_scale), np.zeros(n, np.int32), 0, 0, x, np.ones(n, np.float32))
         divisor = input_scale(x, io) if scale is None else np.ascontiguousarray(scale, np.float32)
         if self._chain is not None and n <= FEW_VECTORS:
@@ -122,7 +132,7 @@ class Reader:
                     matrix, x[again], wider, ordinals[again], retry, line
                 )
                 retries[again] += 1
-        return y, applied, retries, int(beyond.sum())
+        return self.periphery.silenced(y), applied, retries, int(beyond.sum())
 
     def _attempt(
         self, matrix: F32, x: F32, divisor: F32, ordinals: NDArray[np.uint64], retry: int, line: int | None
@@ -161,7 +171,7 @@ class Reader:
     ) -> tuple[F32, NDArray[np.int32]]:
         periphery, io = self.periphery, self.io
         return converter.adc(
-            y,
+            periphery.sensed(y),
             _weight_noise(matrix, applied, io),
             divisor * np.float32(io.out_scale),
             ordinals,

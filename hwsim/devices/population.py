@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hwsim._kernels.pulse import PulsedCells
 from hwsim.devices.aging import WHOLE, Aging, Index
+from hwsim.devices.faults import ArrayFaults
 from hwsim.devices.law import LAWS, Draws, KernelForm, spread
 from hwsim.devices.line_sums import LineSums
 from hwsim.devices.mirror import mirrored
@@ -29,7 +30,8 @@ class DevicePopulation:
 
     Devices differ by the spreads of their parameters, drawn once from ``seed`` and ``path``. Arrays with the same
     ``trains`` (default: ``path``) see the same pulses on their lines when they get the same updates. The devices of an
-    array with ``mirror_of`` are the mirror images, -w for w, of those at that path.
+    array with ``mirror_of`` are the mirror images, -w for w, of those at that path. ``faults`` are in the array's
+    devices, lines and converters.
 
     Raises:
         UsageError: a shape or thread count that is not positive, or a unit cell of several devices.
@@ -48,6 +50,7 @@ class DevicePopulation:
         path: str = "array",
         trains: str | None = None,
         mirror_of: str | None = None,
+        faults: ArrayFaults | None = None,
     ) -> None:
         if device.unit_cell.kind != "single":
             raise UsageError(f"'{device.name}' has {device.unit_cell.n_devices} devices a weight; use make_cells")
@@ -61,6 +64,7 @@ class DevicePopulation:
         self._threads = min(threads, rows)
         self._trains = path if trains is None else trains
         self._mirror_of = mirror_of
+        self.faults = faults or ArrayFaults()
         self._law = LAWS.get(device.law)
         self._reads: dict[str, int] = {}
         self._readers: dict[tuple[str, bool], Reader] = {}
@@ -76,6 +80,7 @@ class DevicePopulation:
         self._form = self._law.kernel_form(p, self.parameters())
         if self._mirror_of is not None:
             self._form = mirrored(self._form)
+        self._form = self.faults.into(self._form)
         stride = -(-cols // GROUP) * GROUP
         self._params = np.zeros((rows, len(self._form.planes), stride), np.float32)
         self._reference: NDArray[np.float32] | None = None
@@ -89,6 +94,10 @@ class DevicePopulation:
         weight = np.zeros((rows, stride), np.float32)
         weight[:, :cols] = np.clip(weight[:, :cols], self._low, self._high)
         counts = np.zeros((2, rows, stride), np.uint32) if p.count_pulses else None
+        self._update_keys = {
+            name: stream_key(self.seed, self._trains if name in ("train", "rounding") else self.path, f"update.{name}")
+            for name in ("pulse", "write", "log", "train", "rounding")
+        }
         self._cells = PulsedCells(
             self._form.law,
             cols,
@@ -98,12 +107,7 @@ class DevicePopulation:
             np.array(self._form.scalars, np.float32),
             self._write_noise,
             np.zeros((2, rows), np.uint64),
-            {
-                name: stream_key(
-                    self.seed, self._trains if name in ("train", "rounding") else self.path, f"update.{name}"
-                )
-                for name in ("pulse", "write", "log", "train", "rounding")
-            },
+            self._update_keys,
             counts,
         )
         self._counts = None if counts is None else counts[:, :, :cols]
@@ -134,7 +138,11 @@ class DevicePopulation:
     def weights(self) -> NDArray[np.float32]:
         """A copy of the weights that a read sees, (rows, cols), at the present."""
         self._settle()
-        return self._weights.copy()
+        return self._seen()
+
+    def _seen(self) -> NDArray[np.float32]:
+        """Return the weights as they are seen through the array's lines; a copy."""
+        return self.faults.seen(self._weights.copy())
 
     @property
     def granularity(self) -> float:

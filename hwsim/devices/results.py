@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.devices.lines import LineLog
+
 if TYPE_CHECKING:
     from hwsim._kernels.pulse import LogColumns
 
@@ -98,9 +100,10 @@ class UpdateResult:
     ``bl`` (n,) slots of one train; ``slots`` (n,) slots that the sample took, all passes; ``pulses_up``,
     ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the device's persistent weight before
     the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line; ``log`` the pulses of the probed
-    region, if there was one; ``sums`` the ``totals``, if they are known already. Where a unit cell has several devices,
-    ``pulses_up``, ``pulses_down`` and ``sum_w`` are sums over its devices, ``parts`` holds the result of each device
-    with its log, and ``log`` is None.
+    region and ``lines`` the firings of its rows and columns, if there was one (``lines`` is also None where a pulse
+    scheme has no trains); ``sums`` those totals that are known already, see ``totals``. Where a unit cell has several
+    devices, ``pulses_up``, ``pulses_down`` and ``sum_w`` are sums over its devices, ``parts`` holds the result of each
+    device with its logs.
     """
 
     bl: NDArray[np.int32]
@@ -113,6 +116,7 @@ class UpdateResult:
     log: PulseLog | None
     parts: tuple[UpdateResult, ...] = ()
     sums: PulseTotals | None = None
+    lines: LineLog | None = None
 
     @property
     def totals(self) -> PulseTotals:

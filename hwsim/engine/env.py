@@ -7,17 +7,20 @@ from operator import attrgetter
 
 import simpy
 
+from hwsim.engine.gauges import Gauges
+
 
 class Env(simpy.Environment):
-    """SimPy's environment with integer time.
+    """SimPy's environment with integer time, and ``gauges`` of what has a level that changes in it.
 
     A process that lets time pass moves the clock by itself if nothing is scheduled until then: no other process could
     tell the difference, and an event costs more than most of what happens between two of them. For this to hold, no
     event may have two processes that wait for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gauges: Gauges | None = None) -> None:
         super().__init__(initial_time=0)
+        self.gauges = gauges or Gauges()
 
     now = property(attrgetter("_now"), doc="The simulated time, ps.")
 

@@ -21,7 +21,7 @@ from hwsim.units import parse_quantity, to_picoseconds
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = ("events", "pulses", "metrics")
+TABLES = ("events", "pulses", "metrics", "gauges", "lines")
 """The logs of a run, each a view of the same name."""
 
 OWN_TABLES = (*TABLES, "line_reads")
@@ -237,6 +237,8 @@ def _how_to_log(name: str) -> str:
     return {
         "events": " (run with --log events to have them)",
         "pulses": " (run with --log pulses and --probe TILE[:ROWS[:COLS]] to have them)",
+        "gauges": " (run with --log events to have them)",
+        "lines": " (run with --log pulses and --probe TILE[:ROWS[:COLS]] to have them)",
     }.get(name, "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -181,6 +182,28 @@ class Run(Record):
 
         page.check_file(Path(file))
         return page.write(Path(file), report_page(self, start=start, end=end, tiles=tiles))
+
+    def export(
+        self,
+        to: str,
+        file: Path | str | None = None,
+        *,
+        window: str = "",
+        table: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Path:
+        """Write the logs as a ``perfetto`` trace, ``vcd`` waves or ``csv``, and return the new file.
+
+        ``file`` None: the name of the run in the current folder. ``window``: the time to write, such as
+        ``"10us:20us"``. ``table``: with ``csv``, the log to write. ``progress`` is called with (rows done, all rows).
+
+        Raises:
+            UsageError: another format or window, or the file exists.
+            ResultsError: the run kept no such log, or it is damaged; or the file cannot be written.
+        """
+        from hwsim.results.export import export
+
+        return export(self, to, file, window=window, table=table, progress=progress)
 
     def __repr__(self) -> str:
         names = self.names

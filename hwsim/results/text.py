@@ -66,6 +66,20 @@ def _results(summary: Mapping[str, Any]) -> list[str]:
     return beside(table(("", "", ""), rows), right, gap=4)
 
 
+def _faults(found: list[Mapping[str, Any]]) -> list[str]:
+    """Return how many faults of each kind there are and where most of them are; the summary names every part."""
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in found:
+        kinds.setdefault(entry["fault"].replace("_", " "), []).append(entry)
+    parts = []
+    for kind, entries in kinds.items():
+        most = max(entries, key=lambda entry: entry["count"])
+        place = most["where"] if len(entries) == 1 else f"most in {most['where']}: {count(most['count'])}"
+        total = sum(entry["count"] for entry in entries)
+        parts.append(f"{count(total)} {kind}{'' if total == 1 or kind.endswith('s') else 's'} ({place})")
+    return textwrap.wrap("faults: " + ", ".join(parts), WIDTH, max_lines=3, placeholder=" ...") if parts else []
+
+
 def _quality(metrics: Mapping[str, Any]) -> tuple[str, str, str] | None:
     accuracy, loss, train_loss = (number(metrics, key) for key in ("accuracy", "loss", "train_loss"))
     losses = [] if loss is None else [f"held-out loss {loss:.4g}"]
@@ -78,9 +92,10 @@ def _quality(metrics: Mapping[str, Any]) -> tuple[str, str, str] | None:
 
 
 def _breakdowns(summary: Mapping[str, Any]) -> list[str]:
+    counts = [*_counts(summary["counts"]), *_faults(summary.get("faults") or [])]
     if summary["energy_J"] is None:
-        return _counts(summary["counts"])
-    return [*beside(_components(summary), _phases(summary)), "", *_counts(summary["counts"])]
+        return counts
+    return [*beside(_components(summary), _phases(summary)), "", *counts]
 
 
 def _components(summary: Mapping[str, Any]) -> list[str]:

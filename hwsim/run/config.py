@@ -16,7 +16,7 @@ from hwsim.cost import CostTables
 from hwsim.devices import device_document, device_from_document
 from hwsim.errors import Problem, SpecError, UsageError, suggest, unknown
 from hwsim.run.activity import choose_statistics
-from hwsim.run.compatibility import pulse_scheme_problems
+from hwsim.run.compatibility import fault_problems, pulse_scheme_problems
 from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document
 from hwsim.run.npz_trace import trace_document_for
 from hwsim.run.recorded_trace import PYTORCH_TRACE, RECORDED_TRACE, recorded_trace_document
@@ -353,7 +353,9 @@ def _build(
         except SpecError as error:
             problems += draft.problems(root, error)
     if not problems:
-        problems = pulse_scheme_problems(built["chip"], built["device"], built["algorithm"].parameters)
+        chip, device = built["chip"], built["device"]
+        problems = pulse_scheme_problems(chip, device, built["algorithm"].parameters)
+        problems += fault_problems(chip, device, rest["fidelity"])
     if problems:
         raise SpecError(problems)
     if not timing and built["device"].parameters.ages:

@@ -15,8 +15,10 @@ import numpy as np
 
 from hwsim.chip.activity import ActivityChip
 from hwsim.chip.chip import Chip
+from hwsim.chip.line_log import LINE_COLUMNS
 from hwsim.chip.probe import Probe
 from hwsim.devices import single_thread_blas
+from hwsim.engine.gauges import GAUGE_COLUMNS
 from hwsim.engine.ledger import COLUMNS
 from hwsim.errors import HwsimError, RunError, UsageError
 from hwsim.results import Run, open_run
@@ -141,9 +143,11 @@ def new_folder(spec: RunSpec, chip: Chip, out: Path | None) -> RunFolder:
     folder.write_yaml("tables.yaml", chip.tables.rows())
     if spec.log != "none":
         folder.table("events", COLUMNS)
+        folder.table("gauges", GAUGE_COLUMNS)
     if spec.log == "pulses":
         folder.table("pulses", PULSE_COLUMNS, {"hwsim.probes": json.dumps(chip.probed())})
         folder.table("line_reads", LINE_READ_COLUMNS)
+        folder.table("lines", LINE_COLUMNS)
     return folder
 
 
@@ -152,9 +156,11 @@ def log_sinks(spec: RunSpec, folder: Callable[[], RunFolder]) -> dict[str, Any]:
     sinks: dict[str, Any] = {}
     if spec.log != "none":
         sinks["events"] = lambda table: folder().write_events(table)
+        sinks["gauges"] = lambda *change: folder().write_gauges(*change)
     if spec.log == "pulses":
         sinks["pulses"] = lambda columns: folder().write_pulses(columns)
         sinks["line_reads"] = lambda columns: folder().write_line_reads(columns)
+        sinks["lines"] = lambda *fired: folder().write_lines(*fired)
     return sinks
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from hwsim.chip.line_log import LINE_COLUMNS
+from hwsim.engine.gauges import GAUGE_COLUMNS
 from hwsim.engine.ledger import COLUMNS, Table
 from hwsim.errors import RunError, UsageError
 from hwsim.run.table import Coding, Columns, TableWriter
@@ -131,6 +133,14 @@ class RunFolder:
     def write_pulses(self, columns: dict[str, np.ndarray]) -> None:
         """Append pulses to the pulse log."""
         self.table("pulses", PULSE_COLUMNS).write(columns)
+
+    def write_gauges(self, columns: dict[str, np.ndarray], names: list[str]) -> None:
+        """Append changes of gauges."""
+        self.table("gauges", GAUGE_COLUMNS).write(columns, names)
+
+    def write_lines(self, columns: dict[str, np.ndarray], names: list[str]) -> None:
+        """Append firings of lines."""
+        self.table("lines", LINE_COLUMNS).write(columns, names)
 
     def write_metrics(self, row: Mapping[str, Any]) -> None:
         """Append the metrics of a step."""

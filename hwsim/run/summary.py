@@ -44,6 +44,7 @@ def summarize(run: RunSpec, chip: Chip, trainer: Any, last: StepMetrics, history
         "tiles": run.chip.tiles,
         "cell_utilization": chip.cell_utilization,
         "mapping": chip.mapping(),
+        "faults": chip.faults.report(),
         "conductance": _conductance(run),
         "counts": dict(sorted(chip.counts.items())),
         "metrics": {
