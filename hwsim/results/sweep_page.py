@@ -11,11 +11,11 @@ import numpy as np
 from hwsim.results.chart import Series, line_chart
 from hwsim.results.layout import scale_of
 from hwsim.results.page import check_file, render, write
-from hwsim.results.sweep import Effect, Sweep
+from hwsim.results.sweep_record import Effect, SweepRecord
 from hwsim.results.sweep_text import label, point_rows, value_text
 
 
-def write_sweep_page(sweep: Sweep, file: Path) -> Path:
+def write_sweep_page(sweep: SweepRecord, file: Path) -> Path:
     """Write the page of a sweep to ``file`` and return it.
 
     Raises:
@@ -26,7 +26,7 @@ def write_sweep_page(sweep: Sweep, file: Path) -> Path:
     return write(file, sweep_page(sweep))
 
 
-def sweep_page(sweep: Sweep) -> str:
+def sweep_page(sweep: SweepRecord) -> str:
     """Return the page of a sweep."""
     effects = sweep.sensitivity()
     header, rows = point_rows(sweep)
@@ -43,7 +43,7 @@ def sweep_page(sweep: Sweep) -> str:
     return render("sweep.html", content)
 
 
-def _cards(sweep: Sweep) -> list[tuple[str, str, str]]:
+def _cards(sweep: SweepRecord) -> list[tuple[str, str, str]]:
     ended, failed = len(sweep.table), len(sweep.failed)
     cards = [("points", f"{ended - failed} of {len(sweep.info['points'])}", "complete")]
     cards += [("failed", str(failed), "see below")] if failed else []

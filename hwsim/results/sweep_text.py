@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hwsim.results.layout import clip, table
-from hwsim.results.sweep import Sweep
+from hwsim.results.sweep_record import SweepRecord
 from hwsim.results.text import display_path
 from hwsim.units import format_quantity
 
@@ -13,14 +13,14 @@ ROWS = 40
 """More points than this are not printed; they are in the table."""
 
 
-def sweep_text(sweep: Sweep) -> str:
+def sweep_text(sweep: SweepRecord) -> str:
     """Return the points with their results over the seeds, the failed ones, and what moves what."""
     parts = [_points(sweep), _failures(sweep), _sensitivity(sweep)]
     parts.append(f"sweep folder {display_path(sweep.path)}   page {display_path(sweep.path / 'sweep.html')}")
     return "\n\n".join(part for part in parts if part)
 
 
-def point_rows(sweep: Sweep) -> tuple[list[str], list[list[str]]]:
+def point_rows(sweep: SweepRecord) -> tuple[list[str], list[list[str]]]:
     """Return the heading and the lines of a table of all points, means and spreads over their seeds."""
     frame = sweep.by_point()
     results = [str(name) for name in frame if f"{name}_std" in frame]
@@ -32,7 +32,7 @@ def point_rows(sweep: Sweep) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _points(sweep: Sweep) -> str:
+def _points(sweep: SweepRecord) -> str:
     header, rows = point_rows(sweep)
     lines = table(header, rows[:ROWS], right=range(len(sweep.varied), len(header)))
     if len(rows) > ROWS:
@@ -71,11 +71,11 @@ def _cell(row: Any, name: str) -> str:
     return f"{text} +- {100 * spread / abs(mean):.2g} %" if mean else text
 
 
-def _failures(sweep: Sweep) -> str:
+def _failures(sweep: SweepRecord) -> str:
     return "\n".join(clip(f"failed: {name}: {error}", 200) for name, error in sweep.failed.items())
 
 
-def _sensitivity(sweep: Sweep) -> str:
+def _sensitivity(sweep: SweepRecord) -> str:
     effects = sweep.sensitivity()
     if not effects:
         return ""

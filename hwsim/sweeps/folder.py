@@ -15,7 +15,7 @@ import yaml
 from hwsim.errors import ResultsError, UsageError
 from hwsim.results import open_run
 from hwsim.results.folder import read_json
-from hwsim.results.sweep import POINTS, SWEEP_SCHEMA, read_sweep_info, write_sweep_table
+from hwsim.results.sweep_record import POINTS, SWEEP_SCHEMA, read_sweep_info, write_sweep_table
 from hwsim.run.folder import check_new
 from hwsim.sweeps.points import Point
 from hwsim.sweeps.spec import SweepSpec, load_sweep

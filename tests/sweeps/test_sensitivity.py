@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwsim.results.sweep import Sweep, write_sweep_table
+from hwsim.results.sweep import Sweep
+from hwsim.results.sweep_record import write_sweep_table
 
 
 def made(path: Path, rows: list[dict[str, object]], varied: list[str]) -> Sweep:
