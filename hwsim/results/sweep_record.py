@@ -121,7 +121,8 @@ class SweepRecord:
 
     def __repr__(self) -> str:
         total, ended = len(self.info["points"]), len(self.table)
-        return f"{type(self).__name__}({', '.join(self.varied) or 'seed'}: {ended} of {total} points, {len(self.failed)} failed)"
+        name, varied = type(self).__name__, ", ".join(self.varied) or "seed"
+        return f"{name}({varied}: {ended} of {total} points, {len(self.failed)} failed)"
 
     def _repr_html_(self) -> str:
         return self.by_point().to_html(index=False, escape=True)
