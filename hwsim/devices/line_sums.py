@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,11 @@ class LineSums:
         self._weights = weights
         self._copy = weights.copy() if follow else None
         self.both: Sums = _frozen(converter.line_sums(weights, cols))
+
+    def restore(self, both: Iterable[NDArray[np.float64]]) -> None:
+        """Take over sums that were followed up to these weights."""
+        rows, cols = both
+        self.both = _frozen((rows.copy(), cols.copy()))
 
     def after(self, row_fires: NDArray[np.uint32], col_fires: NDArray[np.uint32]) -> LineSums | None:
         """Take an update over whose rows and columns fired (n, rows) and (n, cols) times; None: it was not followed."""
