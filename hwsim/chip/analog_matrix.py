@@ -62,10 +62,19 @@ class AnalogMatrix:
         self._chip = chip
         self._scales = (RunningScale(), RunningScale())
 
+    def share_scales(self, other: AnalogMatrix) -> None:
+        """Use the running input scales of another matrix."""
+        self._scales = other._scales
+
     @property
     def pieces(self) -> list[Piece]:
         """Every block with its tile."""
         return [piece for row in self.grid for piece in row]
+
+    @property
+    def tiles_of_a_vector(self) -> int:
+        """Tiles that each vector of a read goes to."""
+        return len(self.grid) * len(self.grid[0])
 
     @property
     def n_arrays(self) -> int:

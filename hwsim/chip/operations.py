@@ -59,7 +59,7 @@ class Forward(Operation):
         if works is not None:
             chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
             chip.count("bound_management_retries", sum(work.retries for work in works))
-            chip.recorder.read(self.layer, self.kind, "", len(self.x), works)
+            chip.recorder.read(self.layer, self.kind, "", len(self.x), works, tiles=self.matrix.tiles_of_a_vector)
 
     def run(self, chip: Platform) -> np.ndarray:
         """Return the products."""

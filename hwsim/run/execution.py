@@ -28,7 +28,6 @@ from hwsim.spec.training import TraceSpec
 from hwsim.training.activity import ActivityTrainer
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import DataSet, check_fit, load_data
-from hwsim.training.network_trainer import NetworkTrainer
 from hwsim.training.trainer import StepMetrics, Trainer
 
 Progress = Callable[[int, int, int, Mapping[str, float]], None]
@@ -144,18 +143,18 @@ def _samples(spec: RunSpec) -> DataSet | int:
 
 
 def _chip(spec: RunSpec, **sinks: Any) -> Chip:
-    shared = {"seed": spec.seed, "threads": spec.threads, "timing": spec.timing, **sinks}
+    shared = {
+        "seed": spec.seed, "threads": spec.threads, "timing": spec.timing, "replicas": spec.trace.layer_replicas(),
+        **sinks,
+    }  # fmt: skip
     if spec.statistics is not None:
-        replicas = spec.trace.layer_replicas() if isinstance(spec.trace, NetworkTraceSpec) else {}
-        return ActivityChip(spec.chip, spec.device, statistics=spec.statistics, replicas=replicas, **shared)
+        return ActivityChip(spec.chip, spec.device, statistics=spec.statistics, **shared)
     return Chip(spec.chip, spec.device, probes=[Probe.parse(text) for text in spec.probe], **shared)
 
 
 def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
     algorithm = ALGORITHMS.get(spec.algorithm.name)(spec.algorithm.parameters, chip, spec.seed)
     if isinstance(chip, ActivityChip):
-        if isinstance(spec.trace, NetworkTraceSpec):
-            return NetworkTrainer(spec.trace, chip, algorithm, spec.seed)
         assert isinstance(samples, int)
         return ActivityTrainer(spec.trace, samples, chip, algorithm, spec.seed)
     assert isinstance(samples, DataSet)

@@ -8,7 +8,7 @@ from typing import Any
 
 from hwsim.chip.chip import Chip
 from hwsim.run.config import RunSpec
-from hwsim.spec.network_trace import NetworkTraceSpec
+from hwsim.spec.layers import Conv2d
 from hwsim.training.trainer import StepMetrics, Trainer
 
 SECONDS = 1e-12
@@ -57,17 +57,18 @@ def _assumptions(run: RunSpec) -> list[str]:
         "initial weights are in the arrays when the run starts; programming them is not counted",
         "tiles that hold no matrix are powered off",
     ]
+    if any(isinstance(layer, Conv2d) for layer in run.trace.network.layers):
+        shared.append(
+            "every patch of a convolution is read from the buffer as a whole; overlaps are not kept beside the tile"
+        )
+    if any(number > 1 for number in run.trace.layer_replicas().values()):
+        shared.append("replicas of a matrix are kept equal by taking every update, with the same trains")
     if run.statistics is None:
         return [*shared, "evaluation on held-out data takes no simulated time or energy"]
     shared += [
         "activity fidelity: nothing is learnt, so there is no loss, no accuracy and no weights",
         f"densities and magnitudes are those of the statistics '{run.statistics.name}': {run.statistics.source}",
     ]
-    if isinstance(run.trace, NetworkTraceSpec):
-        shared += [
-            "every patch of a convolution is read from the buffer as a whole; overlaps are not kept beside the tile",
-            "replicas of a matrix are kept equal by taking every update, with the same trains",
-        ]
     return shared
 
 
