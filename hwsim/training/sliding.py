@@ -1,13 +1,15 @@
 """A square window that slides over a grid: the patches of a convolution and the windows of a pooling, in NumPy.
 
-A stream holds the positions of samples as vectors, sample by sample and row by row: (n height width, channels). Every
-function goes over the kernel's offsets and moves whole grids, which is what NumPy is fast at.
+A stream holds the positions of samples as vectors, sample by sample and row by row: (n height width, channels). Most
+functions go over the kernel's offsets and move whole grids, which is what NumPy is fast at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,12 +52,17 @@ class Sliding:
         The numbers of a patch are in PyTorch's order, channel by channel; the groups of a place follow each other.
         """
         grid = self._grid(x, 0.0)
-        n, channels = len(grid), grid.shape[3]
-        _, height, width = self.output
-        patches = np.empty((n, height, width, channels, self.positions), np.float32)
-        for number, rows, cols in self._offsets():
-            patches[..., number] = grid[:, rows, cols]
-        return patches.reshape(n * height * width * groups, -1)
+        samples = grid.reshape(len(grid), -1)
+        places = self.output.positions
+        return samples.take(self._index, axis=1).reshape(len(grid) * places * groups, -1)
+
+    @cached_property
+    def _index(self) -> NDArray[np.intp]:
+        """Where the numbers of all patches of a sample are in its padded grid, one patch after the other."""
+        height, width = (length + 2 * self.padding for length in self.given[1:])
+        channels = self.given.channels
+        grid = np.arange(height * width * channels).reshape(height, width, channels)
+        return np.stack([grid[rows, cols] for _, rows, cols in self._offsets()], axis=-1).ravel()
 
     def fold(self, patches: Array, groups: int = 1) -> Array:
         """Return the stream of which every position has the sum of what the patches hold for it.
@@ -71,7 +78,7 @@ class Sliding:
             grid[:, rows, cols] += places[..., number]
         return self._stream(grid)
 
-    def largest(self, x: Array) -> tuple[Array, NDArray[np.intp]]:
+    def largest(self, x: Array) -> tuple[Array, NDArray[np.unsignedinteger[Any]]]:
         """Return the largest number of each window and channel, (n places, channels), and its offset in the window.
 
         Of equal numbers the first one counts; positions of the padding never do.
@@ -79,22 +86,23 @@ class Sliding:
         grid = self._grid(x, -np.inf)
         _, height, width = self.output
         best = np.full((len(grid), height, width, grid.shape[3]), -np.inf, np.float32)
-        where = np.zeros(best.shape, np.intp)
+        small = np.min_scalar_type(self.positions)
+        where = np.zeros(best.shape, small)
         for number, rows, cols in self._offsets():
             there = grid[:, rows, cols]
-            better = there > best
-            where[better] = number
+            # Offsets grow, so the last one that was better is the largest one that was.
+            np.maximum(where, (there > best) * small.type(number), out=where)
             np.maximum(best, there, out=best)
         return best.reshape(-1, best.shape[3]), where.reshape(-1, best.shape[3])
 
-    def to_the_largest(self, error: Array, where: NDArray[np.intp]) -> Array:
+    def to_the_largest(self, error: Array, where: NDArray[np.unsignedinteger[Any]]) -> Array:
         """Return the errors at the input of :meth:`largest`: each goes where its number came from."""
         _, height, width = self.output
         shape = (-1, height, width, error.shape[1])
         errors, offsets = error.reshape(shape), where.reshape(shape)
         grid = self._empty(len(errors), error.shape[1])
         for number, rows, cols in self._offsets():
-            grid[:, rows, cols] += np.where(offsets == number, errors, np.float32(0))
+            grid[:, rows, cols] += errors * (offsets == number)
         return self._stream(grid)
 
     def mean(self, x: Array) -> Array:
