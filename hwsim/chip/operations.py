@@ -56,7 +56,7 @@ class Forward(Operation):
 
     def _count(self, chip: Platform, works: Any) -> None:
         chip.count(self.kind, len(self.x))
-        if works is not None:
+        if isinstance(self.matrix, AnalogMatrix):
             chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
             chip.count("bound_management_retries", sum(work.retries for work in works))
             chip.recorder.read(self.layer, self.kind, "", len(self.x), works, tiles=self.matrix.tiles_of_a_vector)

@@ -43,7 +43,7 @@ class ReplicatedMatrix(AnalogMatrix):
 
     def weights(self, array: int | None = None) -> np.ndarray:
         """Return the (rows, cols) weights, as the mean of the copies."""
-        return np.mean([copy.weights(array) for copy in self._copies], axis=0, dtype=np.float32)
+        return np.asarray(np.mean([copy.weights(array) for copy in self._copies], axis=0), np.float32)
 
     def set_weights(self, array: int, weights: np.ndarray) -> None:
         """Write weights into one array of every copy."""
@@ -59,9 +59,7 @@ class ReplicatedMatrix(AnalogMatrix):
         """Return the mean weight of each device of an array's unit cells, over all copies."""
         return tuple(np.mean([copy.mean_weights(array) for copy in self._copies], axis=0).tolist())
 
-    def read(
-        self, x: Any, *, transposed: bool = False, purpose: str = "forward"
-    ) -> tuple[Any, list[ReadWork]]:
+    def read(self, x: Any, *, transposed: bool = False, purpose: str = "forward") -> tuple[Any, list[ReadWork]]:
         """Multiply a stream, a part of it by each copy; see :meth:`AnalogMatrix.read`."""
         done = [copy.read(part, transposed=transposed, purpose=purpose) for copy, part in self._shares(x)]
         return joined([y for y, _ in done]), [work for _, works in done for work in works]
@@ -96,8 +94,6 @@ class ReplicatedMatrix(AnalogMatrix):
         """Let the hardware read one line of the first copy."""
         return self._copies[0].time_read_line(*arguments, **options)
 
-    def plan(
-        self, array: int, x: Any, d: Any, lr: float | np.ndarray, params: UpdateParameters
-    ) -> TrainPlan:
+    def plan(self, array: int, x: Any, d: Any, lr: float | np.ndarray, params: UpdateParameters) -> TrainPlan:
         """Choose the pulse trains, the same for every copy."""
         return self._copies[0].plan(array, x, d, lr, params)

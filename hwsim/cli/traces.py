@@ -90,12 +90,15 @@ def _show(trace: TraceSpec) -> None:
 
 
 def _row(network: NetworkSpec, layer: NamedLayer) -> tuple[str, ...]:
+    from hwsim.spec.layers import MatrixLayer
+
+    kind = str(getattr(layer, "kind", ""))
     shapes = " -> ".join(_size(shape) for shape in (network.given(layer), network.shapes[layer.name]))
     activation = str(getattr(layer, "activation", ""))
-    if not hasattr(layer, "matrix"):
-        return getattr(layer, "kind", ""), shapes, "", "", activation, "", ""
+    if not isinstance(layer, MatrixLayer):
+        return kind, shapes, "", "", activation, "", ""
     matrix, vectors = "{} x {}".format(*layer.matrix), str(layer.vectors(network.given(layer)))
-    return layer.kind, shapes, matrix, vectors, activation, _yes(layer.bias), layer.output_scale  # type: ignore[attr-defined]
+    return kind, shapes, matrix, vectors, activation, _yes(layer.bias), layer.output_scale
 
 
 def _size(shape: Shape) -> str:

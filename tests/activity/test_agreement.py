@@ -18,7 +18,12 @@ CASES = {
     "pipelined": {"set": ["chip.schedule.kind=pipelined", "chip.schedule.vectors=3"]},
     "delayed": {"set": ["chip.schedule.kind=delayed"]},
     "shared tile": {"set": ["chip.mapping.share_tiles=true"]},
-}
+    "convolution": {"trace": "digits-cnn"},
+    "convolution, analog-sgd, overlapped": {
+        "trace": "digits-cnn", "algorithm": "analog-sgd", "set": ["chip.schedule.kind=overlapped"],
+    },
+    "convolution on replicas": {"trace": "digits-cnn", "set": {"trace.vectors_per_replica": 12}},
+}  # fmt: skip
 
 
 def assert_agrees(expected: Run, measured: Run) -> None:

@@ -7,7 +7,7 @@ fidelity they are :class:`Vectors`, and nothing is computed; what is emitted is 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np

@@ -30,7 +30,6 @@ from hwsim.training.sliding import Sliding
 from hwsim.training.stages.activations import backward_work, forward_work
 from hwsim.training.stages.base import Emits, KeptStage, Pass
 
-
 MOMENTUM = np.float32(0.1)
 """Weight of a mini-batch in the running mean and variance (PyTorch's default)."""
 EPSILON = np.float32(1e-5)
