@@ -23,8 +23,5 @@ class NetworkTraceSpec(TrainingSpec):
     epochs: int = Field(1, ge=1)
     learning_rate: float = Field(0.1, gt=0)
     """Part of the configuration only: at activity fidelity the statistics decide what an update does."""
-
-    @property
-    def shuffle(self) -> bool:
-        """There is nothing to shuffle."""
-        return False
+    shuffle: Literal[False] = False
+    """There is nothing to shuffle."""

@@ -131,6 +131,8 @@ class TrainingSpec(Spec):
     epochs: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     schedule: ScheduleSpec = ScheduleSpec()
+    shuffle: bool = True
+    """True: a new order of the training samples in every epoch."""
     replicas: dict[str, int] = Field(default_factory=dict)
     """How many times the matrix of a layer stands on the chip, by the layer's name. Each replica reads a part of the
     layer's vectors; all take every update."""
@@ -181,8 +183,6 @@ class TraceSpec(TrainingSpec):
 
     kind: Literal["live"] = "live"
     data: DataSpec
-    shuffle: bool = True
-    """True: a new order of the training samples in every epoch."""
 
     @model_validator(mode="after")
     def _targets_fit(self) -> TraceSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from hwsim.spec.training import TrainingSpec
 from hwsim.training.algorithms.base import Algorithm
 from hwsim.training.losses import LOSSES, Loss
 from hwsim.training.operations import Operations
-from hwsim.training.stages import Numbers, unknown
+from hwsim.training.stages import Stage, make_stages, unknown
 from hwsim.training.trainer import Trainer
 
 
@@ -50,7 +50,6 @@ class ActivityTrainer(Trainer):
         UsageError: the statistics lack a layer.
     """
 
-    numbers: ClassVar[Numbers] = staticmethod(unknown)
     chip: ActivityChip
 
     def __init__(self, trace: TrainingSpec, samples: int, chip: ActivityChip, algorithm: Algorithm, seed: int) -> None:
@@ -62,6 +61,9 @@ class ActivityTrainer(Trainer):
     def samples_per_epoch(self) -> int:
         """Training samples."""
         return self._n_samples
+
+    def _stages(self) -> list[Stage]:
+        return make_stages(self.trace.network, unknown)
 
     def _place_matrices(self) -> None:
         for stage in self._matrix_stages():

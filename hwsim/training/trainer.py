@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from hwsim.training.losses import LOSSES, accuracy
 from hwsim.training.network import initial_parameters
 from hwsim.training.refresh import Refreshes
 from hwsim.training.schedule import batches, learning_rate
-from hwsim.training.stages import MatrixStage, Numbers, by_position, known, make_stages
+from hwsim.training.stages import MatrixStage, by_position, known, make_stages
 from hwsim.training.step import TrainingStep, kept_words
 
 EVALUATION_CHUNK = 1000
@@ -60,8 +60,6 @@ class Trainer:
         MappingError: the network does not fit the chip.
     """
 
-    numbers: ClassVar[Numbers] = staticmethod(known)
-
     def __init__(self, trace: TrainingSpec, data: DataSet, chip: Chip, algorithm: Algorithm, seed: int) -> None:
         self.trace = trace
         self.data = data
@@ -69,7 +67,7 @@ class Trainer:
         self.algorithm = algorithm
         self.seed = seed
         self.loss = LOSSES[trace.loss]
-        self.layers = make_stages(trace.network, self.numbers)
+        self.layers = self._stages()
         self._place()
         self.refreshes = Refreshes(chip.device.unit_cell)
         self.schedule = chip.spec.schedule
@@ -79,6 +77,9 @@ class Trainer:
         self._first_sample = 0
         n_bytes = -(-trace.batch_size * sum(kept_words(self.layers)) * chip.spec.word_bits // 8)
         chip.buffer.check_room(n_bytes, "a mini-batch's activations and errors, which stay until the update,")
+
+    def _stages(self) -> list[Stage]:
+        return make_stages(self.trace.network, known)
 
     def _place(self) -> None:
         """Place the matrices, and make room in the buffer for what is trained digitally."""

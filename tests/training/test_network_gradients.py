@@ -128,12 +128,14 @@ NETWORKS = {
     ],
     "residual, normalised": [
         conv("a", 2, 3, 3, padding=1), {"name": "batch", "kind": "batch_norm", "activation": "sigmoid"},
-        conv("b", 3, 3, 3, padding=1, bias=False), {"name": "sum", "kind": "add", "plus": "batch", "activation": "tanh"},
+        conv("b", 3, 3, 3, padding=1, bias=False),
+        {"name": "sum", "kind": "add", "plus": "batch", "activation": "tanh"},
         {"name": "layer", "kind": "layer_norm"}, {"name": "depth", "kind": "space_to_depth", "factor": 2},
         conv("c", 12, 3, 1, stride=2), {"name": "first", "kind": "first_position"}, out(3),
     ],
     "weights behind layers without any": [
-        {"name": "pool", "kind": "average_pool", "kernel": 2}, {"name": "act", "kind": "activation", "activation": "tanh"},
+        {"name": "pool", "kind": "average_pool", "kernel": 2},
+        {"name": "act", "kind": "activation", "activation": "tanh"},
         {"name": "most", "kind": "max_pool"}, out(2),
     ],
 }  # fmt: skip
