@@ -2,7 +2,7 @@
 
     python benchmarks/peer_mnist_cnn.py --data DIR --epochs 1 --algorithm tiki-taka
 
-Prints one line an epoch: training loss, test accuracy, wall and processor time of the training alone. With ``--steps N``
+Prints one line an epoch: training loss, test accuracy, wall and processor time of the training. With ``--steps N``
 an epoch ends after N mini-batches, and the line says how much processor time a whole one would take.
 """
 

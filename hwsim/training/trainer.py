@@ -22,7 +22,7 @@ from hwsim.training.losses import LOSSES, accuracy
 from hwsim.training.network import initial_parameters
 from hwsim.training.refresh import Refreshes
 from hwsim.training.schedule import batches, learning_rate
-from hwsim.training.stages import MatrixStage, by_position, known, make_stages
+from hwsim.training.stages import MatrixStage, Stage, by_position, known, make_stages
 from hwsim.training.step import TrainingStep, kept_words
 
 EVALUATION_CHUNK = 1000
