@@ -23,6 +23,7 @@ from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin, Table
 from hwsim.engine.parallel import Part, side_by_side
 from hwsim.engine.station import Stream
+from hwsim.engine.way import Way, travel
 from hwsim.spec.chip import BufferPlacement, ChipSpec, ControllerPlacement
 from hwsim.spec.unit_cell import UnitCellSpec
 
@@ -117,27 +118,37 @@ class Platform:
 
     # Words between memory and digital unit
 
+    def loading(self, n_bytes: int) -> Way:
+        """Return the way of ``n_bytes`` for each vector from the buffer to the digital unit."""
+        return (self.buffer.leg("read", n_bytes), *self.interconnect.way(n_bytes, "buffer", "digital"))
+
+    def storing(self, n_bytes: int) -> Way:
+        """Return the way of ``n_bytes`` for each vector from the digital unit to the buffer."""
+        return (*self.interconnect.way(n_bytes, "digital", "buffer"), self.buffer.leg("write", n_bytes))
+
+    def loading_state(self, n_bytes: int) -> Way:
+        """Return the way of digital state: from the hidden buffer beside the digital unit, or from the buffer."""
+        if self.state_memory is self.buffer:
+            return self.loading(n_bytes)
+        return (self.state_memory.leg("read", n_bytes),)
+
+    def storing_state(self, n_bytes: int) -> Way:
+        """Return the way of digital state back to its memory."""
+        if self.state_memory is self.buffer:
+            return self.storing(n_bytes)
+        return (self.state_memory.leg("write", n_bytes),)
+
+    def travel(self, origin: Origin, stream: Stream, way: Way) -> Part:
+        """Send a stream on its way; returns it as it leaves the last component, when its first vector does."""
+        return travel(self.env, self.ledger.notes, origin, stream, way)
+
     def load(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
         """Read ``n_bytes`` for each vector from the buffer and bring them to the digital unit."""
-        stream = yield from self.buffer.access(origin, "read", stream, n_bytes)
-        return (yield from self.interconnect.transfer(origin, stream, n_bytes, "buffer", "digital"))
+        return self.travel(origin, stream, self.loading(n_bytes))
 
     def store(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
         """Bring ``n_bytes`` for each vector from the digital unit to the buffer and write them."""
-        stream = yield from self.interconnect.transfer(origin, stream, n_bytes, "digital", "buffer")
-        return (yield from self.buffer.access(origin, "write", stream, n_bytes))
-
-    def load_state(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
-        """Read digital state: from the hidden buffer beside the digital unit, or from the buffer."""
-        if self.state_memory is self.buffer:
-            return (yield from self.load(origin, stream, n_bytes))
-        return (yield from self.state_memory.access(origin, "read", stream, n_bytes))
-
-    def store_state(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
-        """Write digital state back."""
-        if self.state_memory is self.buffer:
-            return (yield from self.store(origin, stream, n_bytes))
-        return (yield from self.state_memory.access(origin, "write", stream, n_bytes))
+        return self.travel(origin, stream, self.storing(n_bytes))
 
     # Streams and counts
 

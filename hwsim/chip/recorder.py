@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from hwsim._kernels.lines import count
+
 from hwsim.chip.read_path import ReadWork
 from hwsim.devices import UpdateResult
 
@@ -134,11 +136,14 @@ class Recorder:
         sums.vectors += n
         sums.on_tiles += n * (len(works) if tiles is None else tiles)
         for work in works:
-            sums.conversions += work.conversions // work.slices
-            sums.passes += work.passes // work.slices
+            heat, charges = work.drive
+            heated = float(np.add.reduce(heat))
+            charged = heated if charges is heat else float(np.add.reduce(charges))
+            sums.conversions += work.turns
+            sums.passes += work.turns * work.shape.passes
             sums.retries += work.retries
-            sums.heat += float(work.drive.heat.sum()) / work.lines_in
-            sums.charges += float(work.drive.charges.sum()) / work.lines_in
+            sums.heat += heated / work.shape.lines_in
+            sums.charges += charged / work.shape.lines_in
         sums.nonzero += n * nonzero
 
     def trains(
@@ -157,11 +162,11 @@ class Recorder:
             sums.cols += n * cols
             sums.cells += n * rows * cols
             for total, part in zip(sums.counts, result.by_device, strict=True):
-                total[0] += int(part.row_fires.sum())
-                total[1] += int(part.col_fires.sum())
-                total[2] += int(part.pulses_up.sum())
-                total[3] += int(part.pulses_down.sum())
-                total[4] += float(part.sum_w.sum())
+                total[0] += _firings(part.row_fires)
+                total[1] += _firings(part.col_fires)
+                total[2] += int(np.add.reduce(part.pulses_up))
+                total[3] += int(np.add.reduce(part.pulses_down))
+                total[4] += float(np.add.reduce(part.sum_w))
 
     def state(self, layer: str, name: str, result: Any) -> None:
         """Note what the work on a digital state let go of."""
@@ -180,6 +185,11 @@ class Recorder:
         for layer, weights in self.weights.items():
             found[layer]["weight"] = {array: list(values) for array, values in weights.items()}
         return dict(found)
+
+
+def _firings(fires: np.ndarray) -> int:
+    """Return the sum of the firings (n, lines); expected ones are no whole numbers."""
+    return count(fires) if fires.dtype == np.uint32 else int(fires.sum())
 
 
 def _plain(values: Any) -> list[float]:

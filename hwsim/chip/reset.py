@@ -103,7 +103,9 @@ class Reset(Operation):
             count += int(chosen.sum())
             log_resets(chip, origin, piece, (self.array, plane), device, col, chosen, before)
         if self.probability < 1:
-            tile.row_pulser.book_trains(origin, start, tile.slot, len(tile.arrays[self.array].devices), tile.shape[0])
+            draws = len(tile.arrays[self.array].devices) * tile.shape[0]
+            each = tile.row_pulser.cost("draw").energy
+            tile.row_pulser.book(origin, "draw", start, tile.slot, draws, energy=draws * each)
         tile.crossbar.book(origin, "reset", start, tile.slot, count, energy=energy, array=self.array)
         return count
 

@@ -111,7 +111,7 @@ class ZeroShift(Operation):
     def _values(self, chip: Platform, reads: list[tuple[np.ndarray, list[ReadWork]]]) -> np.ndarray:
         """Return what was read of a column of each plane, (planes, rows)."""
         for _, works in reads:
-            chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
+            chip.count("adc_conversions", sum(work.conversions * work.shape.lines_out for work in works))
         return np.stack([values for values, _ in reads])
 
     def _finish(self, chip: Platform, references: np.ndarray) -> np.ndarray:

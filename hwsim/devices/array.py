@@ -194,7 +194,7 @@ class DeviceArray(DevicePopulation):
     ) -> UpdateResult:
         before = self._touch(x, d)
         params, region = plan.params, self._region(probe)
-        self._line_sums = None
+        sums, self._line_sums = self._line_sums, None
         if params.pulse_type == "none_with_device":
             float_update(self._cells, x, d, plan.rates, self._low, self._high, side)
             self._note_pulses(before)
@@ -216,6 +216,7 @@ class DeviceArray(DevicePopulation):
             side,
         )
         self._samples += len(x)
+        self._line_sums = None if sums is None else sums.after(row_fires, col_fires)
         self._note_pulses(before)
         return UpdateResult(
             plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log)

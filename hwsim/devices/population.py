@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hwsim._kernels import converter
 from hwsim._kernels.pulse import PulsedCells
 from hwsim.devices.aging import WHOLE, Aging, Index
 from hwsim.devices.law import LAWS, Draws, KernelForm, spread
+from hwsim.devices.line_sums import LineSums
 from hwsim.devices.mirror import mirrored
 from hwsim.devices.mvm import ReadKeys
 from hwsim.devices.periphery import Periphery
@@ -66,7 +66,7 @@ class DevicePopulation:
         self._scales = (RunningScale(), RunningScale())
         self._samples = 0
         self._resets = 0
-        self._line_sums: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+        self._line_sums: LineSums | None = None
         self._elapsed = 0.0
         self._build()
 
@@ -227,10 +227,8 @@ class DevicePopulation:
         self._settle()
         if self._line_sums is None:
             seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
-            self._line_sums = converter.line_sums(seen, self.shape[1])
-            for sums in self._line_sums:
-                sums.flags.writeable = False
-        return self._line_sums
+            self._line_sums = LineSums(seen, self.shape[1], follow=self._aging is None)
+        return self._line_sums.both
 
     # Time
 

@@ -100,8 +100,14 @@ def _timed(chip: Chip) -> dict[str, Any]:
             for name, values in latency.items()
         },
         "bottleneck": _bottleneck(chip, elapsed),
-        "utilization_by_component": {part.name: part.busy / elapsed if elapsed else 0.0 for part in chip.components},
+        "utilization_by_component": _utilization(chip, elapsed),
     }
+
+
+def _utilization(chip: Chip, elapsed: int) -> dict[str, float]:
+    work = chip.ledger.work()
+    names = [part.name for part in chip.components]
+    return {name: work[name].busy / elapsed if elapsed and name in work else 0.0 for name in names}
 
 
 def _bottleneck(chip: Chip, elapsed: int) -> dict[str, Any]:
