@@ -1,6 +1,6 @@
 """What simulated time costs: the same training with timing off, with timing, and with timing and the event log.
 
-    python benchmarks/timing_share.py [mnist-fcn] [--data FOLDER_WITH_MNIST] [--steps 2100] [--set PATH=VALUE]...
+    python benchmarks/timing_share.py [mnist-fcn] [--data FOLDER_WITH_MNIST] [--steps 3000] [--set PATH=VALUE]...
 
 The three runs take turns in one process, some steps each, so that all of them see the same load of the machine; what
 is compared is the processor time of their threads. A turn's costs are differences of neighbouring turns; printed are
@@ -81,8 +81,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("trace", nargs="?", default="mnist-fcn")
     parser.add_argument("--data", help="folder of data files")
-    parser.add_argument("--steps", type=int, default=2100)
-    parser.add_argument("--per-turn", type=int, default=150)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--per-turn", type=int, default=300)
     parser.add_argument("--epoch", type=int, default=6000, help="steps of an epoch, to which times are scaled")
     parser.add_argument("--set", action="append", default=[])
     given = parser.parse_args()
@@ -99,7 +99,9 @@ def main() -> None:
     scale = given.epoch / given.per_turn
     counted = {name: times[WARM_UP:] for name, times in turns.times.items()}
     numbers, timed, logged = counted.values()
-    print(f"{given.trace}: seconds of processor time in {given.epoch} steps, median of {len(numbers)} turns (quartiles)")
+    print(
+        f"{given.trace}: seconds of processor time in {given.epoch} steps, median of {len(numbers)} turns (quartiles)"
+    )
     for name, times in counted.items():
         _line(name, [each * scale for each in times])
     _line("added by timing", [(b - a) * scale for a, b in zip(numbers, timed, strict=True)])

@@ -55,16 +55,6 @@ def fired(const uint32_t[:, ::1] fires, const double[::1] weight_sums):
     return total, weighted
 
 
-def count(const uint32_t[:, ::1] fires):
-    """Return the sum of ``fires`` (n, lines)."""
-    cdef int64_t i, j, total = 0
-    with nogil:
-        for i in range(fires.shape[0]):
-            for j in range(fires.shape[1]):
-                total += fires[i, j]
-    return total
-
-
 def follow(const float[:, ::1] weight, float[:, ::1] copy, const uint32_t[:, ::1] row_fires, const uint32_t[:, ::1] col_fires,
            double[::1] row_sum, double[::1] col_sum):
     """Take the change of ``weight`` (rows, stride) since ``copy`` over into the sums of its rows and columns, and into ``copy``.
@@ -93,11 +83,15 @@ def follow(const float[:, ::1] weight, float[:, ::1] copy, const uint32_t[:, ::1
 
 cdef void list_fired(const uint32_t[:, ::1] fires, vector[int64_t] *found) noexcept nogil:
     """List the lines that fired in any sample."""
-    cdef int64_t i, j
-    cdef uint32_t any_of
-    for j in range(fires.shape[1]):
-        any_of = 0
+    cdef int64_t lines = fires.shape[1], begin, end, i, j
+    cdef uint32_t any_of[256]
+    for begin in range(0, lines, 256):
+        end = min(begin + 256, lines)
+        for j in range(end - begin):
+            any_of[j] = 0
         for i in range(fires.shape[0]):
-            any_of |= fires[i, j]
-        if any_of:
-            found.push_back(j)
+            for j in range(end - begin):
+                any_of[j] |= fires[i, begin + j]
+        for j in range(end - begin):
+            if any_of[j]:
+                found.push_back(begin + j)

@@ -255,11 +255,12 @@ cdef class PulsedCells:
         ``scheme`` is one of ``SCHEMES``, ``resolution`` that of the pulse probabilities of columns and rows, ``side`` one of
         ``SIDES``.
 
-        Returns (up, down, weight, row_fires, col_fires, log): per sample the pulses of each direction and the sum of the weights
+        Returns (up, down, weight, row_fires, col_fires, log, totals): per sample the pulses of each direction and the sum of the weights
         before the pulses, per sample and line the firings, and the columns of the pulse log of ``probe``, a tuple
-        (row_begin, row_end, col_begin, col_end), or None.
+        (row_begin, row_end, col_begin, col_end), or None. ``totals`` are the sums of the first five over samples and lines.
         """
-        cdef int64_t n = x.shape[0]
+        cdef int64_t n = x.shape[0], i, ups = 0, downs = 0, on_rows = 0, on_cols = 0
+        cdef double passed = 0
         cdef UpdateInput job
         cdef UpdateOutput out
         if x.shape[1] != self.cells.cols or d.shape[1] != self.cells.rows or d.shape[0] != n:
@@ -302,7 +303,16 @@ cdef class PulsedCells:
             out.col_fires = &col_view[0, 0]
             with nogil:
                 self.updater.run(self.cells, job, &out)
-        return up, down, weight, row_fires, col_fires, None if probe is None else _log_arrays(out.log)
+                for i in range(n):
+                    ups += out.up[i]
+                    downs += out.down[i]
+                    passed += out.weight[i]
+                for i in range(n * self.cells.rows):
+                    on_rows += out.row_fires[i]
+                for i in range(n * self.cells.cols):
+                    on_cols += out.col_fires[i]
+        log = None if probe is None else _log_arrays(out.log)
+        return up, down, weight, row_fires, col_fires, log, (ups, downs, passed, on_rows, on_cols)
 
     def pulse(self, const int32_t[:, ::1] polarity, tuple probe, int threads):
         """Give each device one pulse of its ``polarity`` (rows, stride; -1, 0 or +1). Returns (up, down, weight, log)."""

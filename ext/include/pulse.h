@@ -1,6 +1,7 @@
 // The pulse loop. Rows are independent; within a row, samples and segments come in order, and each coincidence is one pulse.
 // A block of 32 devices (for some laws two blocks) takes its coincidences in rounds: round r gives every device that has more
-// than r of them one pulse. Normals are handed out per row in that order, so they depend on neither threads nor logs.
+// than r of them one pulse. Where few columns fire, the blocks are made of their devices alone (rows.h). Normals are handed out per
+// row in that order, so they depend on neither threads nor logs.
 // No include guard: included once per instruction set (every_isa.h).
 namespace hwsim {
 namespace HWSIM_NAMESPACE {
@@ -70,9 +71,13 @@ __attribute__((noinline)) static void count_pulses(const RowWork &work, const in
     uint32_t *ups = work.cells->pulse_counts + work.row * work.cells->stride;
     uint32_t *downs = ups + work.cells->rows * work.cells->stride;
     for (int u = 0; u < N; ++u) {
-        const Mask m = from_bits(up[u / UNITS] >> (u % UNITS * LANES));
-        store(ups + col[u], load<VI>(ups + col[u]) + select(m, counts[u], VI{}));
-        store(downs + col[u], load<VI>(downs + col[u]) + select(m, VI{}, counts[u]));
+        int32_t count[LANES];
+        store(count, counts[u]);
+        for (int i = 0; i < LANES; ++i) {
+            if (count[i] == 0) continue;
+            const int64_t at = work.columns ? work.columns[col[u] + i] : col[u] + i;
+            (up[u / UNITS] >> (u % UNITS * LANES + i) & 1 ? ups : downs)[at] += (uint32_t)count[i];
+        }
     }
 }
 

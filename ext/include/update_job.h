@@ -70,11 +70,9 @@ struct RowFire {
     uint32_t mask;
 };
 
-// Columns that a row visits one by one instead of block by block, at most.
-constexpr int FEW = 256;
-
-// Firing columns in a block of 32 up to which visiting them one by one is less work.
-constexpr int PER_BLOCK = 4;
+// Firing columns in a block of 32 up to which collecting their devices is less work than visiting the blocks, and the most that
+// are collected. Both decide in which order devices take normals, so they are part of the numbers.
+constexpr int PER_BLOCK = 10, FEW = 256;
 
 // Pulse trains of some samples, ready for the row loop. A segment is up to 32 slots of one sample.
 struct Trains {

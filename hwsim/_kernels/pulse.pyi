@@ -69,6 +69,7 @@ class PulsedCells:
         NDArray[np.uint32],
         NDArray[np.uint32],
         LogColumns | None,
+        tuple[int, int, float, int, int],
     ]: ...
     def pulse(
         self, polarity: NDArray[np.int32], probe: tuple[int, int, int, int] | None, threads: int

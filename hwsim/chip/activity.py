@@ -86,7 +86,7 @@ class ExpectedMatrix(AnalogMatrix):
         if kind == "transfer_write":
             planned = super().plan(array, x, d, lr, params)
             row_gain, col_gain = planned.row_gain, planned.col_gain
-        return ExpectedPlan(spread_slots(n, bits), col_gain, row_gain, np.zeros(1), params, statistics)
+        return ExpectedPlan(spread_slots(n, bits), col_gain, row_gain, np.zeros(1), params, False, statistics)
 
 
 class ExpectedDigitalMatrix(DigitalMatrix):

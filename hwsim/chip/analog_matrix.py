@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -45,8 +45,8 @@ class Direction(NamedTuple):
     """The ways of a forward or backward read through the chip.
 
     Vectors are on the way ``entering`` until they leave ``source`` for the tiles, whose results come to ``target`` and
-    are on the way ``leaving`` from there. ``lanes`` are the pieces that read the same slice of the input, for each slice;
-    ``bits`` those of an input.
+    are on the way ``leaving`` from there. ``lanes`` are the pieces that read the same slice of the input, for each
+    slice; ``bits`` those of an input.
     """
 
     entering: Way
@@ -75,7 +75,6 @@ class AnalogMatrix:
         self.name = name
         self.shape = shape
         self.grid = grid
-        self._pieces = [piece for row in grid for piece in row]
         self.forward_io, self.backward_io, self.transfer_io = io
         self._chip = chip
         self._scales = (RunningScale(), RunningScale())
@@ -85,10 +84,10 @@ class AnalogMatrix:
         """Use the running input scales of another matrix."""
         self._scales = other._scales
 
-    @property
+    @cached_property
     def pieces(self) -> list[Piece]:
         """Every block with its tile."""
-        return self._pieces
+        return [piece for row in self.grid for piece in row]
 
     @property
     def tiles_of_a_vector(self) -> int:
@@ -161,6 +160,8 @@ class AnalogMatrix:
         return piece.tile.read(x[:, inputs], io, transposed=transposed, input_scale=scale, purpose=purpose)
 
     def _sum(self, parts: list[np.ndarray], n: int, *, transposed: bool) -> np.ndarray:
+        if len(parts) == 1:
+            return parts[0]
         y = np.zeros((n, self.shape[1] if transposed else self.shape[0]), dtype=np.float32)
         for piece, part in zip(self.pieces, parts, strict=True):
             y[:, piece.block.cols if transposed else piece.block.rows] += part
@@ -288,6 +289,8 @@ class AnalogMatrix:
         return self._join(axis, line, [y for y, _ in parts]), [work for _, work in parts]
 
     def _join(self, axis: Axis, line: int, parts: list[np.ndarray]) -> np.ndarray:
+        if len(parts) == 1:
+            return parts[0]
         values = np.empty(self.shape[0] if axis == "column" else self.shape[1], dtype=np.float32)
         for (piece, _), part in zip(self.along(axis, line), parts, strict=True):
             values[piece.block.rows if axis == "column" else piece.block.cols] = part

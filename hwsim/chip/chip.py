@@ -21,6 +21,7 @@ from hwsim.components.base import Component
 from hwsim.devices import make_cells
 from hwsim.engine.ledger import Table
 from hwsim.errors import MappingError, UsageError
+from hwsim.html import html_table
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
 
@@ -58,6 +59,9 @@ class Chip(Platform):
     ) -> None:
         super().__init__(spec, device.unit_cell, events=events, pulses=pulses)
         self.device = device
+        # A run tells how many pulses each device got; counting them takes about 1 % of an update.
+        counting = device.parameters.model_copy(update={"count_pulses": True})
+        self._counted_device = device.model_copy(update={"parameters": counting})
         self.seed = seed
         self.threads = threads
         self.timing = timing
@@ -133,8 +137,9 @@ class Chip(Platform):
         return guest
 
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
+        shared = {"seed": self.seed, "threads": self.threads}
         cells = [
-            make_cells(self.device, block.shape, seed=self.seed, threads=self.threads, path=f"{path}.array{number}")
+            make_cells(self._counted_device, block.shape, path=f"{path}.array{number}", **shared)
             for number in range(arrays)
         ]
         return Tile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
@@ -189,6 +194,14 @@ class Chip(Platform):
         tile = self.spec.tile
         there = len(self.tiles) * tile.rows * tile.cols * tile.arrays
         return self.cells_used / there if there else 0.0
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, " x ".join(map(str, place["shape"])), str(place["arrays"]), ", ".join(map(str, place["tiles"])))
+            for name, place in self.mapping().items()
+        ]
+        title = f"Chip {self.spec.name}: {len(self.tiles)} of {self.spec.tiles} tiles used"
+        return html_table(title, rows, ("layer", "shape", "arrays", "tiles"))
 
     def mapping(self) -> dict[str, dict[str, Any]]:
         """Return where every analog matrix is: its shape, blocks of one copy, replicas, arrays and tiles."""

@@ -107,8 +107,8 @@ class Update(Operation):
 
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, len(self.x))
-        up = sum([int(np.add.reduce(result.pulses_up)) for result in results])
-        down = sum([int(np.add.reduce(result.pulses_down)) for result in results])
+        totals = [result.totals for result in results]
+        up, down = sum([pulses.up for pulses in totals]), sum([pulses.down for pulses in totals])
         chip.count("pulses_up", up)
         chip.count("pulses_down", down)
         chip.count("coincidences", up + down)
@@ -156,7 +156,7 @@ class TransferWrite(Operation):
 
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, 1)
-        chip.count("transfer_pulses", sum([int(result.pulses_up[0] + result.pulses_down[0]) for result in results]))
+        chip.count("transfer_pulses", sum([result.totals.up + result.totals.down for result in results]))
         chip.recorder.trains(self.layer, self.kind, self.array, results, self.axis)
 
     def run(self, chip: Platform) -> None:
@@ -305,7 +305,7 @@ class Move(Operation):
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Occupy link, interconnect and buffer."""
         n_bytes = -(-self.words * chip.spec.word_bits // 8)
-        way = chip.interconnect.way(n_bytes, "off_chip_link", "buffer") + (chip.buffer.leg("write", n_bytes),)
+        way: Way = (*chip.interconnect.way(n_bytes, "off_chip_link", "buffer"), chip.buffer.leg("write", n_bytes))
         if chip.off_chip_link is not None:
             way = (chip.off_chip_link.leg(n_bytes), *way)
         stream = yield from chip.travel(origin, chip.stream(self.n), way)

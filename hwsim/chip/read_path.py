@@ -36,8 +36,8 @@ class ReadWork(NamedTuple):
     """What a read asked of a tile: everything its time and energy depend on.
 
     ``conversions`` are those of each output, ``retries`` attempts that bound management repeated. ``drive`` is what all
-    passes put on each driven line: on line ``line`` alone, or on all lines if that is None. ``device`` is the one device
-    of the unit cells that was read, None for all of them.
+    passes put on each driven line: on line ``line`` alone, or on all lines if that is None. ``device`` is the one
+    device of the unit cells that was read, None for all of them.
     """
 
     shape: ReadShape
@@ -116,11 +116,11 @@ class ReadPath:
     _courses: dict[ReadShape, ReadCourse] = field(default_factory=dict)
     _converters: dict[int, tuple[IOParameters, tuple[int, int, int | None]]] = field(default_factory=dict)
 
-    def _drive(self, result: ReadResult, io: IOParameters, retries: int) -> LineDrive:
+    def _drive(self, result: ReadResult, io: IOParameters) -> LineDrive:
         """Return what all attempts put on each line; two passes of one attempt drive each line once."""
         inputs = result.x_quantised if io.inp_bound == 1 else result.x_quantised / np.float64(io.inp_bound)
         drive = self.dac.line_drive(inputs, self.window)
-        if retries:
+        if result.retried:
             # A retry halves the input scale, so each earlier attempt drove the lines twice as high, up to full scale.
             for earlier in range(1, int(result.retries.max()) + 1):
                 higher = np.minimum(np.abs(inputs[result.retries >= earlier]) * 2.0**earlier, 1.0)
@@ -139,10 +139,9 @@ class ReadPath:
     ) -> ReadWork:
         """Return the work of a read that drove the first number of ``lines`` and converted the second."""
         slices, per_result, out_bits = self._of_converters(io)
-        shape = ReadShape(int(result.passes[0]) // int(result.conversions[0]), per_result, *lines, slices, out_bits)
-        conversions = int(np.add.reduce(result.conversions)) * slices
-        retries = int(np.add.reduce(result.retries))
-        return ReadWork(shape, conversions, retries, self._drive(result, io, retries), transposed, line, device)
+        shape = ReadShape(result.passes_each // result.conversions_each, per_result, *lines, slices, out_bits)
+        conversions = result.attempts * result.conversions_each * slices
+        return ReadWork(shape, conversions, result.retried, self._drive(result, io), transposed, line, device)
 
     def _of_converters(self, io: IOParameters) -> tuple[int, int, int | None]:
         """Return the slices of an input, the conversions of a result and their bits."""

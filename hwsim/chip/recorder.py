@@ -8,8 +8,6 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from hwsim._kernels.lines import count
-
 from hwsim.chip.read_path import ReadWork
 from hwsim.devices import UpdateResult
 
@@ -162,11 +160,12 @@ class Recorder:
             sums.cols += n * cols
             sums.cells += n * rows * cols
             for total, part in zip(sums.counts, result.by_device, strict=True):
-                total[0] += _firings(part.row_fires)
-                total[1] += _firings(part.col_fires)
-                total[2] += int(np.add.reduce(part.pulses_up))
-                total[3] += int(np.add.reduce(part.pulses_down))
-                total[4] += float(np.add.reduce(part.sum_w))
+                pulses = part.totals
+                total[0] += pulses.row_fires
+                total[1] += pulses.col_fires
+                total[2] += pulses.up
+                total[3] += pulses.down
+                total[4] += pulses.weight
 
     def state(self, layer: str, name: str, result: Any) -> None:
         """Note what the work on a digital state let go of."""
@@ -185,11 +184,6 @@ class Recorder:
         for layer, weights in self.weights.items():
             found[layer]["weight"] = {array: list(values) for array, values in weights.items()}
         return dict(found)
-
-
-def _firings(fires: np.ndarray) -> int:
-    """Return the sum of the firings (n, lines); expected ones are no whole numbers."""
-    return count(fires) if fires.dtype == np.uint32 else int(fires.sum())
 
 
 def _plain(values: Any) -> list[float]:

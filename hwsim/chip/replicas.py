@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class ReplicatedMatrix(AnalogMatrix):
         for copy in copies:
             copy.share_scales(self)
 
-    @property
+    @cached_property
     def pieces(self) -> list[Piece]:
         """Every block of every copy with its tile."""
         return [piece for copy in self._copies for piece in copy.pieces]

@@ -13,7 +13,7 @@ from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, Sampl
 from hwsim.components.crossbar import Conductance, Crossbar, Firings, firing_energy, read_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
-from hwsim.devices import Cells, IOParameters, ReadResult, TrainPlan, UpdateResult
+from hwsim.devices import Cells, IOParameters, TrainPlan, UpdateResult
 from hwsim.engine.bill import Bill
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
@@ -295,11 +295,11 @@ class Tile:
         self.ledger.post(origin, self._slot_drawn, start, slots)
         pulses, energy = 0, 0.0
         for part, (row_sums, col_sums) in zip(result.by_device, sums, strict=True):
-            own = int(np.add.reduce(part.pulses_up)) + int(np.add.reduce(part.pulses_down))
+            own = part.totals.up + part.totals.down
             pulses += own
             energy += self._update_energy(
                 own,
-                float(np.add.reduce(part.sum_w)),
+                part.totals.weight,
                 Firings.of_samples(part.row_fires, row_sums),
                 Firings.of_samples(part.col_fires, col_sums),
             )

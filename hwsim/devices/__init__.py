@@ -12,7 +12,7 @@ from hwsim.devices.load import (
 )
 from hwsim.devices.plan import TrainPlan, plan_trains
 from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftResult
-from hwsim.devices.scale import RunningScale, input_scale
+from hwsim.devices.scale import RunningScale, input_scale, largest_magnitudes
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "device_from_document",
     "device_names",
     "input_scale",
+    "largest_magnitudes",
     "law_names",
     "load_device",
     "make_cells",

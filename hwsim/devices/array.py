@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwsim.devices.float_update import Side, float_update
-from hwsim.devices.mvm import ReadKeys, read_array
-from hwsim.devices.periphery import Periphery
+from hwsim.devices.mvm import Reader
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
 from hwsim.devices.population import DevicePopulation
-from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftResult
+from hwsim.devices.results import PulseLog, PulseTotals, ReadResult, UpdateResult, ZeroShiftResult
 from hwsim.devices.scale import input_scale as divisor_of
 from hwsim.engine.rng import normals, uniforms
 from hwsim.errors import DataError, UsageError
@@ -200,7 +199,7 @@ class DeviceArray(DevicePopulation):
             self._note_pulses(before)
             return self.without_pulses(plan, logged=region is not None)
         implicit = params.pulse_type == "deterministic_implicit"
-        up, down, weight, row_fires, col_fires, log = self._cells.update(
+        up, down, weight, row_fires, col_fires, log, totals = self._cells.update(
             x,
             d,
             plan.bl,
@@ -218,9 +217,10 @@ class DeviceArray(DevicePopulation):
         self._samples += len(x)
         self._line_sums = None if sums is None else sums.after(row_fires, col_fires)
         self._note_pulses(before)
+        kept = None if log is None else PulseLog(*log)
         return UpdateResult(
-            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log)
-        )
+            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, kept, (), PulseTotals(*totals)
+        )  # fmt: skip
 
     def without_pulses(self, plan: TrainPlan, *, logged: bool) -> UpdateResult:
         """Return the result of an update in which no line fired."""
@@ -275,13 +275,13 @@ class DeviceArray(DevicePopulation):
         matrix = self._weights if weights is None else weights
         if matrix.shape != self.shape:
             raise DataError(f"weights must have shape {self.shape}, got {matrix.shape}")
-        keys, first = self._next_reads(purpose, len(vectors_in))
+        first = self._next_reads(purpose, len(vectors_in))
         io = io or DEFAULT_IO
         if input_scale is None:
             learn = purpose in (READ, READ_TRANSPOSED)
             input_scale = divisor_of(vectors_in, io, self._scales[transposed], learn=learn)
-        periphery = self._periphery(io, purpose, transposed)
-        return read_array(matrix if transposed else matrix.T, vectors_in, periphery, keys, first, input_scale)
+        reader = self._reader(io, purpose, transposed)
+        return reader.read(matrix if transposed else matrix.T, vectors_in, first, input_scale)
 
     def read_line(
         self,
@@ -311,26 +311,26 @@ class DeviceArray(DevicePopulation):
         self._settle((chosen, slice(None)) if transposed else (slice(None), chosen))
         matrix = self._weights if weights is None else weights
         line = matrix[index : index + 1] if transposed else matrix[:, index : index + 1].T
-        keys, first = self._next_reads(purpose, 1)
+        first = self._next_reads(purpose, 1)
         x = np.full((1, 1), value, np.float32)
         io = io or DEFAULT_IO
         scale = divisor_of(x, io, self._scales[transposed], learn=False)
-        return read_array(line, x, self._periphery(io, purpose, transposed), keys, first, scale, index)
+        return self._reader(io, purpose, transposed).read(line, x, first, scale, index)
 
-    def _periphery(self, io: IOParameters, purpose: str, transposed: bool) -> Periphery:
+    def _reader(self, io: IOParameters, purpose: str, transposed: bool) -> Reader:
         """The converters of one purpose and direction; spreads are drawn again only for other parameters."""
-        kept = self._peripheries.get((purpose, transposed))
+        kept = self._readers.get((purpose, transposed))
         if kept is None or kept.io is not io:
-            kept = Periphery(io, self.seed, self.path, self.shape, transposed)
-            self._peripheries[purpose, transposed] = kept
+            kept = self._readers[purpose, transposed] = Reader(
+                io, self.seed, self.path, self.shape, purpose, transposed
+            )
         return kept
 
-    def _next_reads(self, purpose: str, n: int) -> tuple[ReadKeys, int]:
-        if purpose not in self._read_keys:
-            self._read_keys[purpose] = ReadKeys.of(self.seed, self.path, purpose)
+    def _next_reads(self, purpose: str, n: int) -> int:
+        """Take the next ``n`` ordinals of a purpose; returns the first one."""
         first = self._reads.get(purpose, 0)
         self._reads[purpose] = first + n
-        return self._read_keys[purpose], first
+        return first
 
 
 def _lines(choice: Lines, length: int, name: str) -> NDArray[np.intp]:

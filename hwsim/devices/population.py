@@ -13,13 +13,15 @@ from hwsim.devices.aging import WHOLE, Aging, Index
 from hwsim.devices.law import LAWS, Draws, KernelForm, spread
 from hwsim.devices.line_sums import LineSums
 from hwsim.devices.mirror import mirrored
-from hwsim.devices.mvm import ReadKeys
-from hwsim.devices.periphery import Periphery
+from hwsim.devices.mvm import Reader
 from hwsim.devices.plan import finite_vectors
 from hwsim.devices.scale import RunningScale
 from hwsim.engine.rng import GROUP, stream_key
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.device import LONGEST_TIME, DeviceSpec
+
+LARGEST = float(np.finfo(np.float32).max)
+"""Largest number of a device's state and parameters."""
 
 
 class DevicePopulation:
@@ -60,9 +62,8 @@ class DevicePopulation:
         self._trains = path if trains is None else trains
         self._mirror_of = mirror_of
         self._law = LAWS.get(device.law)
-        self._read_keys: dict[str, ReadKeys] = {}
         self._reads: dict[str, int] = {}
-        self._peripheries: dict[tuple[str, bool], Periphery] = {}
+        self._readers: dict[tuple[str, bool], Reader] = {}
         self._scales = (RunningScale(), RunningScale())
         self._samples = 0
         self._resets = 0
@@ -112,7 +113,17 @@ class DevicePopulation:
         self._written()
 
     def _load(self, form: KernelForm) -> None:
-        """Hand the devices' parameters to the kernel."""
+        """Hand the devices' parameters to the kernel.
+
+        Raises:
+            UsageError: float32 cannot hold them.
+        """
+        for values in (form.low, form.high, *form.planes):
+            if (np.isfinite(values) & (np.abs(values) > LARGEST)).any():
+                raise UsageError(
+                    f"the parameters of '{self.spec.name}' and their spreads lead to devices whose numbers exceed "
+                    f"{LARGEST:.1g}: make them smaller"
+                )
         self._low, self._high = form.low.astype(np.float32), form.high.astype(np.float32)
         for index, plane in enumerate(form.planes):
             self._params[:, index, : self.shape[1]] = plane
@@ -160,6 +171,11 @@ class DevicePopulation:
         if self._counts is None:
             raise UsageError(f"the device '{self.spec.name}' counts no pulses; set count_pulses")
         return self._counts.copy()
+
+    @property
+    def bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The lower and the upper weight bound of each device, both (rows, cols); copies."""
+        return self._low.copy(), self._high.copy()
 
     def parameters(self) -> dict[str, NDArray[np.float64]]:
         """Return the parameters of each device, (rows, cols), by AIHWKit's names: ``max_bound``, ``dwmin_up``, ...

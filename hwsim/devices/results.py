@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,16 @@ class PulseLog:
         return cls(samples, np.concatenate(slots), *rest)
 
 
+class PulseTotals(NamedTuple):
+    """Sums over the samples of an update: coincidences up and down, weights before them, pulses on rows and columns."""
+
+    up: int
+    down: int
+    weight: float
+    row_fires: int
+    col_fires: int
+
+
 @dataclass(frozen=True, slots=True)
 class UpdateResult:
     """What an update of n samples did: everything the cost of its pulses depends on.
@@ -52,7 +63,7 @@ class UpdateResult:
     ``bl`` (n,) slots of one train; ``slots`` (n,) slots that the sample took, all passes; ``pulses_up``,
     ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the device's persistent weight before
     the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line; ``log`` the pulses of the probed
-    region, if there was one. Where a unit cell has several devices, ``pulses_up``, ``pulses_down`` and ``sum_w`` are
+    region, if there was one; ``sums`` those totals that are known already, see ``totals``. Where a unit cell has several devices, ``pulses_up``, ``pulses_down`` and ``sum_w`` are
     sums over its devices, ``parts`` holds the result of each device with its log, and ``log`` is None.
     """
 
@@ -65,6 +76,20 @@ class UpdateResult:
     col_fires: NDArray[np.uint32]
     log: PulseLog | None
     parts: tuple[UpdateResult, ...] = ()
+    sums: PulseTotals | None = None
+
+    @property
+    def totals(self) -> PulseTotals:
+        """Sums over the samples."""
+        if self.sums is not None:
+            return self.sums
+        return PulseTotals(
+            int(self.pulses_up.sum()),
+            int(self.pulses_down.sum()),
+            float(self.sum_w.sum()),
+            int(self.row_fires.sum()),
+            int(self.col_fires.sum()),
+        )
 
     @property
     def by_device(self) -> tuple[UpdateResult, ...]:
@@ -91,19 +116,35 @@ class UpdateResult:
 class ReadResult:
     """What a read of n vectors gave.
 
-    ``y`` (n, outputs); ``passes`` (n,) reads of the array and ``conversions`` (n,) of each output, retries included;
-    ``retries`` (n,) of bound management; ``saturated`` conversions that stayed at the bound; ``x_quantised`` (n,
-    inputs) values applied in the last attempt, without input noise; ``input_scale`` (n,) what the inputs were divided
-    by, before bound management.
+    ``y`` (n, outputs); ``retries`` (n,) of bound management, ``retried`` their sum; ``saturated`` conversions that
+    stayed at the bound; ``x_quantised`` (n, inputs) values applied in the last attempt, without input noise;
+    ``input_scale`` (n,) what the inputs were divided by, before bound management; ``passes_each`` and
+    ``conversions_each`` the reads of the array and the conversions of each output that one attempt takes.
     """
 
     y: NDArray[np.float32]
-    passes: NDArray[np.int32]
-    conversions: NDArray[np.int32]
     retries: NDArray[np.int32]
+    retried: int
     saturated: int
     x_quantised: NDArray[np.float32]
     input_scale: NDArray[np.float32]
+    passes_each: int = 1
+    conversions_each: int = 1
+
+    @property
+    def attempts(self) -> int:
+        """Attempts of all vectors."""
+        return len(self.y) + self.retried
+
+    @property
+    def passes(self) -> NDArray[np.int32]:
+        """Reads of the array that each vector took, (n,), retries included."""
+        return (1 + self.retries) * np.int32(self.passes_each)
+
+    @property
+    def conversions(self) -> NDArray[np.int32]:
+        """Conversions of each output that each vector took, (n,), retries included."""
+        return (1 + self.retries) * np.int32(self.conversions_each)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ __all__ = ["PLAIN", "Bill", "BillBook", "Entry"]
 
 
 class Entry(NamedTuple):
-    """One row of a bill, for one unit of work: ``count`` actions that keep a component busy for ``duration`` ps.
+    """One row of a bill, for one unit of work: ``number`` actions that keep a component busy for ``duration`` ps.
 
     ``action`` is the ledger's key of the action, ``energy`` that of each action, J. The row starts ``after`` ps behind
     the start of the bill.
@@ -22,7 +22,7 @@ class Entry(NamedTuple):
     action: int
     after: int
     duration: int
-    count: int
+    number: int
     energy: float
 
 
@@ -44,9 +44,11 @@ class BillBook:
         self._entries += entries
         self._first.append(len(self._entries))
         self._columns = None
-        return Bill(number, sum(entry.count * entry.energy for entry in entries))
+        return Bill(number, sum(entry.number * entry.energy for entry in entries))
 
-    def expand(self, bills: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def expand(
+        self, bills: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return the rows of many bills, by number: of each the bill's index in ``bills``, and its entry's columns."""
         if self._columns is None:
             self._columns = tuple(np.array(column) for column in zip(*self._entries, strict=True))

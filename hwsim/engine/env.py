@@ -31,4 +31,4 @@ class Env(simpy.Environment):
 
     def sleep(self, delay: int) -> Iterable[simpy.Event]:
         """Let ``delay`` ps pass for the calling process, which waits for the events that are returned."""
-        return (self.timeout(delay),) if delay and not self.move_on(self._now + delay) else ()
+        return (self.timeout(delay),) if delay and not self.move_on(self.now + delay) else ()

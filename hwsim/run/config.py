@@ -180,14 +180,14 @@ def resolve(
     trace_document = trace_document_for(trace) if trace.endswith(".npz") else _trace_document(trace)
     draft = _Draft({"trace": trace_document})
     draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
-    own_algorithm, own_device = trace_document.data.get("algorithm"), trace_document.data.get("device")
+    own_algorithm, own_device = (_own(trace_document, key, (str, Mapping)) for key in ("algorithm", "device"))
     draft.documents["algorithm"], preset = _algorithm_document(algorithm, own_algorithm, trace_document)
     # A preset that the user names brings its device; one that the trace names gives way to the trace's own device.
     of_preset = preset.device if preset is not None else None
     wished = (device, of_preset if algorithm is not None else None, own_device, of_preset)
     chips_own = draft.documents["chip"].data.get("device")
     draft.documents["device"] = _device_document(next((each for each in wished if each is not None), chips_own))
-    for path, value in (trace_document.data.get("settings") or {}).items():
+    for path, value in (_own(trace_document, "settings", (Mapping,)) or {}).items():
         draft.put(path, mutable(value), said=f"{trace_document.file or trace}: settings.{path}")
     for path, value in (preset.settings if preset is not None else {}).items():
         draft.put(path, value, said=f"preset {preset.name if preset is not None else ''}: settings.{path}")
@@ -234,6 +234,15 @@ def _trace_document(name: str) -> Document:
     if document.data.get("kind") == "network":
         return network_trace_document(document)
     return _copy(with_network(document))
+
+
+def _own(trace: Document, key: str, types: tuple[type, ...]) -> Any:
+    """Return what a trace says itself of its algorithm, device or settings; None if it says nothing."""
+    value = trace.data.get(key)
+    if value is not None and not isinstance(value, types):
+        wanted = "a mapping" if types == (Mapping,) else "a name or a mapping with a name"
+        raise SpecError([Problem(f"expected {wanted}, got {value!r}", key, trace.file, trace.line((key,)))])
+    return value
 
 
 def _copy(document: Document) -> Document:

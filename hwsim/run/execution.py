@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from hwsim.errors import HwsimError, RunError
 from hwsim.results import Run, open_run
 from hwsim.run.activity import STATISTICS_FILE, recorded
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
+from hwsim.run.devices import DEVICE_COLUMNS, DeviceRecord
 from hwsim.run.folder import METRIC_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
 from hwsim.run.statistics import statistics, statistics_text
 from hwsim.run.summary import summarize
@@ -118,7 +121,8 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
             folder.table("pulses", PULSE_COLUMNS)
         started = time.perf_counter()
         try:
-            _run(spec, chip, trainer, folder, progress)
+            with kept_out_of_collection():
+                _run(spec, chip, trainer, folder, progress)
         except BaseException as error:
             reason = str(error) or type(error).__name__
             folder.close(host_seconds={"total": time.perf_counter() - begun}, error=reason)
@@ -128,6 +132,16 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
     ended = time.perf_counter()
     folder.close(host_seconds={"set_up": started - begun, "run": ended - started, "total": ended - begun})
     return open_run(path)
+
+
+@contextmanager
+def kept_out_of_collection() -> Iterator[None]:
+    """Spare the garbage collector what exists already: a run makes many objects that live for one operation."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _samples(spec: RunSpec) -> DataSet | int:
@@ -164,6 +178,7 @@ def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
 
 def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progress: Progress | None) -> None:
     history: list[StepMetrics] = []
+    devices = DeviceRecord(chip) if spec.fidelity == "device" else None
     n_steps = min(spec.epochs * trainer.steps_per_epoch, spec.steps or spec.epochs * trainer.steps_per_epoch)
 
     def report(metrics: StepMetrics) -> None:
@@ -186,8 +201,10 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
     columns = {"path": ("string", "1", "statistic"), "value": ("float64", "1", "its value, in its unit"),
                "description": ("string", "1", "what it is"), "unit": ("string", "1", "unit of the value")}  # fmt: skip
     folder.write_table("stats", columns, dict(zip(columns, zip(*rows, strict=True), strict=True)))
-    if spec.fidelity == "device":
+    if devices is not None:
         folder.write_weights(trainer.weights())
+        for block, names in devices.blocks():
+            folder.table("devices", DEVICE_COLUMNS).write(block, names)
         said = (
             f"recorded by hwsim at device fidelity: trace {spec.trace.name}, chip {spec.chip.name}, device "
             f"{spec.device.name}, algorithm {spec.algorithm.title}, seed {spec.seed}, {trainer.step} steps"

@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 from hwsim.chip.chip import Chip
+from hwsim.components.crossbar import Conductance
 from hwsim.run.config import RunSpec
 from hwsim.spec.layers import Conv2d
 from hwsim.training.trainer import StepMetrics, Trainer
@@ -39,6 +40,7 @@ def summarize(
         "tiles": run.chip.tiles,
         "cell_utilization": chip.cell_utilization,
         "mapping": chip.mapping(),
+        "conductance": _conductance(run),
         "counts": dict(sorted(chip.counts.items())),
         "metrics": {
             "loss": _number(last.test_loss),
@@ -49,6 +51,13 @@ def summarize(
         },
         "assumptions": _assumptions(run),
     }
+
+
+def _conductance(run: RunSpec) -> dict[str, float]:
+    """Return the linear map from weights to conductances: at weight 0, and for a weight of 1; both in S."""
+    parameters = run.device.parameters
+    conductance = Conductance.of(run.device.cell, parameters.w_min, parameters.w_max)
+    return {"at_zero_S": conductance.offset, "per_weight_S": conductance.scale}
 
 
 def _assumptions(run: RunSpec) -> list[str]:

@@ -6,11 +6,13 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from hwsim.html import html_table
 from hwsim.spec.base import Hertz, Metres, Seconds, Spec, misplaced
 from hwsim.spec.interconnect import InterconnectPlacement
 from hwsim.spec.placement import PlacedComponent, Placement
 from hwsim.spec.published import PublishedFigure
 from hwsim.spec.tile import TileSpec
+from hwsim.units import format_quantity
 
 
 class BufferPlacement(PlacedComponent):
@@ -123,6 +125,19 @@ class ChipSpec(Spec):
             return self.interconnect
         assert self.bus is not None
         return InterconnectPlacement(kind="bus", **self.bus.model_dump())
+
+    def _repr_html_(self) -> str:
+        tile = self.tile
+        rows = [
+            ("tiles", f"{self.tiles} of {tile.rows} x {tile.cols} cells, {tile.arrays} arrays each"),
+            ("device", self.device),
+            ("interconnect", self.network.kind),
+            ("schedule", self.schedule.kind),
+            ("clocks", ", ".join(f"{name} {format_quantity(rate, 'Hz')}" for name, rate in self.clocks.items())),
+            ("about", self.description),
+            ("source", self.source),
+        ]
+        return html_table(f"Chip {self.name}", rows)
 
     @model_validator(mode="after")
     def _one_interconnect(self) -> ChipSpec:

@@ -80,8 +80,9 @@ def load_document(path: Path | str) -> Document:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise SpecError([Problem(f"cannot read the file: {reason}", file=path)]) from None
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         lines: dict[Location, int] = {}
         problems: list[Problem] = []
@@ -91,16 +92,22 @@ def load_document(path: Path | str) -> Document:
             raise SpecError(problems)
         data = loader.construct_document(node) if node is not None else None
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        message = getattr(error, "problem", None) or str(error)
-        raise SpecError(
-            [Problem(f"not valid YAML: {message}", file=path, line=mark.line + 1 if mark else None)]
-        ) from None
+        raise SpecError([_not_yaml(error, text, path)]) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     if not isinstance(data, dict):
         raise SpecError([Problem("expected a mapping of names to values", file=path, line=1)])
     return Document(data, path, lines)
+
+
+def _not_yaml(error: yaml.YAMLError, text: str, path: Path) -> Problem:
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return Problem(f"not valid YAML: the character U+{error.character:04X} is not allowed", file=path, line=line)
+    mark = getattr(error, "problem_mark", None)
+    message = getattr(error, "problem", None) or str(error)
+    return Problem(f"not valid YAML: {message}", file=path, line=mark.line + 1 if mark else None)
 
 
 def _collect_lines(

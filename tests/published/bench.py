@@ -111,7 +111,7 @@ class NoDevices:
         one, none = np.ones(1, np.int32), np.zeros(1, np.int32)
         y = np.ones((1, self.shape[0 if axis == "column" else 1]), np.float32)
         x = np.ones((1, 1), np.float32)
-        return ReadResult(y, one, one, none, 0, x, np.ones(1, np.float32))
+        return ReadResult(y, np.zeros(1, np.int32), 0, 0, x, np.ones(1, np.float32))
 
 
 @dataclass(frozen=True)

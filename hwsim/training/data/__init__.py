@@ -50,7 +50,7 @@ def _load_digits(spec: DataSpec) -> DataSet:
 
 def _npz_path(file: str, folder: Path | None) -> Path:
     for path in (Path(file), *([folder / file] if folder else [])):
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     raise DataError(f"no such data file: {file}" + (f" (also not in {folder})" if folder else ""))
 

@@ -46,6 +46,21 @@ class MatrixStage(KeptStage):
         assert self.matrix is not None
         return self.matrix
 
+    @cached_property
+    def _forward_work(self) -> Operations:
+        """Digital operations on one output vector of the matrix: scale, bias, activation."""
+        width = self.output.channels
+        return plus(
+            forward_work(self.spec.activation, width),
+            operations(mul=width if self._scaled else 0, add=width if self.spec.bias else 0),
+        )
+
+    @cached_property
+    def _backward_work(self) -> Operations:
+        """Digital operations on one error vector: activation and scale."""
+        width = self.output.channels
+        return plus(backward_work(self.spec.activation, width), operations(mul=width if self._scaled else 0))
+
     # Forward
 
     def forward(self, seen: Pass, *inputs: Any) -> Emits:
@@ -54,12 +69,8 @@ class MatrixStage(KeptStage):
         z = yield Forward(self.placed, seen.x)
         seen.z = self._of_own_group(seen.n, z)
         width = self.output.channels
-        work = plus(
-            forward_work(self.spec.activation, width),
-            operations(mul=width if self._scaled else 0, add=width if self.spec.bias else 0),
-        )
         seen.output = yield from self.work(
-            "activation", seen.n, work, width, width, lambda: self._activated(seen.z)
+            "activation", seen.n, self._forward_work, width, width, lambda: self._activated(seen.z)
         )  # fmt: skip
         return seen.output
 
@@ -101,10 +112,9 @@ class MatrixStage(KeptStage):
         A convolution's errors come patch by patch; each is added into the map of its input.
         """
         width = self.output.channels
-        work = plus(backward_work(self.spec.activation, width), operations(mul=width if self._scaled else 0))
         activation = ACTIVATIONS.get(self.spec.activation)
         seen.d = yield from self.work(
-            "activation-backward", seen.n, work, 2 * width, width,
+            "activation-backward", seen.n, self._backward_work, 2 * width, width,
             lambda: error if activation is None else activation.backward(error, seen.output),
         )  # fmt: skip
         scaled = seen.d if self.scale is None else seen.d * self.scale
@@ -179,10 +189,9 @@ class MatrixStage(KeptStage):
     def _learn(self, passes: Sequence[Pass], rate: np.float32) -> None:
         d, z = joined([seen.d for seen in passes]), joined([seen.z for seen in passes])
         if self.scale is not None:
-            gradient = np.einsum("ni,ni->i", d, z)
-            self.scale -= rate * (gradient if len(self.scale) > 1 else gradient.sum(keepdims=True))
+            self.scale -= rate * (np.einsum("ni,ni->i", d, z) if len(self.scale) > 1 else np.vdot(d, z))
         if self.bias is not None:
-            self.bias -= rate * d.sum(axis=0)
+            self.bias -= rate * np.add.reduce(d)
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Return copies of bias and scale."""
