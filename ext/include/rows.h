@@ -52,9 +52,9 @@ struct RowLoop {
 };
 
 HWSIM_INLINE RowWork row_work(const Cells &cells, int planes, int64_t row, NormalStream *pulses, NormalStream *writes, const Probe &probe,
-                              std::vector<PulseRecord> *log) {
+                              RawPulses *log) {
     return {&cells, row, cells.weight + row * cells.stride, cells.apparent ? cells.apparent + row * cells.stride : nullptr,
-            cells.params + row * planes * cells.stride, pulses, writes, &probe, probe.holds_row(row) ? log : nullptr, 0, cells.stride,
+            cells.params + row * planes * cells.stride, pulses, writes, &probe, probe.holds_row(row) ? log : nullptr, {0, 0}, cells.stride,
             nullptr};
 }
 
@@ -149,7 +149,10 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
         const RowSegment segment{trains.col_masks.data() + index * cells.stride, trains.col_negative.data() + sample * trains.blocks,
                                  fire->mask, row_negative != loop.job.negative_rate ? 0xFFFFFFFFu : 0u,
                                  trains.segment_bl[(size_t)index], trains.segment_slot[(size_t)index]};
-        work->sample = loop.job.first_sample + sample;
+        if (work->log) {
+            work->moment[0] = loop.job.log->moment_of(sample, true);
+            work->moment[1] = loop.job.log->moment_of(sample, false);
+        }
         if constexpr (Law::PLANES > 0)
             if (trains.few_count[(size_t)index] > 0) {
                 pulse_few(loop, fire, segment, *work, &entry.totals);
@@ -161,7 +164,7 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
 }
 
 template <class Law>
-static void train_rows(const RowJob &job, int64_t begin, int64_t end, std::vector<RowEntry> *entries, std::vector<PulseRecord> *log) {
+static void train_rows(const RowJob &job, int64_t begin, int64_t end, std::vector<RowEntry> *entries, RawPulses *log) {
     const Cells &cells = *job.cells;
     const Law law(cells.scalars);
     if constexpr (Law::PLANES > 0)
@@ -185,7 +188,7 @@ static void train_rows(const RowJob &job, int64_t begin, int64_t end, std::vecto
 // One pulse of the given polarity (-1, 0, +1) on each device of the rows [begin, end); `polarity` is [rows][stride].
 template <class Law>
 static void polarity_rows(const Cells &cells, const int32_t *polarity, int64_t begin, int64_t end, const Probe &probe, RowTotals *totals,
-                          std::vector<PulseRecord> *log) {
+                          RawPulses *log) {
     const Law law(cells.scalars);
     const KeySchedule pulse_keys(cells.key_pulse), write_keys(cells.key_write);
     CountedRow counted;

@@ -32,6 +32,9 @@ from hwsim.errors import DataError
 PROBABILITY_BITS = 8
 """Bits of a pulse probability on its way to a pulse generator, whose comparator has 8 bits (an assumption)."""
 
+LOGGED_SLOTS = 1 << 22
+"""Slots of probed devices, coincidence or not, that are logged in one go."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -318,6 +321,9 @@ class AnalogMatrix:
             def read() -> tuple[np.ndarray, ReadWork]:
                 part = piece.tile.read_line(array, index, io or self.transfer_io, axis=axis, device=device)
                 parts[piece.tile.index] = part
+                if chip.pulse_book is not None:
+                    start = chip.env.now + piece.tile.read_delay(transposed=axis == "row")
+                    chip.pulse_book.add_line_read(start, (piece.tile.index, array, device), axis, index)
                 return part
 
             stream = yield from piece.tile.pass_through(origin, chip.stream(1), read, array)
@@ -353,11 +359,53 @@ class AnalogMatrix:
         self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, pieces: list[Piece]
     ) -> list[UpdateResult]:
         """Apply pulse trains to the given tiles."""
-        probes = self._chip.probes
-        return [
-            piece.tile.apply(array, x[:, piece.block.cols], d[:, piece.block.rows], plan, probes.get(piece.tile.index))
-            for piece in pieces
-        ]
+        return [piece.tile.apply(array, x[:, piece.block.cols], d[:, piece.block.rows], plan) for piece in pieces]
+
+    def _apply_logged(
+        self,
+        origin: Origin,
+        array: int,
+        x: np.ndarray,
+        d: np.ndarray,
+        plan: TrainPlan,
+        pieces: list[Piece],
+        starts: list[int],
+    ) -> list[UpdateResult]:
+        """Apply pulse trains that start on each tile at ``starts`` (ps) and log the pulses of probed regions.
+
+        A long stream is applied in parts, so that its pulses need not fit into memory.
+        """
+        book = self._chip.pulse_book
+        regions = [self._chip.probes.get(piece.tile.index) for piece in pieces]
+        if book is None or not any(regions):
+            return self.apply(array, x, d, plan, pieces)
+        done: list[list[UpdateResult]] = [[] for _ in pieces]
+        for part in self._parts(array, plan, regions):
+            own, before = plan.part(part), int(plan.slots[: part.start].sum())
+            for piece, region, start, results in zip(pieces, regions, starts, done, strict=True):
+                tile = piece.tile
+                probe = tile.timed(region, start + tile.train_time(before), own.slots)
+                result = tile.apply(array, x[part, piece.block.cols], d[part, piece.block.rows], own, probe)
+                self._chip.log_pulses(origin, part.start, (tile.index, array), result)
+                results.append(result)
+            slots = before + int(own.slots.sum())
+            book.tell(
+                {piece.tile.index: at + piece.tile.train_time(slots) for piece, at in zip(pieces, starts, strict=True)}
+            )
+        return [results[0] if len(results) == 1 else UpdateResult.in_turn(results) for results in done]
+
+    def _parts(self, array: int, plan: TrainPlan, regions: Sequence[tuple[slice, slice] | None]) -> list[slice]:
+        """Return the samples of a logged stream in parts with at most ``LOGGED_SLOTS``, or one sample.
+
+        Cells of several devices, and devices that age, take a stream as a whole.
+        """
+        cells = self.grid[0][0].tile.arrays[array]
+        if len(cells.devices) > 1 or cells.devices[0].ages:
+            return [slice(0, len(plan.bl))]
+        probed = sum((rows.stop - rows.start) * (cols.stop - cols.start) for rows, cols in filter(None, regions))
+        number = np.cumsum(plan.slots) * probed // LOGGED_SLOTS
+        firsts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist()]
+        return [slice(first, last) for first, last in zip(firsts, [*firsts[1:], len(plan.bl)], strict=True)]
 
     def time_update(
         self,
@@ -396,11 +444,10 @@ class AnalogMatrix:
         for piece in pieces:
             piece.tile.let_time_pass()
         sums = [[device.line_sums() for device in piece.tile.arrays[array].devices] for piece in pieces]
-        results = self.apply(array, x, d, plan, pieces)
+        results = self._apply_logged(origin, array, x, d, plan, pieces, starts)
         for piece, result, start, before in zip(pieces, results, starts, sums, strict=True):
             piece.tile.book_update(origin, start, array, slots[0], result, before)
             piece.tile.station.release()
-        chip.log_pulses(origin, array, [piece.tile for piece in pieces], results, starts)
         return results
 
     def _preparation(self, plan: TrainPlan, lines: int) -> dict[str, int]:

@@ -11,9 +11,10 @@ import numpy as np
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.digital_matrix import DigitalMatrix
 from hwsim.chip.mapping import Block, Placement
-from hwsim.chip.platform import Platform, PulseSink
+from hwsim.chip.platform import Platform
 from hwsim.chip.probe import Probe, probed_regions
 from hwsim.chip.program import Program
+from hwsim.chip.pulse_book import RowSink
 from hwsim.chip.replicas import ReplicatedMatrix
 from hwsim.chip.sequencer import NumbersOnly, Sequencer
 from hwsim.chip.tile import Tile
@@ -36,7 +37,8 @@ class Chip(Platform):
         threads: threads of the device kernels; they change no number.
         timing: False: only the numbers, no time and no energy.
         events: receives blocks of ledger rows in time order.
-        pulses: receives the pulses of the probed regions.
+        pulses: receives the pulses of the probed regions in time order.
+        line_reads: receives the reads of single lines of the probed tiles; given with ``pulses``.
         probes: regions whose pulses are logged.
         replicas: how many times each layer stands on the chip, by name; 1 where it is not named.
 
@@ -53,11 +55,12 @@ class Chip(Platform):
         threads: int = 1,
         timing: bool = True,
         events: Callable[[Table], None] | None = None,
-        pulses: PulseSink | None = None,
+        pulses: RowSink | None = None,
+        line_reads: RowSink | None = None,
         probes: Sequence[Probe] = (),
         replicas: Mapping[str, int] | None = None,
     ) -> None:
-        super().__init__(spec, device.unit_cell, events=events, pulses=pulses)
+        super().__init__(spec, device.unit_cell, events=events, pulses=pulses, line_reads=line_reads)
         self.device = device
         # A run tells how many pulses each device got; counting them takes about 1 % of an update.
         counting = device.parameters.model_copy(update={"count_pulses": True})
@@ -163,6 +166,8 @@ class Chip(Platform):
         """
         self._leakage = sum(component.leakage for component in self.components)
         self.probes = probed_regions(self._wanted_probes, {tile.index: tile.shape for tile in self.tiles})
+        if self.pulse_book is not None:
+            self.pulse_book.probed = {index: self.tiles[index].station for index in self.probes}
         for matrix in self.matrices.values():
             self._check_probes(matrix)
 
@@ -173,6 +178,20 @@ class Chip(Platform):
                     f"cannot probe tile {piece.tile.index}: several layers share it; "
                     "use --set chip.mapping.share_tiles=false"
                 )
+
+    def probed(self) -> dict[int, dict[str, Any]]:
+        """Return what of each probed tile is logged: half-open ``rows`` and ``cols``, its arrays and devices a cell."""
+        found = {}
+        for index, (rows, cols) in self.probes.items():
+            arrays = self.tiles[index].arrays
+            found[index] = {
+                "rows": [rows.start, rows.stop],
+                "cols": [cols.start, cols.stop],
+                "shape": list(self.tiles[index].shape),
+                "arrays": len(arrays),
+                "devices": len(arrays[0].devices),
+            }
+        return found
 
     @property
     def cells_by_tile(self) -> dict[int, int]:
@@ -261,6 +280,8 @@ class Chip(Platform):
             if component.leakage:
                 component.book_leakage(origin, elapsed)
         self.ledger.flush()
+        if self.pulse_book is not None:
+            self.pulse_book.flush()
 
     def energy_so_far(self) -> float:
         """Return the energy until now, leakage included, J."""

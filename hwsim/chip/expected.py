@@ -13,7 +13,7 @@ from hwsim.chip.read_path import ReadShape, ReadWork
 from hwsim.chip.tile import Tile
 from hwsim.chip.vectors import Vectors
 from hwsim.components.coding import LineDrive
-from hwsim.devices import Cells, IOParameters, TrainPlan, UpdateResult, make_cells
+from hwsim.devices import Cells, IOParameters, Region, TrainPlan, UpdateResult, make_cells
 from hwsim.errors import RunError, UsageError
 from hwsim.spec.activity import ANY, LayerStatistics, ReadStatistics, Span, StateStatistics, TrainStatistics
 from hwsim.spec.device import DeviceSpec
@@ -222,7 +222,7 @@ class ExpectedTile(Tile):
         return ReadWork(shape, conversions, retries, drive, transposed)
 
     def apply(
-        self, array: int, x: Any, d: Any, plan: TrainPlan, probe: tuple[slice, slice] | None = None
+        self, array: int, x: Any, d: Any, plan: TrainPlan, probe: Region | None = None
     ) -> UpdateResult:
         """Return what the trains of a stream are expected to do.
 

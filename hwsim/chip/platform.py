@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
 import simpy
 
+from hwsim.chip.pulse_book import PulseBook, RowSink
 from hwsim.chip.recorder import Recorder
-from hwsim.chip.tile import Tile
 from hwsim.components.base import Component, SharedComponent
 from hwsim.components.channel import Channel
 from hwsim.components.controller import Controller
@@ -26,8 +25,6 @@ from hwsim.engine.station import Stream
 from hwsim.engine.way import Way, travel
 from hwsim.spec.chip import BufferPlacement, ChipSpec, ControllerPlacement
 from hwsim.spec.unit_cell import UnitCellSpec
-
-PulseSink = Callable[[dict[str, np.ndarray]], None]
 
 
 class Described(Protocol):
@@ -48,7 +45,8 @@ class Platform:
         spec: description of the chip.
         unit_cell: the unit cell of its crossbars, whose devices and references take area.
         events: receives blocks of ledger rows in time order.
-        pulses: receives the pulses of the probed regions.
+        pulses: receives the pulses of the probed regions in time order.
+        line_reads: receives the reads of single lines of the probed tiles; given with ``pulses``.
 
     Raises:
         SpecError: a component model, clock or converter parameter is wrong.
@@ -60,7 +58,8 @@ class Platform:
         unit_cell: UnitCellSpec,
         *,
         events: Callable[[Table], None] | None = None,
-        pulses: PulseSink | None = None,
+        pulses: RowSink | None = None,
+        line_reads: RowSink | None = None,
     ) -> None:
         self.spec = spec
         self.tables = CostTables.for_chip(
@@ -85,7 +84,9 @@ class Platform:
         self.counts: dict[str, int] = defaultdict(int)
         self.recorder = Recorder()
         self.probes: Mapping[int, tuple[slice, slice]] = {}
-        self._pulses = pulses
+        self.pulse_book: PulseBook | None = None
+        if pulses is not None:
+            self.pulse_book = PulseBook(pulses, line_reads or (lambda _: None), lambda: self.env.now)
 
     def _memory(self, name: str, placed: BufferPlacement) -> Buffer:
         return Buffer(
@@ -189,44 +190,13 @@ class Platform:
 
         return noted if written else compute
 
-    def log_pulses(
-        self, origin: Origin, array: int, tiles: Sequence[Tile], results: Sequence[UpdateResult], starts: Sequence[int]
-    ) -> None:
-        """Pass the pulses of the probed regions on, in time order."""
-        if self._pulses is None:
-            return
-        parts = []
-        for tile, result, start in zip(tiles, results, starts, strict=True):
-            for device, part in enumerate(result.by_device):
-                log = part.log
-                if log is None or not len(log.row):
-                    continue
-                n = len(log.row)
-                columns = {
-                    "t_ps": tile.pulse_times(start, result.slots, log.sample, log.slot, log.polarity),
-                    "step": np.full(n, origin.step, dtype=np.int32),
-                    "sample": origin.sample + log.sample.astype(np.int64),
-                    "tile": np.full(n, tile.index, dtype=np.int16),
-                    "array": np.full(n, array, dtype=np.int16),
-                    "row": log.row.astype(np.int32),
-                    "col": log.col.astype(np.int32),
-                    "polarity": log.polarity.astype(np.int8),
-                    "dw": log.dw,
-                    "w": log.w,
-                    "device": np.full(n, device, dtype=np.int16),
-                }
-                parts.append(columns)
-        self.log_pulse_rows(parts)
+    def log_pulses(self, origin: Origin, first: int, place: tuple[int, int], result: UpdateResult) -> None:
+        """Log the pulses of the probed region of an update.
 
-    @property
-    def logs_pulses(self) -> bool:
-        """Whether pulses of probed regions are logged."""
-        return self._pulses is not None
-
-    def log_pulse_rows(self, parts: Sequence[Mapping[str, np.ndarray]]) -> None:
-        """Pass rows of the pulse log on, in time order; each part holds some in columns by name."""
-        if self._pulses is None or not parts:
-            return
-        table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        order = np.argsort(table["t_ps"], kind="stable")
-        self._pulses({name: column[order] for name, column in table.items()})
+        ``first`` is the number of its first sample in the operation's stream, ``place`` its tile and array.
+        """
+        for device, part in enumerate(result.by_device):
+            if self.pulse_book is not None and part.log is not None:
+                columns = part.log.columns()
+                columns["sample"] = columns["sample"] + first
+                self.pulse_book.add(origin, (*place, device), columns)

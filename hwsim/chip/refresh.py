@@ -89,7 +89,7 @@ class Refresh(Operation):
             if not own.any():
                 continue
             devices = piece.tile.arrays[self.array].devices
-            before = [device.weights[:, col] for device in devices] if chip.logs_pulses else []
+            before = [device.weights[:, col] for device in devices] if chip.pulse_book is not None else []
             piece.tile.reset_pairs(origin, start, self.array, own, col)
             if origin is not None and before:
                 for plane, device in enumerate(devices):

@@ -133,27 +133,23 @@ def log_resets(
     ``col``, ``before`` their weights before, (rows,).
     """
     region = chip.probes.get(piece.tile.index)
-    if region is None or not chip.logs_pulses or col not in range(*region[1].indices(piece.tile.shape[1])):
+    if region is None or chip.pulse_book is None or col not in range(*region[1].indices(piece.tile.shape[1])):
         return
     inside = np.zeros(len(chosen), bool)
     inside[region[0]] = True
     rows = np.flatnonzero(chosen & inside)
     n = len(rows)
     after = device.weights[rows, col]
-    chip.log_pulse_rows(
-        [
-            {
-                "t_ps": np.full(n, chip.env.now - piece.tile.slot, np.int64),
-                "step": np.full(n, origin.step, np.int32),
-                "sample": np.full(n, origin.sample, np.int64),
-                "tile": np.full(n, piece.tile.index, np.int16),
-                "array": np.full(n, place[0], np.int16),
-                "row": rows.astype(np.int32),
-                "col": np.full(n, col, np.int32),
-                "polarity": np.full(n, RESET, np.int8),
-                "dw": after - before[rows],
-                "w": after,
-                "device": np.full(n, place[1], np.int16),
-            }
-        ]
+    chip.pulse_book.add(
+        origin,
+        (piece.tile.index, *place),
+        {
+            "t_ps": np.full(n, chip.env.now - piece.tile.slot, np.int64),
+            "sample": np.zeros(n, np.int64),
+            "row": rows.astype(np.int32),
+            "col": np.full(n, col, np.int32),
+            "polarity": np.full(n, RESET, np.int8),
+            "dw": after - before[rows],
+            "w": after,
+        },
     )

@@ -13,7 +13,7 @@ from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, Sampl
 from hwsim.components.crossbar import Conductance, Crossbar, Firings, firing_energy, read_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
-from hwsim.devices import Cells, IOParameters, TrainPlan, UpdateResult
+from hwsim.devices import Cells, IOParameters, Region, TimedRegion, TrainPlan, UpdateResult
 from hwsim.engine.bill import Bill
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
@@ -202,6 +202,10 @@ class Tile:
         """Return how many lines a read drives, and how many it converts."""
         return self.shape if transposed else (self.shape[1], self.shape[0])
 
+    def read_delay(self, *, transposed: bool) -> int:
+        """Return the time from the start of a read until its voltages are on the array, ps."""
+        return self._paths[transposed].dac.cost("convert").latency
+
     def read_timing(self, work: ReadWork) -> ReadTiming:
         """Return when the results of a read are there, and which part of the tile sets the pace."""
         return self._paths[work.transposed].timing(work)
@@ -271,7 +275,7 @@ class Tile:
         return slots * self.phases * self.slot
 
     def apply(
-        self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, probe: tuple[slice, slice] | None = None
+        self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, probe: Region | None = None
     ) -> UpdateResult:
         """Apply the pulse trains of a stream of rank-1 updates to one array."""
         self.let_time_pass()
@@ -346,11 +350,10 @@ class Tile:
             self._device.cell, self._conductance, pulses, weight_before, rows, cols, self._line_capacitance
         )  # fmt: skip
 
-    def pulse_times(
-        self, start: int, slots: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
-    ) -> np.ndarray:
-        """Return the time of each pulse, ps: samples of ``slots`` slots follow each other, up pulses before down pulses
-        where the generators take two phases."""
-        train_starts = start + np.concatenate(([0], np.cumsum(slots.astype(np.int64))))[:-1] * self.phases * self.slot
-        phase = (polarity < 0).astype(np.int64) if self.phases == 2 else np.zeros(len(slot), dtype=np.int64)
-        return train_starts[sample] + (phase * slots[sample] + slot) * self.slot
+    def timed(self, region: tuple[slice, slice] | None, start: int, slots: np.ndarray) -> TimedRegion | None:
+        """Return a probed region with the times of trains from ``start`` on: samples of ``slots`` slots follow each
+        other, in each up pulses before down pulses where the generators take two phases."""
+        if region is None:
+            return None
+        starts = start + (np.cumsum(slots, dtype=np.int64) - slots) * self.phases * self.slot
+        return TimedRegion(*region, starts, self.slot, self.phases)

@@ -11,7 +11,7 @@ from hwsim.devices.load import (
     load_device,
 )
 from hwsim.devices.plan import TrainPlan, plan_trains
-from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftResult
+from hwsim.devices.results import PulseLog, ReadResult, Region, TimedRegion, UpdateResult, ZeroShiftResult
 from hwsim.devices.scale import RunningScale, input_scale, largest_magnitudes
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
@@ -21,7 +21,9 @@ __all__ = [
     "IOParameters",
     "PulseLog",
     "ReadResult",
+    "Region",
     "RunningScale",
+    "TimedRegion",
     "TrainPlan",
     "UpdateParameters",
     "UpdateResult",

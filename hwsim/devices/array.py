@@ -11,14 +11,19 @@ from hwsim.devices.float_update import Side, float_update
 from hwsim.devices.mvm import Reader
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
 from hwsim.devices.population import DevicePopulation
-from hwsim.devices.results import PulseLog, PulseTotals, ReadResult, UpdateResult, ZeroShiftResult
+from hwsim.devices.results import (
+    PulseLog,
+    PulseTotals,
+    ReadResult,
+    Region,
+    TimedRegion,
+    UpdateResult,
+    ZeroShiftResult,
+)
 from hwsim.devices.scale import input_scale as divisor_of
 from hwsim.engine.rng import normals, uniforms
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.analog import IOParameters, UpdateParameters
-
-Region = tuple[slice, slice]
-"""Rows and columns whose pulses are logged."""
 
 Lines = slice | int | ArrayLike
 """Rows or columns: a slice, numbers or a mask."""
@@ -153,7 +158,7 @@ class DeviceArray(DevicePopulation):
             np.array([weight]),
             driven.any(axis=1).astype(np.uint32)[None],
             driven.any(axis=0).astype(np.uint32)[None],
-            None if log is None else PulseLog(*log),
+            PulseLog.of_kernel(log),
         )
 
     def update(
@@ -213,11 +218,12 @@ class DeviceArray(DevicePopulation):
             region,
             self._threads,
             side,
+            probe[2:] if isinstance(probe, TimedRegion) else None,
         )
         self._samples += len(x)
         self._line_sums = None if sums is None else sums.after(row_fires, col_fires)
         self._note_pulses(before)
-        kept = None if log is None else PulseLog(*log)
+        kept = PulseLog.of_kernel(log)
         return UpdateResult(
             plan.bl, plan.slots, up, down, weight, row_fires, col_fires, kept, (), PulseTotals(*totals)
         )  # fmt: skip
@@ -234,7 +240,7 @@ class DeviceArray(DevicePopulation):
         if probe is None:
             return None
         (top, bottom, step), (left, right, side_step) = (
-            part.indices(length) for part, length in zip(probe, self.shape, strict=True)
+            part.indices(length) for part, length in zip(probe[:2], self.shape, strict=True)
         )
         if step != 1 or side_step != 1:
             raise UsageError("a probe takes neighbouring rows and columns")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -32,6 +32,16 @@ class TrainPlan:
     rates: NDArray[np.float64]
     params: UpdateParameters
     negative: bool
+
+    def part(self, samples: slice) -> TrainPlan:
+        """Return the trains of some of the samples."""
+        return replace(
+            self,
+            bl=self.bl[samples],
+            col_gain=self.col_gain[samples],
+            row_gain=self.row_gain[samples],
+            rates=self.rates if len(self.rates) == 1 else self.rates[samples],
+        )
 
     @property
     def slots(self) -> NDArray[np.int64]:

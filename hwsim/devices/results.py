@@ -4,18 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from hwsim._kernels.pulse import LogColumns
+
+
+class TimedRegion(NamedTuple):
+    """Rows and columns whose pulses are logged with their time.
+
+    Sample k starts at ``starts[k]`` ps and takes ``phases`` (1, or 2: up pulses, then down pulses) times its slots, of
+    ``slot`` ps each.
+    """
+
+    rows: slice
+    cols: slice
+    starts: NDArray[np.int64]
+    slot: int
+    phases: int
+
+
+Region = tuple[slice, slice] | TimedRegion
+"""Rows and columns whose pulses are logged."""
+
 
 @dataclass(frozen=True, slots=True)
 class PulseLog:
-    """Every pulse on the devices of a probed region, ordered by sample, slot, row and column.
+    """Every pulse on the devices of a probed region, ordered by sample, phase, slot, row and column: in time.
 
-    ``sample`` within the call, ``slot`` within the sample's trains, ``row``, ``col``, ``polarity`` (+1 up, -1 down),
-    ``dw`` the change of the weight that a read sees, ``w`` that weight after the pulse.
+    ``sample`` within the call, ``slot`` within a phase of the sample, ``row``, ``col``, ``polarity`` (+1 up, -1 down),
+    ``dw`` the change of the weight that a read sees, ``w`` that weight after the pulse, ``t_ps`` the time at which the
+    pulse starts, where the region came with one.
     """
 
     sample: NDArray[np.int64]
@@ -25,15 +47,28 @@ class PulseLog:
     polarity: NDArray[np.int8]
     dw: NDArray[np.float32]
     w: NDArray[np.float32]
+    t_ps: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.sample)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the columns by name, without copies; ``t_ps`` where the log has times."""
+        names = ("sample", "slot", "row", "col", "polarity", "dw", "w")
+        times = {} if self.t_ps is None else {"t_ps": self.t_ps}
+        return times | {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def of_kernel(cls, columns: LogColumns | None) -> PulseLog | None:
+        """Return the log whose columns the kernel filled; None where nothing was probed."""
+        return None if columns is None else cls(*columns[1:], columns[0])
 
     @classmethod
     def empty(cls) -> PulseLog:
         """Return a log of no pulses."""
         whole, real = np.zeros(0, np.int32), np.zeros(0, np.float32)
-        return cls(np.zeros(0, np.int64), whole, whole, whole, np.zeros(0, np.int8), real, real)
+        times = np.zeros(0, np.int64)
+        return cls(times, whole, whole, whole, np.zeros(0, np.int8), real, real, times)
 
     @classmethod
     def in_turn(cls, logs: Sequence[PulseLog]) -> PulseLog:
@@ -95,6 +130,24 @@ class UpdateResult:
     def by_device(self) -> tuple[UpdateResult, ...]:
         """The result of each device of the unit cell."""
         return self.parts or (self,)
+
+    @classmethod
+    def in_turn(cls, results: Sequence[UpdateResult]) -> UpdateResult:
+        """Join the results of updates of one device a cell that followed each other, without their logs."""
+
+        def joined(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(result, name) for result in results])
+
+        return cls(
+            joined("bl"),
+            joined("slots"),
+            joined("pulses_up"),
+            joined("pulses_down"),
+            joined("sum_w"),
+            joined("row_fires"),
+            joined("col_fires"),
+            None,
+        )
 
     @classmethod
     def together(cls, bl: NDArray[np.int32], slots: NDArray[np.int64], parts: Sequence[UpdateResult]) -> UpdateResult:

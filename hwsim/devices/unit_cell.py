@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hwsim.devices.array import READ, READ_TRANSPOSED, DeviceArray, Region
+from hwsim.devices.array import READ, READ_TRANSPOSED, DeviceArray
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
-from hwsim.devices.results import ReadResult, UpdateResult
+from hwsim.devices.results import ReadResult, Region, UpdateResult
 from hwsim.errors import DataError
 from hwsim.spec.analog import IOParameters, UpdateParameters
 from hwsim.spec.device import DeviceSpec

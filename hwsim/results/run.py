@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 from hwsim.errors import ResultsError, UsageError, unknown
 from hwsim.html import html_table
 from hwsim.results import folder, queries
+from hwsim.results.queries import Time
 from hwsim.results.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from hwsim.results.figures import Plots
-
-Time = str | int
-"""A simulated time: whole picoseconds, or text with a unit such as ``"10 us"``."""
-
 
 LARGEST = 4
 """Components that the representation in a notebook names."""
@@ -96,10 +93,37 @@ class Run(Record):
         """Return rows of the pulse log, one a pulse that a probed device received; arguments as :meth:`events`."""
         return self._log("pulses", where, start, end, limit)
 
+    def device(
+        self,
+        tile: int,
+        row: int,
+        col: int,
+        *,
+        array: int | None = None,
+        start: Time | None = None,
+        end: Time | None = None,
+        only: str | None = None,
+    ) -> pd.DataFrame:
+        """Return the life of one device in order of time: every pulse, reset and read.
+
+        Columns: ``t_ps``, ``kind`` (``pulse``, ``reset``, ``read``), its cause (operation, layer, step, sample), array
+        and device of the unit cell, ``count`` (passes of a read), ``polarity`` (+1, -1, 0 for a reset), weight and
+        conductance (S) before and after, and ``energy_J``: of a pulse that in the device, of a read its equal share.
+        ``array`` picks one array of the tile, ``only`` one kind.
+
+        Raises:
+            UsageError: no such device, or its pulses were not logged; a time or kind is wrong.
+            ResultsError: the run kept no pulse log, or a log is damaged.
+        """
+        from hwsim.results import device
+
+        return device.frame(
+            self.path, self.config, device.Place(tile, row, col, array), start=start, end=end, only=only
+        )
+
     def _log(
         self, table: str, where: str | None, start: Time | None, end: Time | None, limit: int | None
     ) -> pd.DataFrame:
-        queries.columns(self.path, table)  # refuses a missing or damaged log by name
         return queries.frame(self.path, queries.select(table, where=where, start=start, end=end, limit=limit))
 
     def critical_path(self, step: int | None = None) -> pd.DataFrame:

@@ -20,7 +20,8 @@ def sweep_text(sweep: Sweep) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _points(sweep: Sweep) -> str:
+def point_rows(sweep: Sweep) -> tuple[list[str], list[list[str]]]:
+    """Return the heading and the lines of a table of all points, means and spreads over their seeds."""
     frame = sweep.by_point()
     results = [str(name) for name in frame if f"{name}_std" in frame]
     header = [*sweep.varied, "seeds", *(label(name) for name in results)]
@@ -28,6 +29,11 @@ def _points(sweep: Sweep) -> str:
         [*(_value(row[name]) for name in sweep.varied), str(row["seeds"]), *(_cell(row, name) for name in results)]
         for row in frame.to_dict("records")
     ]
+    return header, rows
+
+
+def _points(sweep: Sweep) -> str:
+    header, rows = point_rows(sweep)
     lines = table(header, rows[:ROWS], right=range(len(sweep.varied), len(header)))
     if len(rows) > ROWS:
         lines.append(f"... and {len(rows) - ROWS} more (all in sweep.parquet)")

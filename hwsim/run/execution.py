@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from hwsim.results import Run, open_run
 from hwsim.run.activity import STATISTICS_FILE, recorded
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
 from hwsim.run.devices import DEVICE_COLUMNS, DeviceRecord
-from hwsim.run.folder import METRIC_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
+from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
 from hwsim.run.statistics import statistics, statistics_text
 from hwsim.run.summary import summarize
 from hwsim.spec.device import DeviceSpec
@@ -106,10 +107,15 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
         assert folder is not None
         folder.write_pulses(columns)
 
+    def line_reads(columns: Any) -> None:
+        assert folder is not None
+        folder.write_line_reads(columns)
+
     with single_thread_blas():
-        chip = _chip(
-            spec, events=events if spec.log != "none" else None, pulses=pulses if spec.log == "pulses" else None
-        )
+        sinks: dict[str, Any] = {} if spec.log == "none" else {"events": events}
+        if spec.log == "pulses":
+            sinks |= {"pulses": pulses, "line_reads": line_reads}
+        chip = _chip(spec, **sinks)
         trainer = _trainer(spec, samples, chip)
         chip.finish_placement()
         path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
@@ -118,7 +124,8 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
         if spec.log != "none":
             folder.table("events", COLUMNS)
         if spec.log == "pulses":
-            folder.table("pulses", PULSE_COLUMNS)
+            folder.table("pulses", PULSE_COLUMNS, {"hwsim.probes": json.dumps(chip.probed())})
+            folder.table("line_reads", LINE_READ_COLUMNS)
         started = time.perf_counter()
         try:
             with kept_out_of_collection():
@@ -183,6 +190,7 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
 
     def report(metrics: StepMetrics) -> None:
         history.append(metrics)
+        folder.write_metrics(_metric_row(metrics, timed=spec.timing))
         if progress is not None:
             progress(metrics.step + 1, n_steps, metrics.epoch, asdict(metrics))
 
@@ -192,8 +200,6 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
             chip.run(trainer.program(spec.epochs, spec.steps, report))
     finally:
         chip.finish()
-        if history:
-            _write_metrics(folder, history, timed=spec.timing)
     summary = summarize(spec, chip, trainer, history[-1], history)
     folder.write_json("summary.json", summary)
     rows = statistics(chip, summary)
@@ -217,9 +223,8 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
         )
 
 
-def _write_metrics(folder: RunFolder, history: list[StepMetrics], *, timed: bool) -> None:
-    rows = [asdict(row) for row in history]
-    for row in rows:
-        row["t_s"] = row.pop("t_ps") * 1e-12 if timed else float("nan")
-        row["energy_J"] = row["energy_J"] if timed else float("nan")
-    folder.write_table("metrics", METRIC_COLUMNS, {name: [row[name] for row in rows] for name in METRIC_COLUMNS})
+def _metric_row(metrics: StepMetrics, *, timed: bool) -> dict[str, Any]:
+    row = asdict(metrics)
+    row["t_s"] = row.pop("t_ps") * 1e-12 if timed else float("nan")
+    row["energy_J"] = row["energy_J"] if timed else float("nan")
+    return row

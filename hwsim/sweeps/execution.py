@@ -99,4 +99,6 @@ def _finish(folder: SweepFolder, scheduler: Scheduler, progress: Progress | None
     finally:
         folder.write_table()
     folder.note_state("complete")
-    return Sweep(folder.path)
+    result = Sweep(folder.path)
+    result.report(folder.path / "sweep.html")
+    return result

@@ -116,11 +116,13 @@ class SweepFolder:
 
     def adopt(self, point: Point, error: str | None) -> dict[str, Any]:
         """Take in the run of a point that has ended; returns its row of the table."""
-        part = self.part(point)
+        part, place = self.part(point), self.path / POINTS / point.name
         if error is not None:
             part.mkdir(exist_ok=True)
-            (part / FAILURE).write_text(json.dumps({"error": error}, indent=2) + "\n", encoding="utf-8")
-        os.replace(part, self.path / POINTS / point.name)
+            (part / FAILURE).write_text(
+                json.dumps({"error": error.replace(str(part), str(place))}, indent=2) + "\n", encoding="utf-8"
+            )
+        os.replace(part, place)
         self._rows[point.index] = self._row(point)
         return self._rows[point.index]
 
