@@ -6,7 +6,7 @@ only what a vector or a device would have told them comes from statistics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,6 @@ from hwsim.chip.tile import ReadWork, Tile
 from hwsim.chip.vectors import Vectors
 from hwsim.devices import IOParameters, TrainPlan, UpdateParameters
 from hwsim.engine.ledger import Origin
-from hwsim.engine.station import Stream
 from hwsim.errors import UsageError
 from hwsim.spec.activity import ActivitySpec
 
@@ -108,50 +107,6 @@ class ExpectedMatrix(AnalogMatrix):
         )  # fmt: skip
 
 
-class ReplicatedMatrix(ExpectedMatrix):
-    """A matrix that stands on the chip several times.
-
-    A read sends every replica an equal part of its stream, and the parts run side by side. An update goes to every
-    replica, with the same trains at the same time, and that is what keeps them equal but for the differences of their
-    devices; so replicas shorten reads, not updates. Single lines are read from the first replica.
-    """
-
-    def replicate(self, copies: Sequence[ExpectedMatrix]) -> ReplicatedMatrix:
-        """Take all replicas, the first one being that of this matrix's grid; returns the matrix."""
-        self._copies = list(copies)
-        return self
-
-    @property
-    def pieces(self) -> list[Piece]:
-        """Every block of every replica with its tile."""
-        return [piece for copy in self._copies for piece in copy.pieces]
-
-    def along(self, axis: Axis, line: int) -> list[tuple[Piece, int]]:
-        """Return the tiles of every replica that hold a column or row, and its index within them."""
-        return [found for copy in self._copies for found in copy.along(axis, line)]
-
-    def time_read(
-        self, origin: Origin, x: Any, *, transposed: bool = False, purpose: str = "forward"
-    ) -> Generator[Any, Any, tuple[Any, list[ReadWork]]]:
-        """Let the hardware read a stream, side by side on all replicas."""
-        works: list[ReadWork] = []
-
-        def read(copy: ExpectedMatrix, part: Any) -> Generator[Any, Any, Stream]:
-            _, done = yield from copy.time_read(origin, part, transposed=transposed, purpose=purpose)
-            works.extend(done)
-            return self._chip.stream(len(part))
-
-        n, copies = len(x), len(self._copies)
-        edges = [n * part // copies for part in range(copies + 1)]
-        shares = [(copy, x[start:stop]) for copy, start, stop in zip(self._copies, edges, edges[1:], strict=False)]
-        yield from self._chip.together([read(copy, part) for copy, part in shares if len(part)])
-        return Vectors(n, self.shape[1] if transposed else self.shape[0]), works
-
-    def time_read_line(self, *arguments: Any, **options: Any) -> Generator[Any, Any, tuple[np.ndarray, list[ReadWork]]]:
-        """Let the hardware read one line of the first replica."""
-        return self._copies[0].time_read_line(*arguments, **options)
-
-
 class ExpectedDigitalMatrix(DigitalMatrix):
     """A digital matrix without numbers; it takes its room in the buffer, and the digital unit's time."""
 
@@ -171,16 +126,12 @@ class ActivityChip(Chip):
 
     Args:
         statistics: activity statistics of every layer that will be placed.
-        replicas: how many times each layer stands on the chip, by name; 1 where it is not named.
         options: those of :class:`Chip`.
     """
 
-    def __init__(
-        self, *arguments: Any, statistics: ActivitySpec, replicas: Mapping[str, int] | None = None, **options: Any
-    ) -> None:
+    def __init__(self, *arguments: Any, statistics: ActivitySpec, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._statistics = statistics
-        self._wanted_replicas = dict(replicas or {})
         self._states: dict[str, Expectations] = {}
         self._tallies = Tallies()
 
@@ -199,18 +150,8 @@ class ActivityChip(Chip):
             )
         return Expectations(layer, found)
 
-    def _analog_matrix(self, name: str, shape: tuple[int, int], arrays: int, gains: Sequence[float]) -> AnalogMatrix:
-        copies: list[ExpectedMatrix] = []
-        taken: set[int] = set()
-        for _ in range(self._wanted_replicas.get(name, 1)):
-            grid = self._grid(name, shape, arrays, gains, taken)
-            taken |= {piece.tile.index for row in grid for piece in row}
-            copies.append(ExpectedMatrix(self, name, shape, grid, self._reads).expect(self.expectations(name)))
-        if len(copies) == 1:
-            return copies[0]
-        matrix = ReplicatedMatrix(self, name, shape, copies[0].grid, self._reads)
-        matrix.expect(self.expectations(name))
-        return matrix.replicate(copies)
+    def _one_matrix(self, name: str, shape: tuple[int, int], grid: list[list[Piece]]) -> AnalogMatrix:
+        return ExpectedMatrix(self, name, shape, grid, self._reads).expect(self.expectations(name))
 
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
         expectations = self.expectations(name)

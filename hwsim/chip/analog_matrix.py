@@ -83,16 +83,24 @@ class AnalogMatrix:
         self.name = name
         self.shape = shape
         self.grid = grid
-        self._pieces = [piece for row in grid for piece in row]
         self.forward_io, self.backward_io, self.transfer_io = io
         self._chip = chip
         self._scales = (RunningScale(), RunningScale())
         self._directions: dict[bool, Direction] = {}
 
+    def share_scales(self, other: AnalogMatrix) -> None:
+        """Use the running input scales of another matrix."""
+        self._scales = other._scales
+
     @cached_property
     def pieces(self) -> list[Piece]:
         """Every block with its tile."""
-        return self._pieces
+        return [piece for row in self.grid for piece in row]
+
+    @property
+    def tiles_of_a_vector(self) -> int:
+        """Tiles that each vector of a read goes to."""
+        return len(self.grid) * len(self.grid[0])
 
     @property
     def n_arrays(self) -> int:

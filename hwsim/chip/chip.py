@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from hwsim.chip.platform import Platform
 from hwsim.chip.probe import Probe, probed_regions
 from hwsim.chip.program import Program
 from hwsim.chip.pulse_book import RowSink
+from hwsim.chip.replicas import ReplicatedMatrix
 from hwsim.chip.sequencer import NumbersOnly, Sequencer
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component
@@ -43,6 +44,7 @@ class Chip(Platform):
         gauges: receives blocks of gauge changes in time order.
         lines: receives the firings of the lines of the probed regions.
         probes: regions whose pulses are logged.
+        replicas: how many times each layer stands on the chip, by name; 1 where it is not named.
 
     Raises:
         SpecError: a component model, clock or converter parameter is wrong.
@@ -62,6 +64,7 @@ class Chip(Platform):
         gauges: NamedSink | None = None,
         lines: NamedSink | None = None,
         probes: Sequence[Probe] = (),
+        replicas: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(
             spec, device.unit_cell, events=events, pulses=pulses, line_reads=line_reads, gauges=gauges, lines=lines
@@ -80,6 +83,7 @@ class Chip(Platform):
         self.runner = Sequencer(self) if timing else NumbersOnly(self)
         self._leakage = 0.0
         self._wanted_probes = list(probes)
+        self._wanted_replicas = dict(replicas or {})
         self._reads = (spec.tile.forward, spec.tile.backward, spec.tile.transfer)
 
     # Building
@@ -96,7 +100,16 @@ class Chip(Platform):
         return matrix
 
     def _analog_matrix(self, name: str, shape: tuple[int, int], arrays: int, gains: Sequence[float]) -> AnalogMatrix:
-        return AnalogMatrix(self, name, shape, self._grid(name, shape, arrays, gains), self._reads)
+        copies = []
+        taken: set[int] = set()
+        for _ in range(self._wanted_replicas.get(name, 1)):
+            grid = self._grid(name, shape, arrays, gains, taken)
+            taken |= {piece.tile.index for row in grid for piece in row}
+            copies.append(self._one_matrix(name, shape, grid))
+        return copies[0] if len(copies) == 1 else ReplicatedMatrix(self, copies)
+
+    def _one_matrix(self, name: str, shape: tuple[int, int], grid: list[list[Piece]]) -> AnalogMatrix:
+        return AnalogMatrix(self, name, shape, grid, self._reads)
 
     def _grid(
         self,

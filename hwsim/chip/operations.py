@@ -57,10 +57,10 @@ class Forward(Operation):
 
     def _count(self, chip: Platform, works: Any) -> None:
         chip.count(self.kind, len(self.x))
-        if works is not None:
+        if isinstance(self.matrix, AnalogMatrix):
             chip.count("adc_conversions", sum([work.conversions * work.shape.lines_out for work in works]))
             chip.count("bound_management_retries", sum([work.retries for work in works]))
-            chip.recorder.read(self.layer, self.kind, "", len(self.x), works)
+            chip.recorder.read(self.layer, self.kind, "", len(self.x), works, tiles=self.matrix.tiles_of_a_vector)
 
     def run(self, chip: Platform) -> np.ndarray:
         """Return the products."""

@@ -134,11 +134,23 @@ class Recorder:
             course = self._courses[key] = Course(make)
         return course.next()
 
-    def read(self, layer: str, kind: str, array: str, n: int, works: Sequence[ReadWork], nonzero: bool = True) -> None:
-        """Note a read of ``n`` vectors; ``works`` are those of the layer's tiles."""
+    def read(
+        self,
+        layer: str,
+        kind: str,
+        array: str,
+        n: int,
+        works: Sequence[ReadWork],
+        nonzero: bool = True,
+        tiles: int | None = None,
+    ) -> None:
+        """Note a read of ``n`` vectors; ``works`` are those of the layer's tiles.
+
+        Each vector goes to ``tiles`` of them, by default to all.
+        """
         sums = self._next((layer, kind, array), Reads)
         sums.vectors += n
-        sums.on_tiles += n * len(works)
+        sums.on_tiles += n * (len(works) if tiles is None else tiles)
         for work in works:
             heat, charges = work.drive
             heated = float(np.add.reduce(heat))

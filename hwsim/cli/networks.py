@@ -11,7 +11,8 @@ from hwsim.cli.output import echo_json, echo_table, echo_wrapped
 from hwsim.results.layout import count
 
 if TYPE_CHECKING:
-    from hwsim.spec.architecture import ArchitectureSpec, NamedLayer
+    from hwsim.spec.architecture import ArchitectureSpec
+    from hwsim.spec.layers import NamedLayer
 
 
 @click.command("networks", short_help="List the networks, or show one.")
@@ -67,8 +68,8 @@ def _layer(network: ArchitectureSpec, layer: NamedLayer) -> dict[str, Any]:
     return {
         "name": layer.name,
         "kind": getattr(layer, "kind", ""),
-        "after": network.sources[layer.name],
-        "output": list(network.outputs[layer.name]),
+        "after": network.sources[layer.name][0],
+        "output": list(network.shapes[layer.name]),
         "matrix": None if matrix is None else list(matrix),
         "vectors": None if matrix is None else layer.vectors(given),  # type: ignore[attr-defined]
         "parameters": layer.parameters(given),

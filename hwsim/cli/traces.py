@@ -10,6 +10,8 @@ from hwsim.cli.describe import echo_overview, overview, value_text
 from hwsim.cli.output import echo_json, echo_table, echo_wrapped
 
 if TYPE_CHECKING:
+    from hwsim.spec.layers import MatrixLayer, NamedLayer, Shape
+    from hwsim.spec.network import NetworkSpec
     from hwsim.spec.training import TraceSpec
 
 
@@ -68,15 +70,26 @@ def _entry(name: str) -> dict[str, Any]:
     from hwsim.spec.load import load_trace
 
     trace = load_trace(name)
-    layers = trace.network.layers
-    shape = "-".join(str(width) for width in (layers[0].inputs, *(layer.outputs for layer in layers)))
     return {
-        "network": shape,
+        "network": _widths(trace.network),
         "data": trace.data.title,
         "algorithm": _named(trace.algorithm),
         "epochs": trace.epochs,
         "description": trace.description,
     }
+
+
+def _widths(network: NetworkSpec) -> str:
+    """Return what a network takes and what its layers with weights give, such as ``784-256-10``."""
+    shape = network.input.shape
+    first = str(shape.words) if shape.positions == 1 else str(shape).replace(" ", "")
+    return "-".join((first, *(_width(layer) for layer in network.matrix_layers)))
+
+
+def _width(layer: MatrixLayer) -> str:
+    """Return the outputs of a layer; of a convolution with the side of its kernel, such as ``16(5x5)``."""
+    kernel = getattr(layer, "kernel", None)
+    return str(layer.outputs) if kernel is None else f"{layer.outputs}({kernel}x{kernel})"
 
 
 def _named(choice: str | dict[str, Any] | None) -> str:
@@ -89,12 +102,11 @@ def _show(trace: TraceSpec) -> None:
     click.echo(f"{trace.name}   {trace.kind} trace")
     echo_wrapped(trace.description)
     echo_wrapped(f"source: {trace.source}")
-    click.echo(f"\nnetwork, weights start {trace.network.weight_init}")
-    rows = [
-        (layer.name, f"{layer.inputs} -> {layer.outputs}", layer.activation, _yes(layer.bias), layer.output_scale)
-        for layer in trace.network.layers
-    ]
-    echo_table(("layer", "inputs -> outputs", "activation", "bias", "output scale"), rows, indent="  ")
+    network = trace.network
+    click.echo(f"\nnetwork of {network.parameters} parameters, weights start {network.weight_init}")
+    rows = [(layer.name, *_row(network, layer)) for layer in network.layers]
+    header = ("layer", "kind", "inputs -> outputs", "matrix", "vectors", "activation", "bias", "output scale")
+    echo_table(header, rows, indent="  ")
     data = {key: value for key, value in trace.data.model_dump(exclude_unset=True).items() if value is not None}
     schedule = trace.schedule.model_dump(exclude_none=True)
     others = {
@@ -106,6 +118,23 @@ def _show(trace: TraceSpec) -> None:
     click.echo()
     echo_table(("", ""), [(name, value_text(value)) for name, value in others.items() if value != {}])
     click.echo(f"\nnext: hwsim run {trace.name}")
+
+
+def _row(network: NetworkSpec, layer: NamedLayer) -> tuple[str, ...]:
+    from hwsim.spec.layers import MatrixLayer
+
+    kind = str(getattr(layer, "kind", ""))
+    shapes = " -> ".join(_size(shape) for shape in (network.given(layer), network.shapes[layer.name]))
+    activation = str(getattr(layer, "activation", ""))
+    if not isinstance(layer, MatrixLayer):
+        return kind, shapes, "", "", activation, "", ""
+    matrix, vectors = "{} x {}".format(*layer.matrix), str(layer.vectors(network.given(layer)))
+    return kind, shapes, matrix, vectors, activation, _yes(layer.bias), layer.output_scale
+
+
+def _size(shape: Shape) -> str:
+    """Return a shape; of a single vector its width."""
+    return str(shape.channels) if shape.positions == 1 else str(shape)
 
 
 def _yes(value: bool) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from hwsim.errors import DataError
 from hwsim.onnx.model import Graph, read_graph
 from hwsim.onnx.operators import ACTIVATIONS, MATRICES, RESHAPES, SHAPES, WORK, pooling
-from hwsim.spec.architecture import Shape
+from hwsim.spec.layers import Shape
 from hwsim.spec.load import Document
 
 Layer = dict[str, Any]

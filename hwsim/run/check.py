@@ -14,7 +14,7 @@ from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
 from hwsim.spec.device import CellSpec
-from hwsim.spec.load import Document, build, load_document
+from hwsim.spec.load import Document, build, load_document, with_network
 from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.scaling import ScalingSpec
 from hwsim.spec.training import DataSpec, TraceSpec
@@ -112,7 +112,7 @@ def _check_description(document: Document) -> None:
 
 
 def _check_trace(document: Document) -> None:
-    trace = build(TraceSpec, document)
+    trace = build(TraceSpec, with_network(document))
     algorithm = {"name": trace.algorithm} if isinstance(trace.algorithm, str) else dict(trace.algorithm)
     try:
         name, preset = find_algorithm(str(algorithm.pop("name")))

@@ -17,19 +17,20 @@ from hwsim.devices import device_document, device_from_document
 from hwsim.errors import Problem, SpecError, UsageError, suggest, unknown
 from hwsim.run.activity import choose_statistics
 from hwsim.run.compatibility import fault_problems, pulse_scheme_problems
-from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document
+from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document, with_data
 from hwsim.run.npz_trace import trace_document_for
 from hwsim.run.recorded_trace import PYTORCH_TRACE, RECORDED_TRACE, recorded_trace_document
 from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
-from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value
+from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value, with_network
 from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.recorded import RecordedTraceSpec
 from hwsim.spec.training import TraceSpec
 from hwsim.training.algorithms import ALGORITHMS, AlgorithmParameters
 from hwsim.training.presets import AlgorithmPreset, find_algorithm
+from hwsim.training.stages import without_numbers
 
 Log = Literal["none", "events", "pulses"]
 Fidelity = Literal["device", "activity"]
@@ -127,8 +128,9 @@ class _Draft:
         data = self.documents[root].data
         if root == "trace":
             model = _trace_model(self.documents[root])
-            fixed = RECORDED if model is RecordedTraceSpec else ()
-            return set(model.model_fields) - {"kind", "name", "description", "source", "device", "algorithm", *fixed}
+            recorded = model is RecordedTraceSpec
+            fields = set(model.model_fields) - set(RECORDED) if recorded else {*model.model_fields, "data"}
+            return fields - {"kind", "name", "description", "source", "device", "algorithm"}
         if root == "chip":
             return set(ChipSpec.model_fields) - {"kind", "name", "description", "source", "device"}
         if root == "device":
@@ -247,7 +249,9 @@ def _trace_document(name: str) -> Document:
     if document.data.get("kind") in (RECORDED_TRACE, PYTORCH_TRACE):
         raise SpecError([Problem("the vectors of such a trace are in a Parquet file: hwsim run FILE.parquet", "kind",
                                  document.file, document.line(["kind"]))])  # fmt: skip
-    return network_trace_document(document) if document.data.get("kind") == "network" else document
+    if document.data.get("kind") == "network":
+        return network_trace_document(document)
+    return _copy(with_network(document))
 
 
 def _own(trace: Document, key: str, types: tuple[type, ...]) -> Any:
@@ -341,6 +345,7 @@ def _build(
 ) -> RunSpec:
     problems: list[Problem] = []
     built: dict[str, Any] = {}
+    draft.documents["trace"] = with_data(draft.documents["trace"])
     builders = {
         "trace": lambda document: build(_trace_model(document), document),
         "chip": _build_chip,
@@ -356,6 +361,8 @@ def _build(
         chip, device = built["chip"], built["device"]
         problems = pulse_scheme_problems(chip, device, built["algorithm"].parameters)
         problems += fault_problems(chip, device, rest["fidelity"])
+        if rest["fidelity"] == "device" and not isinstance(built["trace"], RecordedTraceSpec):
+            problems += _layers_without_numbers(built["trace"], draft.documents["trace"])
     if problems:
         raise SpecError(problems)
     if not timing and built["device"].parameters.ages:
@@ -367,8 +374,8 @@ def _build(
         raise UsageError("a delayed schedule's numbers depend on time: leave timing on, or use another schedule.kind")
     if rest["fidelity"] == "device" and isinstance(built["trace"], NetworkTraceSpec):
         raise UsageError(
-            f"{built['trace'].name} is a list of layers without data and initial weights, which runs at activity "
-            "fidelity only: use --fidelity activity"
+            f"{built['trace'].name} is a network without data, which runs at activity fidelity only: use --fidelity "
+            "activity, or give it data, such as --set trace.data.name=mnist"
         )
     if rest["fidelity"] == "device" and getattr(built["trace"], "sampled", None) is not None:
         raise UsageError(
@@ -413,6 +420,18 @@ def configured(config: Mapping[str, Any], file: Path) -> RunSpec:
         "algorithm": _build_algorithm(Document(given, file)),
     }
     return build(RunSpec, Document(data | built, file))
+
+
+def _layers_without_numbers(trace: TraceSpec | NetworkTraceSpec, document: Document) -> list[Problem]:
+    """Return which layers of a trace have time and energy only."""
+    known = f"a run at device fidelity has no numbers for {{}} (layer '{{}}' of {trace.name}); use --fidelity activity"
+    return [
+        Problem(
+            known.format(what, trace.network.layers[index].name), f"network.layers.{index}", document.file,
+            document.line(("network", "layers", index)),
+        )
+        for index, what in without_numbers(trace.network)
+    ]  # fmt: skip
 
 
 def _build_chip(document: Document) -> ChipSpec:

@@ -38,7 +38,6 @@ from hwsim.spec.training import TraceSpec
 from hwsim.training.activity import ActivityTrainer
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import DataSet, check_fit, load_data
-from hwsim.training.network_trainer import NetworkTrainer
 from hwsim.training.recorded import RecordedFile
 from hwsim.training.recording import Recording, recorded_to
 from hwsim.training.replay import ReplayTrainer
@@ -253,10 +252,12 @@ def _samples(spec: RunSpec) -> DataSet | int:
 
 def build_chip(spec: RunSpec, **sinks: Any) -> Chip:
     """Build the chip of a run; ``sinks`` take its logs."""
-    shared = {"seed": spec.seed, "threads": spec.threads, "timing": spec.timing, **sinks}
+    shared = {
+        "seed": spec.seed, "threads": spec.threads, "timing": spec.timing, "replicas": spec.trace.layer_replicas(),
+        **sinks,
+    }  # fmt: skip
     if spec.statistics is not None:
-        replicas = spec.trace.layer_replicas() if isinstance(spec.trace, NetworkTraceSpec) else {}
-        return ActivityChip(spec.chip, spec.device, statistics=spec.statistics, replicas=replicas, **shared)
+        return ActivityChip(spec.chip, spec.device, statistics=spec.statistics, **shared)
     return Chip(spec.chip, spec.device, probes=[Probe.parse(text) for text in spec.probe], **shared)
 
 
@@ -267,8 +268,6 @@ def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip, recording: Recor
     if isinstance(spec.trace, RecordedTraceSpec):
         return ReplayTrainer(spec.trace, RecordedFile(str(spec.trace.file)), chip, algorithm, spec.seed)
     if isinstance(chip, ActivityChip):
-        if isinstance(spec.trace, NetworkTraceSpec):
-            return NetworkTrainer(spec.trace, chip, algorithm, spec.seed)
         assert isinstance(samples, int)
         return ActivityTrainer(spec.trace, samples, chip, algorithm, spec.seed)
     assert isinstance(samples, DataSet)

@@ -9,7 +9,7 @@ from typing import Any
 from hwsim.chip.chip import Chip
 from hwsim.components.crossbar import Conductance
 from hwsim.run.config import RunSpec
-from hwsim.spec.network_trace import NetworkTraceSpec
+from hwsim.spec.layers import Conv2d
 from hwsim.spec.recorded import RecordedTraceSpec
 from hwsim.training.trainer import StepMetrics
 
@@ -72,8 +72,14 @@ def _assumptions(run: RunSpec) -> list[str]:
         "tiles that hold no matrix are powered off",
     ]
     recorded = isinstance(run.trace, RecordedTraceSpec)
-    if recorded:
+    if isinstance(run.trace, RecordedTraceSpec):
         shared.append(BETWEEN_LAYERS)
+    elif any(isinstance(layer, Conv2d) for layer in run.trace.network.layers):
+        shared.append(
+            "every patch of a convolution is read from the buffer as a whole; overlaps are not kept beside the tile"
+        )
+    if any(number > 1 for number in run.trace.layer_replicas().values()):
+        shared.append("replicas of a matrix are kept equal by taking every update, with the same trains")
     if run.statistics is None:
         evaluated = [] if recorded and run.trace.kind == "recorded" else [EVALUATION]
         return [*shared, *evaluated]
@@ -87,11 +93,6 @@ def _assumptions(run: RunSpec) -> list[str]:
     shared.append(
         f"densities and magnitudes are those of the statistics '{run.statistics.name}': {run.statistics.source}"
     )
-    if isinstance(run.trace, NetworkTraceSpec):
-        shared += [
-            "every patch of a convolution is read from the buffer as a whole; overlaps are not kept beside the tile",
-            "replicas of a matrix are kept equal by taking every update, with the same trains",
-        ]
     return shared
 
 

@@ -21,6 +21,7 @@ from hwsim.spec.base import AT
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
 from hwsim.spec.device import CellSpec
+from hwsim.spec.network import NetworkSpec
 from hwsim.spec.scaling import ScalingSpec
 from hwsim.spec.training import TraceSpec
 
@@ -211,7 +212,9 @@ def _fields_at(model: Any, location: Sequence[str]) -> set[str]:
 
 def _tags(model: type[BaseModel]) -> set[str]:
     """Return the names by which a description is told from its alternatives."""
-    fields = (model.model_fields[name] for name in ("rule", "factor", "fault") if name in model.model_fields)
+    fields = (
+        model.model_fields[name] for name in ("rule", "factor", "fault", "kind") if name in model.model_fields
+    )
     return {str(tag) for each in fields for tag in getattr(each.annotation, "__args__", ())}
 
 
@@ -298,7 +301,27 @@ def load_cell(name: str) -> CellSpec:
 
 def load_trace(name: str) -> TraceSpec:
     """Read a live-trace description by name or path."""
-    return build(TraceSpec, named_document("traces", name))
+    return build(TraceSpec, with_network(named_document("traces", name)))
+
+
+def with_network(trace: Document) -> Document:
+    """Return a live trace in which the layers stand in place of the name of a network.
+
+    ``network`` may be the name of a network, or a mapping with ``name`` and what is to be different. Any other trace is
+    returned as it is.
+
+    Raises:
+        UsageError: no such network.
+        SpecError: the network is wrong.
+    """
+    wanted = trace.data.get("network")
+    chosen = {"name": wanted} if isinstance(wanted, str) else dict(wanted) if isinstance(wanted, dict) else {}
+    if "name" not in chosen or "kind" in chosen:
+        return trace
+    network = named_document("networks", str(chosen.pop("name")))
+    build(ArchitectureSpec, network)
+    layers = {key: value for key, value in network.data.items() if key in NetworkSpec.model_fields}
+    return Document({**trace.data, "network": {**layers, **chosen}}, trace.file, trace.lines)
 
 
 def load_statistics(name: str) -> ActivitySpec:

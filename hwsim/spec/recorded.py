@@ -127,3 +127,7 @@ class RecordedTraceSpec(Spec):
         if twice:
             raise ValueError(f"two layers are called '{twice[0]}'")
         return self
+
+    def layer_replicas(self) -> dict[str, int]:
+        """Return how many copies of each matrix there are: one."""
+        return {layer.name: 1 for layer in self.layers}

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.spec.network import Activation as ActivationName
+from hwsim.spec.layers import Activation as ActivationName
 from hwsim.training.operations import Operations, operations
 
 Batch = NDArray[np.float32]

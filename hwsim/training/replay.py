@@ -86,9 +86,9 @@ class ReplayStep(TrainingStep):
         first = self._layers[0].spec
         yield Move(n, first.input_words)
         for index in range(len(self._layers)):
-            yield from self._forward(index, group, None)
+            yield from self._products(index, group)
         self._losses[group] = float("nan")
-        yield from self._backward(group, None)
+        yield from self._errors(group)
 
     def _stream(self, index: int, group: int | None) -> tuple[Stream, Any, Any] | None:
         """Return a layer's stream with the inputs and errors of a group (None: of all); None if it has none."""
@@ -102,13 +102,13 @@ class ReplayStep(TrainingStep):
         chosen = slice(n * part.start // samples, n * part.stop // samples)
         return stream, x[chosen], d[chosen]
 
-    def _forward(self, index: int, group: int, x: Any) -> Emits:  # noqa: ARG002 (the recorded inputs are taken)
+    def _products(self, index: int, group: int) -> Emits:
         found, layer = self._stream(index, group), self._layers[index]
         if found is not None and len(found[1]):
             yield Forward(layer.matrix, found[1])
             yield from bias_forward(layer.spec, len(found[1]))
 
-    def _backward(self, group: int, error: Any) -> Emits:  # noqa: ARG002
+    def _errors(self, group: int) -> Emits:
         for index in range(len(self._layers) - 1, -1, -1):
             found, layer = self._stream(index, group), self._layers[index]
             if found is not None and len(found[2]) and layer.spec.backward:
@@ -163,7 +163,7 @@ class ReplayTrainer(Trainer):
     def _loss(self) -> Loss:
         return LOSSES["mse"]  # A recorded step asks for none.
 
-    def _place(self) -> Any:
+    def _stages(self) -> list[Any]:
         weights = None if isinstance(self.chip, ActivityChip) else self.file.weights()
         placed = []
         for spec in self.trace.layers:
@@ -174,6 +174,13 @@ class ReplayTrainer(Trainer):
                 self.chip.expectations(spec.name).check(backward=spec.backward)
             placed.append(ReplayLayer(spec, matrix))
         return placed
+
+    def _place(self) -> None:
+        """Leave the matrices where they are: a recorded layer is made with its matrix."""
+
+    def _matrices(self) -> Iterator[Matrix]:
+        for layer in self.layers:
+            yield layer.matrix
 
     @property
     def samples_per_epoch(self) -> int:

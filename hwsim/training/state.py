@@ -45,7 +45,8 @@ def restore_state(value: Any, state: Mapping[str, Any]) -> None:
     """
     present = attributes(value)
     for name, part in state.items():
-        setattr(value, name, _given(present.get(name), part))
+        # Also of a frozen object, which has changed if its owner has another one now.
+        object.__setattr__(value, name, _given(present.get(name), part))
 
 
 def attributes(value: Any) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def _taken(value: Any, where: str) -> Any:
         return {"mapping": [[_taken(key, where), _taken(part, f"{where}[{key!r}]")] for key, part in value.items()
                             if not _is_elsewhere(part)]}  # fmt: skip
     for kind, make in SEQUENCES.items():
-        if type(value) is make:
+        if type(value) is make or (kind == "tuple" and isinstance(value, tuple)):
             parts = sorted(value) if kind == "set" else value
             return {kind: [_taken(part, f"{where}[{index}]") for index, part in enumerate(parts)]}
     if callable(getattr(value, "state", None)) and callable(getattr(value, "restore", None)):
@@ -108,7 +109,7 @@ def _given(present: Any, state: Any) -> Any:
     if kind in SEQUENCES:
         known = list(present) if isinstance(present, list | tuple | deque) else []
         parts = [_given(known[index] if index < len(known) else None, part) for index, part in enumerate(content)]
-        return SEQUENCES[kind](parts)
+        return type(present)(*parts) if hasattr(present, "_fields") else SEQUENCES[kind](parts)
     if present is None:
         raise DataError("the state holds an object that was not made anew; give its owner state() and restore()")
     present.restore(content) if kind == "own" else restore_state(present, content)

@@ -6,26 +6,32 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
 from hwsim.chip.chip import Chip
+from hwsim.chip.mapping import Placement
 from hwsim.chip.operations import Matrix
 from hwsim.chip.program import Join, Program, Start, Task
-from hwsim.spec.network import LayerSpec
-from hwsim.spec.training import TraceSpec
-from hwsim.training.activations import ACTIVATIONS
+from hwsim.errors import MappingError
+from hwsim.spec.network import NetworkSpec
+from hwsim.spec.training import TrainingSpec
 from hwsim.training.algorithms.base import Algorithm
 from hwsim.training.data import DataSet
 from hwsim.training.losses import LOSSES, Loss, accuracy
 from hwsim.training.network import initial_parameters
 from hwsim.training.refresh import Refreshes
 from hwsim.training.schedule import batches, learning_rate
+from hwsim.training.stages import MatrixStage, Stage, by_position, known, make_stages
 from hwsim.training.state import restore_state, state_of
-from hwsim.training.step import Layer, TrainingStep, kept_words
+from hwsim.training.step import TrainingStep, kept_words
 
 EVALUATION_CHUNK = 1000
+"""Most samples that are evaluated at once."""
+EVALUATION_WORDS = 4_000_000
+"""Most numbers of a stream of patches that are held at once in an evaluation, where that makes for fewer samples."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +65,15 @@ class Trainer:
 
     step_type: ClassVar[type[TrainingStep]] = TrainingStep
 
-    def __init__(self, trace: TraceSpec, data: DataSet, chip: Chip, algorithm: Algorithm, seed: int) -> None:
+    def __init__(self, trace: TrainingSpec, data: DataSet, chip: Chip, algorithm: Algorithm, seed: int) -> None:
         self.trace = trace
         self.data = data
         self.chip = chip
         self.algorithm = algorithm
         self.seed = seed
         self.loss = self._loss()
-        self.layers = self._place()
+        self.layers = self._stages()
+        self._place()
         self.refreshes = Refreshes(chip.device.unit_cell)
         self.schedule = chip.spec.schedule
         self.step = 0
@@ -80,23 +87,58 @@ class Trainer:
     def _loss(self) -> Loss:
         return LOSSES[self.trace.loss]
 
-    def _place(self) -> list[Layer]:
-        """Place the layers with their initial weights."""
+    def _stages(self) -> list[Stage]:
+        return make_stages(self.trace.network, known)
+
+    def _place(self) -> None:
+        """Place the matrices, and make room in the buffer for what is trained digitally."""
+        network, chip = self.trace.network, self.chip
+        try:
+            self._place_matrices()
+        except MappingError as error:
+            if chip.placement.tiles <= chip.spec.tiles:
+                raise
+            tiles = self._tiles_needed()
+            raise MappingError(
+                f"{self.trace.name} needs {tiles} tiles of {chip.spec.tile.rows} x {chip.spec.tile.cols}, but "
+                f"chip '{chip.spec.name}' has {chip.spec.tiles}; use --set chip.tiles={tiles}, a larger chip (such as "
+                f"--chip large), or fewer replicas ({error})"
+            ) from error
+        digital = network.parameters - sum(prod(layer.matrix) for layer in network.matrix_layers)
+        n_bytes = -(-digital * chip.spec.weight_bits // 8)
+        chip.buffer.allocate(n_bytes, f"the digital parameters of {self.trace.name}")
+
+    def _place_matrices(self) -> None:
+        """Place every matrix with its initial weights, and give its layer the initial bias and scale."""
         initial = initial_parameters(self.trace.network, self.seed)
-        return [
-            Layer(
-                spec,
-                self.algorithm.place(spec.name, initial[spec.name].weight),
-                None if (bias := initial[spec.name].bias) is None else bias.copy(),
-                _initial_scale(spec),
-            )
-            for spec in self.trace.network.layers
-        ]
+        for stage in self._matrix_stages():
+            layer = initial[stage.spec.name]
+            stage.matrix = self.algorithm.place(stage.spec.name, layer.weight)
+            stage.bias = layer.bias
+            stage.scale = np.ones(stage.spec.scales, np.float32) if stage.spec.scales else None
+
+    def _tiles_needed(self) -> int:
+        """Return how many tiles all matrices take with their replicas."""
+        chip = self.chip
+        placement = Placement((chip.spec.tile.rows, chip.spec.tile.cols), share=chip.spec.mapping.share_tiles)
+        replicas = self.trace.layer_replicas()
+        for layer in self.trace.network.matrix_layers:
+            taken: set[int] = set()
+            for _ in range(replicas[layer.name]):
+                grid = placement.place(layer.matrix, 1, taken)
+                taken |= {block.tile for row in grid for block in row}
+        return placement.tiles
+
+    def _matrix_stages(self) -> Iterator[MatrixStage]:
+        """Every layer with a matrix, from the input to the output."""
+        for stage in self.layers:
+            if isinstance(stage, MatrixStage):
+                yield stage
 
     def _matrices(self) -> Iterator[Matrix]:
         """Every matrix, from the input to the output."""
-        for layer in self.layers:
-            yield layer.matrix
+        for stage in self._matrix_stages():
+            yield stage.placed
 
     @property
     def samples_per_epoch(self) -> int:
@@ -178,8 +220,8 @@ class Trainer:
         return batches(self.samples_per_epoch, self.trace.batch_size, epoch, self.seed, shuffle=self.trace.shuffle)
 
     def _samples(self, indices: np.ndarray) -> tuple[Any, Any]:
-        """Return the inputs (n, features) and targets of a mini-batch."""
-        return self.data.x_train[indices], self.data.y_train[indices]
+        """Return the inputs (n positions, channels) and targets of a mini-batch."""
+        return by_position(self.data.x_train[indices], self.trace.network.input.shape), self.data.y_train[indices]
 
     def _next_step(self, indices: np.ndarray, rate: float) -> Program:
         x, target = self._samples(indices)
@@ -214,32 +256,34 @@ class Trainer:
         x_test, y_test = self.data.x_test, self.data.y_test
         if not len(x_test):
             return float("nan"), float("nan")
-        outputs = []
-        for start in range(0, len(x_test), EVALUATION_CHUNK):
-            x = x_test[start : start + EVALUATION_CHUNK]
-            for layer in self.layers:
-                z, _ = layer.matrix.read(x, purpose="evaluate")
-                x = ACTIVATIONS[layer.spec.activation].forward(layer.affine(z))
-            outputs.append(x)
-        output = np.concatenate(outputs)
+        chunk = max(1, min(EVALUATION_CHUNK, EVALUATION_WORDS // most_words(self.trace.network)))
+        starts = range(0, len(x_test), chunk)
+        output = np.concatenate([self._evaluated(x_test[start : start + chunk]) for start in starts])
         score = accuracy(output, y_test) if self.data.n_classes is not None else float("nan")
         return self.loss.value(output, y_test), score
 
+    def _evaluated(self, x: np.ndarray) -> np.ndarray:
+        """Return the network's output for samples (n, features)."""
+        outputs: dict[str, Any] = {"": by_position(x, self.trace.network.input.shape)}
+        for layer in self.layers:
+            outputs[layer.spec.name] = layer.evaluate(len(x), *(outputs[name] for name in layer.sources))
+        return outputs[self.layers[-1].spec.name]
+
     def weights(self) -> dict[str, np.ndarray]:
-        """Return every trained number: ``NAME.weight``, ``NAME.bias``, ``NAME.scale`` and each array's own weights."""
+        """Return every trained number: ``NAME.weight``, each array's own weights as ``NAME.array0``, and what is
+        digital, such as ``NAME.bias`` and ``NAME.scale``. A convolution's weights are (outputs, patch)."""
         found: dict[str, np.ndarray] = {}
         for layer in self.layers:
             name = layer.spec.name
-            found[f"{name}.weight"] = layer.matrix.weights()
-            if layer.bias is not None:
-                found[f"{name}.bias"] = layer.bias.copy()
-            if layer.scale is not None:
-                found[f"{name}.scale"] = layer.scale.copy()
-            for array in range(layer.matrix.n_arrays):
-                found[f"{name}.array{array}"] = layer.matrix.weights(array)
+            if isinstance(layer, MatrixStage):
+                found[f"{name}.weight"] = layer.placed.weights()
+            found |= {f"{name}.{what}": value for what, value in layer.parameters().items()}
+            if isinstance(layer, MatrixStage):
+                found |= {f"{name}.array{n}": layer.placed.weights(n) for n in range(layer.placed.n_arrays)}
         return found
 
 
-def _initial_scale(spec: LayerSpec) -> np.ndarray | None:
-    n_scales = {"none": 0, "layer": 1, "output": spec.outputs}[spec.output_scale]
-    return np.ones(n_scales, np.float32) if n_scales else None
+def most_words(network: NetworkSpec) -> int:
+    """Return the most numbers that any layer of a network takes for one sample, patches of convolutions included."""
+    streams = (layer.vectors(network.given(layer)) * layer.matrix[1] for layer in network.matrix_layers)
+    return max(*streams, *(shape.words for shape in network.shapes.values()))
