@@ -22,6 +22,7 @@ import numpy as np
 from hwsim.errors import DataError, RunError
 
 CHECKPOINT_FILE = "checkpoint.hwsim"
+PART = f".{CHECKPOINT_FILE}.part"
 SCHEMA_VERSION = 1
 MAGIC = b"hwsim-checkpoint "
 LONGEST_HEADER = 4096
@@ -46,7 +47,7 @@ def write_checkpoint(folder: Path, state: Mapping[str, Any], *, config_hash: str
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    part = folder / f".{CHECKPOINT_FILE}.part"
+    part = folder / PART
     try:
         with part.open("wb") as stream:
             stream.write(MAGIC + json.dumps(header).encode() + b"\n")
@@ -97,6 +98,7 @@ def read_checkpoint(folder: Path, *, config_hash: str) -> dict[str, Any]:
 def remove_checkpoint(folder: Path) -> None:
     """Take a checkpoint away that nobody needs any more."""
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+    (folder / PART).unlink(missing_ok=True)
 
 
 def _header(path: Path, line: bytes) -> dict[str, Any]:

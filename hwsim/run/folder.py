@@ -158,7 +158,10 @@ class RunFolder:
         return version("hwsim")
 
     def checkpoint(self) -> dict[str, Any]:
-        """Return where every table is, as plain data, once what is in its file has reached the disk."""
+        """Return where every table is, as plain data, once what is in the folder has reached the disk."""
+        for name in ("config.yaml", "tables.yaml", "run.json"):
+            with (self.path / name).open("rb") as stream:
+                os.fsync(stream.fileno())
         return {name: {**table.checkpoint(), "metadata": self._metadata} for name, table in self._tables.items()}
 
     def table(
@@ -251,7 +254,9 @@ class RunFolder:
         state = "interrupted" if interrupted else "failed" if reason else "complete"
         self._state |= {"state": state, "host_seconds": dict(host_seconds), "error": reason}
         self._write_state()
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
         if unwritten and not error:
             raise RunError(f"the run failed: {unwritten}; its folder is {self.path}")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,12 @@ def restore_state(value: Any, state: Mapping[str, Any]) -> None:
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object by name."""
+    """Return the attributes of an object by name, without cached properties, which follow from the others."""
     found = dict(getattr(value, "__dict__", {}))
     for kind in type(value).__mro__:
+        for name, member in vars(kind).items():
+            if isinstance(member, cached_property):
+                found.pop(name, None)
         slots = getattr(kind, "__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             if hasattr(value, name) and not name.startswith("__"):
