@@ -52,7 +52,10 @@ class BillBook:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over the bills that ``state()`` returned, which begin with those that are there."""
-        self._entries = [Entry(*map(int, row[:4]), float(row[4])) for row in state["entries"]]
+        self._entries = [
+            Entry(int(action), int(after), int(duration), int(number), float(energy))
+            for action, after, duration, number, energy in state["entries"]
+        ]
         self._first = [int(first) for first in state["first"]]
         self._columns = None
 

@@ -39,7 +39,7 @@ def write_checkpoint(folder: Path, state: Mapping[str, Any], *, config_hash: str
     text = json.dumps(_encoded(state, arrays))
     content = {"state": np.frombuffer(text.encode(), np.uint8)} | {f"a{n}": array for n, array in enumerate(arrays)}
     body = io.BytesIO()
-    np.savez(body, **content)  # type: ignore[arg-type]
+    np.savez(body, **content)
     data = body.getbuffer()
     header = {
         "schema": SCHEMA_VERSION,
@@ -102,12 +102,13 @@ def remove_checkpoint(folder: Path) -> None:
 
 
 def _header(path: Path, line: bytes) -> dict[str, Any]:
+    header: Any
     try:
-        header = json.loads(line[len(MAGIC) :]) if line.startswith(MAGIC) else None
-        fits = header is not None and {"schema", "config_hash", "bytes", "sha256"} <= set(header)
-    except (ValueError, TypeError):
-        fits = False
-    if not fits or not isinstance(header["bytes"], int) or header["bytes"] < 0:
+        header = json.loads(line[len(MAGIC) :]) if line.startswith(MAGIC) else {}
+    except ValueError:
+        header = {}
+    complete = isinstance(header, dict) and {"schema", "config_hash", "bytes", "sha256"} <= set(header)
+    if not complete or not isinstance(header["bytes"], int) or header["bytes"] < 0:
         raise DataError(f"{path} is no checkpoint of hwsim, or its first line is damaged; start the run anew")
     if header["schema"] != SCHEMA_VERSION:
         raise DataError(

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.chip.activity import ActivityChip
 from hwsim.chip.checkpoint import chip_state, restore_chip
 from hwsim.chip.chip import Chip
 from hwsim.errors import DataError, RunError, UsageError
@@ -129,7 +128,7 @@ def digest(samples: DataSet | int) -> str:
     found = sha256()
     for array in (samples.x_train, samples.y_train, samples.x_test, samples.y_test):
         found.update(f"{array.shape}{array.dtype}".encode())
-        found.update(np.ascontiguousarray(array))
+        found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ class RunInterrupted(KeyboardInterrupt):
 
     def __init__(self, path: Path, step: int, signal_number: int) -> None:
         super().__init__(
-            f"interrupted after step {step}; to go on: hwsim run --resume {path} (in Python: hwsim.resume({str(path)!r}))"
+            f"interrupted after step {step}; to go on: hwsim run --resume {shlex.quote(str(path))} "
+            f"(in Python: hwsim.resume({str(path)!r}))"
         )
         self.path = path
         self.signal_number = signal_number
@@ -29,6 +31,7 @@ class Interrupts:
         self.received = 0
 
     def __call__(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 (called by the interpreter)
+        """Take note of a signal; a second one interrupts at once."""
         if self.received:
             raise KeyboardInterrupt
         self.received = number
@@ -38,7 +41,7 @@ class Interrupts:
 def noted_interrupts(*, wanted: bool) -> Iterator[Interrupts]:
     """Note interrupts in place of being ended by them, if ``wanted`` and where Python allows it: in the main thread."""
     interrupts = Interrupts()
-    before: dict[int, Any] = {}
+    before: dict[signal.Signals, Any] = {}
     if wanted and threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) not in (None, signal.SIG_IGN):
