@@ -2,8 +2,8 @@
 
     python benchmarks/random_kills.py --kills 20 --epochs 2
 
-A run starts, is killed, resumed, maybe killed again, until it is complete; then every file but ``run.json`` (host times)
-is compared. Prints the kills, and the time that checkpoints take.
+A run starts, is killed, resumed, maybe killed again, until it is complete; then every file but ``run.json``, which has
+host times, is compared. Prints the kills, and the time that checkpoints take.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+import hwsim
 from hwsim.run.checkpoint import CHECKPOINT_FILE
 
 
@@ -33,13 +34,14 @@ def differences(run: Path, whole: Path) -> list[str]:
 
 
 def killed(arguments: list[str], out: Path, delay: float) -> bool:
-    """Run a command and kill it ``delay`` seconds after its first checkpoint; returns whether it was too late."""
+    """Run a command and kill it ``delay`` seconds after its first checkpoint; returns whether the run is complete."""
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
     while not (out / CHECKPOINT_FILE).exists() and process.poll() is None:
         time.sleep(0.002)
     time.sleep(delay)
     process.kill()
-    return process.wait() == 0
+    process.wait()
+    return bool(hwsim.open_run(out).state == "complete")
 
 
 def main() -> None:
@@ -70,6 +72,7 @@ def main() -> None:
                 kills += 1
                 # The clock of a resumed run starts with its process, since there is a checkpoint already.
                 done = killed(command("--resume", str(out), *every), out, rng.uniform(0.5, 2) * alone)
+            hwsim.resume(out)
             wrong = differences(out, whole)
             unequal += bool(wrong)
             print(

@@ -88,6 +88,9 @@ def read_checkpoint(folder: Path, *, config_hash: str) -> dict[str, Any]:
             f"({config_hash}): put the files of one run back together"
         )
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            if sum(member.file_size for member in packed.infolist()) > len(data):
+                raise ValueError("its arrays are compressed")  # A small file could fill the memory.
         with np.load(io.BytesIO(data), allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
         return _decoded(json.loads(arrays["state"].tobytes()), arrays)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class Checkpoints:
     def state(self) -> dict[str, Any]:
         """Return the state of the whole run."""
         return {
-            "hwsim": self.folder.version,
+            "hwsim": version("hwsim"),
             "data": digest(self.samples),
             "chip": chip_state(self.chip),
             "trainer": self.trainer.state(),
@@ -100,16 +101,9 @@ class Checkpoints:
         """Continue from what ``state()`` returned: on a new chip and trainer, in the folder of the run.
 
         Raises:
-            DataError: the state is of another version, of other data or another chip.
+            DataError: the state is of another chip.
         """
         path = self.folder.path
-        if state["hwsim"] != self.folder.version:
-            raise DataError(
-                f"{path / CHECKPOINT_FILE} was written by hwsim {state['hwsim']}, and this is {self.folder.version}, "
-                f"which may give other numbers: resume with hwsim {state['hwsim']}"
-            )
-        if state["data"] != digest(self.samples):
-            raise DataError(f"the data of trace '{self.spec.trace.name}' have changed since {path} was begun")
         try:
             restore_chip(self.chip, state["chip"])
             self.trainer.restore(state["trainer"])
@@ -132,13 +126,34 @@ def digest(samples: DataSet | int) -> str:
     return found.hexdigest()
 
 
-def open_folder(path: Path, info: Mapping[str, Any], tables: Mapping[str, Any]) -> RunFolder:
-    """Open the folder of a run to go on with it, its tables cut back to where they were.
+def check_origin(path: Path, state: Mapping[str, Any], spec: RunSpec, samples: DataSet | int) -> None:
+    """Check that a checkpoint in the run folder ``path`` is of this version of hwsim, and of these data.
 
     Raises:
-        DataError: a table is shorter than it was.
+        DataError: it is not.
     """
+    here = version("hwsim")
+    if state.get("hwsim") != here:
+        raise DataError(
+            f"{path / CHECKPOINT_FILE} was written by hwsim {state.get('hwsim')}, and this is {here}, which may give "
+            "other numbers: resume with the version that began the run"
+        )
+    if state.get("data") != digest(samples):
+        raise DataError(
+            f"the data of trace '{spec.trace.name}' have changed since the run {path} was begun: bring them back"
+        )
+
+
+def open_folder(path: Path, info: Mapping[str, Any], state: Mapping[str, Any]) -> RunFolder:
+    """Open the folder of a run to go on with it, its tables cut back to where they were in the checkpoint.
+
+    Raises:
+        DataError: a table is shorter than it was, or a file is a link, which could lead out of the folder.
+    """
+    links = sorted(entry.name for entry in path.iterdir() if entry.is_symlink())
+    if links:
+        raise DataError(f"{path / links[0]} is a link, and a run is resumed in its own folder only: take it away")
     try:
-        return RunFolder.reopen(path, info, tables)
+        return RunFolder.reopen(path, info, state["tables"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"the tables in {path} do not fit its checkpoint: {error}") from None

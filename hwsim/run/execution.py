@@ -25,7 +25,7 @@ from hwsim.errors import DataError, HwsimError, RunError, UsageError
 from hwsim.results import Run, open_run
 from hwsim.results.record import Record
 from hwsim.run.checkpoint import read_checkpoint, remove_checkpoint
-from hwsim.run.checkpoints import CheckpointPlan, Checkpoints, check_plan, open_folder
+from hwsim.run.checkpoints import CheckpointPlan, Checkpoints, check_origin, check_plan, open_folder
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, configured, resolve
 from hwsim.run.devices import DeviceRecord
 from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
@@ -117,6 +117,8 @@ def resume(
 ) -> Run:
     """Go on with a run from its last checkpoint; it ends as if it had never been interrupted, byte for byte.
 
+    A run that is complete is returned as it is.
+
     Args:
         run: its folder.
         data: folder of data files, if they have moved.
@@ -131,7 +133,9 @@ def resume(
     path = Path(run)
     record = Record(path)
     if record.state == "complete":
-        raise UsageError(f"the run {path} is complete: there is nothing to resume")
+        # It may have been killed just before its checkpoint was gone.
+        remove_checkpoint(path)
+        return open_run(path)
     spec = configured(record.config, path / "config.yaml")
     if data is not None:
         spec = spec.model_copy(update={"data_dir": str(data)})
@@ -174,7 +178,8 @@ def execute(
         if continued is None or out is None:
             folder = new_folder(spec, chip, out)
         else:
-            folder = open_folder(out, continued.info, continued.state["tables"])
+            check_origin(out, continued.state, spec, samples)
+            folder = open_folder(out, continued.info, continued.state)
         path = folder.path
         started = time.perf_counter()
         try:

@@ -152,11 +152,6 @@ class RunFolder:
         folder._write_state()
         return folder
 
-    @property
-    def version(self) -> str:
-        """The version of hwsim that is at work."""
-        return version("hwsim")
-
     def checkpoint(self) -> dict[str, Any]:
         """Return where every table is, as plain data, once what is in the folder has reached the disk."""
         for name in ("config.yaml", "tables.yaml", "run.json"):
@@ -236,9 +231,7 @@ class RunFolder:
         """Write a whole table."""
         self.table(name, columns).write({key: np.asarray(value) for key, value in data.items()})
 
-    def close(
-        self, *, host_seconds: Mapping[str, float], error: str | None = None, interrupted: bool = False
-    ) -> None:
+    def close(self, *, host_seconds: Mapping[str, float], error: str | None = None, interrupted: bool = False) -> None:
         """Close every table and write the final state: complete, or failed or ``interrupted`` with ``error``.
 
         Raises:

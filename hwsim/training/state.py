@@ -46,6 +46,8 @@ def restore_state(value: Any, state: Mapping[str, Any]) -> None:
     """
     present = attributes(value)
     for name, part in state.items():
+        if name.startswith("__") or callable(getattr(type(value), name, None)):
+            raise DataError(f"the state names '{name}', which is no attribute of a {type(value).__name__}")
         # Also of a frozen object, which has changed if its owner has another one now.
         object.__setattr__(value, name, _given(present.get(name), part))
 

@@ -151,8 +151,7 @@ def test_kills_at_random_times_lose_nothing(tmp_path: Path, digits: Path) -> Non
         time.sleep(float(delay))
         process.kill()
         process.communicate()
-        if json.loads((out / "run.json").read_text())["state"] != "complete":
-            assert_same(hwsim.resume(out).path, digits)
+        assert_same(hwsim.resume(out).path, digits)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -287,14 +286,35 @@ def test_a_checkpoint_holds_no_objects(killed: tuple[Path, Path]) -> None:
         hwsim.resume(killed[0])
 
 
+def test_a_link_in_the_folder_is_not_followed(tmp_path: Path, killed: tuple[Path, Path]) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes((killed[0] / "events.parquet").read_bytes())
+    before = outside.read_bytes()
+    (killed[0] / "events.parquet").unlink()
+    (killed[0] / "events.parquet").symlink_to(outside)
+    with pytest.raises(DataError, match=r"events\.parquet is a link"):
+        hwsim.resume(killed[0])
+    assert outside.read_bytes() == before
+
+
+def test_a_bomb_is_not_unpacked(killed: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    config_hash = json.loads((killed[0] / "run.json").read_text())["config_hash"]
+    monkeypatch.setattr(np, "savez", np.savez_compressed)
+    checkpoint_files.write_checkpoint(killed[0], {"zeros": np.zeros(1 << 24)}, config_hash=config_hash)
+    with pytest.raises(DataError, match="compressed"):
+        hwsim.resume(killed[0])
+
+
 # Use
 
 
-def test_a_complete_run_is_not_resumed(tmp_path: Path, npz: Path) -> None:
+def test_a_complete_run_stays_as_it_is(tmp_path: Path, npz: Path) -> None:
     run = hwsim.simulate(str(npz), out=tmp_path / "run", steps=2, checkpoint=1)
     assert not (run.path / CHECKPOINT_FILE).exists()
-    with pytest.raises(UsageError, match="complete"):
-        hwsim.resume(run.path)
+    before = content(run.path)
+    (run.path / CHECKPOINT_FILE).write_bytes(b"left over")
+    assert hwsim.resume(run.path).summary == run.summary
+    assert content(run.path) == before
 
 
 def test_a_run_without_a_checkpoint_says_so(tmp_path: Path, npz: Path) -> None:
