@@ -167,7 +167,6 @@ class Reader:
         Raises:
             ResultsError: the log is damaged.
         """
-        file = self._file(selection.table)
         for number, n_rows in self._groups(selection):
             path = self._folder / f"{selection.table}.parquet"
             chosen = _undamaged(path, partial(self._chosen, selection, number))
