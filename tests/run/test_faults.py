@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+import hwsim
 from hwsim.errors import SpecError
 from hwsim.results.text import report
 from hwsim.spec.chip import ChipSpec
