@@ -57,7 +57,7 @@ def check_log(file: Path) -> list[Problem]:
             metadata = parquet.schema_arrow.metadata or {}
             for index in range(parquet.num_row_groups):
                 parquet.read_row_group(index)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         return [Problem("not a readable Parquet file (truncated, damaged or another format)", file=file)]
     if b"hwsim.kind" in metadata:
         from hwsim.run import check

@@ -123,7 +123,7 @@ def _parquet_frame(stream: BinaryIO, path: Path) -> pd.DataFrame:
 
     try:
         return pq.read_table(stream).to_pandas()
-    except (pa.ArrowException, OSError):  # damaged pages are an OSError
+    except (pa.ArrowException, OSError, UnicodeDecodeError):  # damaged pages are an OSError
         raise damaged(path) from None
 
 
@@ -143,7 +143,7 @@ def read_batches(path: Path, columns: Sequence[str], names: Sequence[str] = ()) 
             yield from log.iter_batches(columns=list(columns))
     except FileNotFoundError as error:
         raise _unreadable(path, error) from None
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise damaged(path) from None
 
 

@@ -38,7 +38,7 @@ def make_view(connection: Any, name: str, path: Path) -> None:
         quoted = _quoted(path)
         try:
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({quoted})")
-        except duckdb.Error:
+        except (duckdb.Error, UnicodeDecodeError):
             raise damaged(path) from None
     else:
         connection.register(name, recovered(path))
@@ -59,9 +59,9 @@ def metadata(connection: Any, path: Path) -> dict[str, str]:
         return {key.decode(): value.decode() for key, value in found.items()}
     try:
         rows = connection.execute(f"SELECT key, value FROM parquet_kv_metadata({_quoted(path)})").fetchall()
-    except duckdb.Error:
+        return {bytes(key).decode(): bytes(value).decode() for key, value in rows}
+    except (duckdb.Error, UnicodeDecodeError):
         raise damaged(path) from None
-    return {bytes(key).decode(): bytes(value).decode() for key, value in rows}
 
 
 def _quoted(path: Path) -> str:
@@ -109,7 +109,7 @@ def recovered(path: Path) -> Any:
             buffer = pa.memory_map(str(path)).read_buffer(end)
             try:
                 return ds.dataset(pq.read_table(pa.BufferReader(buffer), memory_map=True))
-            except (pa.ArrowException, OSError):
+            except (pa.ArrowException, OSError, UnicodeDecodeError):
                 end = found
     raise damaged(path)
 

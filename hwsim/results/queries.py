@@ -128,7 +128,7 @@ def answer(folder: Path, sql: str, tables: Sequence[str] = OWN_TABLES) -> Iterat
     with _connect(folder, sql, tables) as connection:
         try:
             connection.execute(sql)
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError) as error:
             raise _refusal(error, folder) from None
         columns = [column[0] for column in connection.description]
         yield Rows(columns, _fetch(connection, folder))
@@ -146,7 +146,7 @@ def frame(folder: Path, sql: str) -> pd.DataFrame:
             if {str(kind) for kind in found.types} <= PLAIN:
                 return found.to_arrow_table().to_pandas()
             return found.df()
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError) as error:
             raise _refusal(error, folder) from None
 
 
@@ -156,7 +156,7 @@ def _fetch(connection: Any, folder: Path) -> Iterator[tuple[Any, ...]]:
     while True:
         try:
             chunk = connection.fetchmany(CHUNK_ROWS)
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError) as error:
             raise _refusal(error, folder) from None
         if not chunk:
             return
@@ -220,7 +220,9 @@ def _refusal(error: Exception, folder: Path) -> ResultsError | UsageError:
         return UsageError(f"query: {unknown('view', missing[1], TABLES)}")
     if isinstance(error, duckdb.PermissionException):
         return UsageError(f"query: a query sees the views {', '.join(TABLES)} and no files or settings ({message})")
-    if isinstance(error, duckdb.IOException) or re.search(r"Failed to read file|IOError|OSError|ArrowInvalid", message):
+    # DuckDB passes errors of its Parquet reader on without a class of their own.
+    unreadable = isinstance(error, duckdb.IOException | UnicodeDecodeError) or type(error) is duckdb.Error
+    if unreadable or re.search(r"Failed to read file|IOError|OSError|ArrowInvalid|TProtocol|know what type", message):
         return ResultsError(f"a log of {folder} is damaged: {message}")
     return UsageError(f"query: {message}")
 
@@ -294,10 +296,10 @@ def columns(folder: Path, table: str) -> dict[str, tuple[str, str]]:
     path = folder / f"{table}.parquet"
     try:
         schema = pq.read_schema(path) if logs.ends_in_footer(path) else logs.recovered(path).schema
-    except (pa.ArrowException, OSError):
+        described = {}
+        for field in schema:
+            metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+            described[field.name] = (metadata.get("unit", ""), metadata.get("description", ""))
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise damaged(path) from None
-    described = {}
-    for field in schema:
-        metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-        described[field.name] = (metadata.get("unit", ""), metadata.get("description", ""))
     return described

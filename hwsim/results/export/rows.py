@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -97,6 +97,20 @@ def _read(file: pq.ParquetFile | pa.Table, group: int, columns: list[str]) -> pa
     return file.read_row_group(group, columns=columns) if hasattr(file, "metadata") else file.select(columns)
 
 
+def _undamaged(path: Path, read: Callable[[], Any]) -> Any:
+    """Return what is read from a log.
+
+    Raises:
+        ResultsError: the log is damaged.
+    """
+    import pyarrow as pa
+
+    try:
+        return read()
+    except (pa.ArrowException, OSError, UnicodeDecodeError, IndexError):
+        raise damaged(path) from None
+
+
 def _lists(rows: Any) -> list[list[Any]]:
     return [column.to_pylist() for column in rows.columns]
 
@@ -131,7 +145,7 @@ class Reader:
             try:
                 whole = ends_in_footer(path)
                 self._files[table] = pq.ParquetFile(path) if whole else recovered(path).to_table()
-            except (pa.ArrowException, OSError):
+            except (pa.ArrowException, OSError, UnicodeDecodeError):
                 raise damaged(path) from None
         return self._files[table]
 
@@ -153,21 +167,19 @@ class Reader:
         Raises:
             ResultsError: the log is damaged.
         """
-        import pyarrow as pa
-
-        file = self._file(selection.table)
         for number, n_rows in self._groups(selection):
-            try:
-                chosen = selection.of(_read(file, number, selection.needed))
-            except (pa.ArrowException, OSError):
-                raise damaged(self._folder / f"{selection.table}.parquet") from None
+            path = self._folder / f"{selection.table}.parquet"
+            chosen = _undamaged(path, partial(self._chosen, selection, number))
             done = self._done
             for block in chosen.to_batches(max_chunksize=BLOCK_ROWS):
-                yield from zip(*_lists(block), strict=True)
+                yield from zip(*_undamaged(path, partial(_lists, block)), strict=True)
                 done += n_rows * block.num_rows // chosen.num_rows
                 self._progress(done, self._total)
             self._done += n_rows
             self._progress(self._done, self._total)
+
+    def _chosen(self, selection: Selection, number: int) -> pa.Table:
+        return selection.of(_read(self._file(selection.table), number, selection.needed))
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Return every row of an answer, which is short."""
@@ -190,8 +202,9 @@ class Reader:
         for number, _ in reversed(list(self._groups(selection))):
             known = hasattr(file, "metadata")
             if not known or selection.latest(file.metadata.row_group(number), file.schema_arrow.names) > end:
-                rows = _read(file, number, selection.needed)
-                end = max(end, *(start + duration for start, duration in zip(*_lists(rows), strict=True)))
+                path = self._folder / "events.parquet"
+                rows = _lists(_undamaged(path, partial(_read, file, number, selection.needed)))
+                end = max(end, *(start + duration for start, duration in zip(*rows, strict=True)))
         return end
 
     def levels_before(self, time: int) -> list[tuple[str, str, int, int]]:
