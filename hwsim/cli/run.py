@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from hwsim.cli.output import echo_json
-from hwsim.errors import UsageError
+from hwsim.errors import RunInterrupted, UsageError
 
 DEFAULT_TRACE = "digits-mlp"
 SIGNALLED = 128
@@ -112,15 +112,18 @@ def command(
     if options["epochs"] is not None and options["steps"] is not None:
         raise UsageError("give either --epochs or --steps, not both")
     from hwsim.cli.progress import progress_bar
-    from hwsim.run import RunInterrupted, resume, simulate
 
     if interrupted is not None:
         _check_alone(ctx)
     try:
         with progress_bar(show=not quiet) as progress:
             if interrupted is not None:
+                from hwsim.run import resume
+
                 run = resume(interrupted, data=options["data"], checkpoint=options["checkpoint"], progress=progress)
             else:
+                from hwsim.run import simulate
+
                 run = simulate(trace, set=list(settings), probe=probes, progress=progress, **options)
     except RunInterrupted as stop:
         click.echo(str(stop), err=True)

@@ -2,6 +2,5 @@
 
 from hwsim.run.config import AlgorithmSpec, RunSpec, resolve
 from hwsim.run.execution import resume, simulate
-from hwsim.run.interrupt import RunInterrupted
 
-__all__ = ["AlgorithmSpec", "RunInterrupted", "RunSpec", "resolve", "resume", "simulate"]
+__all__ = ["AlgorithmSpec", "RunSpec", "resolve", "resume", "simulate"]

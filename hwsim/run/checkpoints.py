@@ -13,12 +13,12 @@ import numpy as np
 
 from hwsim.chip.checkpoint import chip_state, restore_chip
 from hwsim.chip.chip import Chip
-from hwsim.errors import DataError, RunError, UsageError
+from hwsim.errors import DataError, RunError, RunInterrupted, UsageError
 from hwsim.run.checkpoint import CHECKPOINT_FILE, write_checkpoint
 from hwsim.run.config import RunSpec
 from hwsim.run.devices import DeviceRecord
 from hwsim.run.folder import RunFolder
-from hwsim.run.interrupt import Interrupts, RunInterrupted
+from hwsim.run.interrupt import Interrupts
 from hwsim.training.data import DataSet
 from hwsim.training.trainer import StepMetrics, Trainer
 

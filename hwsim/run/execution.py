@@ -21,7 +21,7 @@ from hwsim.chip.probe import Probe
 from hwsim.devices import single_thread_blas
 from hwsim.engine.gauges import GAUGE_COLUMNS
 from hwsim.engine.ledger import COLUMNS
-from hwsim.errors import DataError, HwsimError, RunError, UsageError
+from hwsim.errors import DataError, HwsimError, RunError, RunInterrupted, UsageError
 from hwsim.results import Run, open_run
 from hwsim.results.record import Record
 from hwsim.run.checkpoint import read_checkpoint, remove_checkpoint
@@ -29,7 +29,7 @@ from hwsim.run.checkpoints import CheckpointPlan, Checkpoints, check_origin, che
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, configured, resolve
 from hwsim.run.devices import DeviceRecord
 from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
-from hwsim.run.interrupt import RunInterrupted, noted_interrupts
+from hwsim.run.interrupt import noted_interrupts
 from hwsim.run.outcome import metric_row, write_outcome
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.network_trace import NetworkTraceSpec

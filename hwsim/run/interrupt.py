@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
-
-
-class RunInterrupted(KeyboardInterrupt):
-    """A run was interrupted by ``signal_number`` and has left a checkpoint in ``path``."""
-
-    def __init__(self, path: Path, step: int, signal_number: int) -> None:
-        super().__init__(
-            f"interrupted after step {step}; to go on: hwsim run --resume {shlex.quote(str(path))} "
-            f"(in Python: hwsim.resume({str(path)!r}))"
-        )
-        self.path = path
-        self.signal_number = signal_number
 
 
 class Interrupts:
