@@ -20,6 +20,7 @@ def chip_state(chip: Chip) -> dict[str, Any]:
         "now": chip.env.now,
         "gauges": chip.env.gauges.state(),
         "ledger": chip.ledger.state(),
+        "links": chip.interconnect.state(),
         "stations": [station.state() for station in stations(chip)],
         "rooms": [memory.room.state() for memory in chip.memories],
         "runner": chip.runner.state(),
@@ -40,6 +41,7 @@ def restore_chip(chip: Chip, state: Mapping[str, Any]) -> None:
     chip.env.start_at(int(state["now"]))
     chip.env.gauges.restore(state["gauges"])
     chip.ledger.restore(state["ledger"])
+    chip.interconnect.restore(state["links"])
     for station, part in zip(stations(chip), state["stations"], strict=True):
         station.restore(part)
     for memory, part in zip(chip.memories, state["rooms"], strict=True):

@@ -91,8 +91,23 @@ CASES: dict[str, dict[str, Any]] = {
     "two devices in turn, lines logged": {
         "device": "reram-es-2", "log": "pulses", "probe": ["0:0-3:0-3"], "set": {"chip.schedule.kind": "overlapped"},
     },
+    "links of a tree": {"set": {"bus": None, "interconnect": {"kind": "htree", "model": "bus-256b-isaac"}}},
+    "links of a mesh": {
+        "chip": "small-tiles",
+        "set": {"bus": None, "interconnect": {"kind": "mesh", "model": "bus-256b-isaac", "rows": 9, "cols": 9}},
+    },
+    "faults": {
+        "set": {
+            "chip.faults": [
+                {"fault": "stuck_device", "at": "upper", "rate": 0.05},
+                {"fault": "missed_pulses", "side": "row", "rate": 0.2, "probability": 0.3},
+            ]
+        }
+    },
     "without timing": {"timing": False},
-    "convolutions, normalisation": {"trace": "digits-cnn", "steps": 3},
+    "convolutions, normalisation, replicas": {
+        "trace": "digits-cnn", "steps": 4, "chip": "large", "set": {"replicas": {"conv": 2}},
+    },
 }  # fmt: skip
 
 
