@@ -67,11 +67,11 @@ def main() -> None:
         while kills < options.kills:
             out = base / f"killed{number}"
             number += 1
-            done = killed(command(*run, *every, "--out", str(out)), out, rng.uniform(0, alone))
+            done = killed(command(*run, *every, "--out", str(out)), out, rng.uniform(0, 0.3) * alone)
             while not done:
                 kills += 1
                 # The clock of a resumed run starts with its process, since there is a checkpoint already.
-                done = killed(command("--resume", str(out), *every), out, rng.uniform(0.5, 2) * alone)
+                done = killed(command("--resume", str(out), *every), out, rng.uniform(0.4, 1) * alone)
             hwsim.resume(out)
             wrong = differences(out, whole)
             unequal += bool(wrong)

@@ -158,7 +158,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_kills_at_random_times_lose_nothing(tmp_path: Path, digits: Path) -> None:
-    delays = np.random.default_rng(7).uniform(0, 0.5, 3)
+    delays = np.random.default_rng(7).uniform(0, 0.4, 2)
     for number, delay in enumerate(delays):
         out = tmp_path / f"killed{number}"
         process = start(out, "--steps", "150", "--checkpoint", "5")
