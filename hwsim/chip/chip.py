@@ -236,6 +236,14 @@ class Chip(Platform):
                 component.book_leakage(origin, elapsed)
         self.ledger.flush()
 
+    def phases_so_far(self) -> dict[str, tuple[float, float]]:
+        """Return simulated time (ps) and energy (J, leakage under ``static``) of every phase until now."""
+        energy = self.ledger.energy_by_phase() | {"static": self._leakage * self.env.now * 1e-12}
+        time: dict[str, float] = defaultdict(float)
+        for (phase, _), duration in self.time_by.items():
+            time[phase] += duration
+        return {phase: (time.get(phase, 0.0), energy.get(phase, 0.0)) for phase in sorted({*time, *energy})}
+
     def energy_so_far(self) -> float:
         """Return the energy until now, leakage included, J."""
         return self.ledger.energy + self._leakage * self.env.now * 1e-12

@@ -52,9 +52,10 @@ class DigitalMatrix:
         yield from chip.wait_until(stream.last)
         return y
 
-    def apply_gradient(self, x: np.ndarray, d: np.ndarray, lr: float) -> None:
-        """Subtract ``lr d x^T``, summed over the (n, cols) and (n, rows) vectors."""
-        self._weights -= np.float32(lr) * (d.T @ x)
+    def apply_gradient(self, x: np.ndarray, d: np.ndarray, lr: float, noise: np.ndarray | None = None) -> None:
+        """Subtract ``lr (d x^T + noise)``, summed over the (n, cols) and (n, rows) vectors."""
+        gradient = d.T @ x
+        self._weights -= np.float32(lr) * (gradient if noise is None else gradient + noise)
 
     def time_update(self, origin: Origin, n: int) -> Generator[Any, Any, None]:
         """Let the hardware do the outer products and write the weights back."""

@@ -210,12 +210,13 @@ class TransferRead(Operation):
 
 @dataclass
 class DigitalUpdate(Operation):
-    """``W -= lr d^T x`` of a digital matrix."""
+    """``W -= lr (d^T x + noise)`` of a digital matrix."""
 
     matrix: DigitalMatrix
     x: np.ndarray
     d: np.ndarray
     lr: float
+    noise: np.ndarray | None = None
 
     kind: ClassVar[str] = "update"
     phase = "update"
@@ -226,7 +227,7 @@ class DigitalUpdate(Operation):
     def run(self, chip: Platform) -> None:
         """Change the weights."""
         chip.count(self.kind, len(self.x))
-        self.matrix.apply_gradient(self.x, self.d, self.lr)
+        self.matrix.apply_gradient(self.x, self.d, self.lr, self.noise)
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Change the weights when they are written."""

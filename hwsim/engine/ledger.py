@@ -160,6 +160,16 @@ class Ledger:
             for (action, origin), values in self._totals.items()
         ]
 
+    def energy_by_phase(self) -> dict[str, float]:
+        """Return the energy of every row booked so far by phase, J."""
+        origins, found = list(self._origins), dict.fromkeys((self.names[phase] for _, phase, _ in self._origins), 0.0)
+        for (_, origin), values in self._totals.items():
+            found[self.names[origins[origin][1]]] += values[0]
+        waiting = np.array(self._integers, np.int64).reshape(-1, INTEGERS)[:, 3]
+        for origin, energy in enumerate(np.bincount(waiting, weights=np.array(self._energies), minlength=len(origins))):
+            found[self.names[origins[origin][1]]] += float(energy)
+        return found
+
 
 def _typed(column: tuple[str, str, str], values: np.ndarray) -> np.ndarray:
     dtype = column[0]

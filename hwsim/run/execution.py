@@ -19,7 +19,7 @@ from hwsim.errors import HwsimError, RunError
 from hwsim.results import Run, open_run
 from hwsim.run.activity import STATISTICS_FILE, recorded
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
-from hwsim.run.folder import METRIC_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
+from hwsim.run.folder import METRIC_COLUMNS, PHASE_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
 from hwsim.run.statistics import statistics, statistics_text
 from hwsim.run.summary import summarize
 from hwsim.spec.device import DeviceSpec
@@ -165,10 +165,13 @@ def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
 
 def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progress: Progress | None) -> None:
     history: list[StepMetrics] = []
+    phases: dict[int, dict[str, tuple[float, float]]] = {}
     n_steps = min(spec.epochs * trainer.steps_per_epoch, spec.steps or spec.epochs * trainer.steps_per_epoch)
 
     def report(metrics: StepMetrics) -> None:
         history.append(metrics)
+        if spec.timing and (metrics.test_loss == metrics.test_loss or metrics.step + 1 == n_steps):
+            phases[metrics.step] = chip.phases_so_far()
         if progress is not None:
             progress(metrics.step + 1, n_steps, metrics.epoch, asdict(metrics))
 
@@ -180,6 +183,8 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
         chip.finish()
         if history:
             _write_metrics(folder, history, timed=spec.timing)
+        if phases:
+            _write_phases(folder, phases)
     summary = summarize(spec, chip, trainer, history[-1], history)
     folder.write_json("summary.json", summary)
     rows = statistics(chip, summary)
@@ -199,6 +204,17 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
                 chip, trace=spec.trace.name, algorithm=spec.algorithm.name, samples=trainer.samples_per_epoch, said=said
             ),
         )
+
+
+def _write_phases(folder: RunFolder, phases: Mapping[int, Mapping[str, tuple[float, float]]]) -> None:
+    names = sorted({phase for costs in phases.values() for phase in costs})
+    rows = [
+        (step, names.index(phase), t_ps * 1e-12, energy)
+        for step, costs in phases.items()
+        for phase, (t_ps, energy) in costs.items()
+    ]
+    columns = dict(zip(PHASE_COLUMNS, map(np.array, zip(*rows, strict=True)), strict=True))
+    folder.table("phases", PHASE_COLUMNS).write(columns, names)
 
 
 def _write_metrics(folder: RunFolder, history: list[StepMetrics], *, timed: bool) -> None:

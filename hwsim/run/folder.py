@@ -42,9 +42,16 @@ METRIC_COLUMNS: dict[str, tuple[str, str, str]] = {
     "energy_J": ("float64", "J", "energy so far, leakage included"),
     "loss": ("float64", "1", "mean loss of the mini-batch"),
     "learning_rate": ("float64", "1", "learning rate"),
-    "test_loss": ("float64", "1", "loss on held-out data; NaN where it was not evaluated"),
-    "test_accuracy": ("float64", "1", "accuracy on held-out data; NaN where it was not evaluated"),
+    "test_loss": ("float64", "1", "loss on held-out data (or as the trace's evaluation says); NaN where it was not evaluated"),
+    "test_accuracy": ("float64", "1", "accuracy on the same data; NaN where it was not evaluated"),
 }
+PHASE_COLUMNS: dict[str, tuple[str, str, str]] = {
+    "step": ("int32", "1", "training step after which the network was evaluated"),
+    "phase": ("name", "1", "phase of training"),
+    "t_s": ("float64", "s", "simulated time of the phase so far"),
+    "energy_J": ("float64", "J", "energy of the phase so far"),
+}
+"""Columns of ``phases.parquet``: what each phase has cost when the network was evaluated."""
 
 
 class TableWriter:

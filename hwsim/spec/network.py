@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from hwsim.spec.base import Spec
 
 Activation = Literal["none", "sigmoid", "tanh", "relu", "log_softmax"]
-WeightInit = Literal["uniform", "normal", "zeros"]
+WeightInit = Literal["uniform", "normal", "zeros", "constant", "file"]
 OutputScale = Literal["none", "layer", "output"]
 
 _LAYER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -51,7 +51,13 @@ class NetworkSpec(Spec):
     """From the input to the output; each takes what the one before gives."""
     weight_init: WeightInit = "uniform"
     """``uniform``: weights and biases within +-1/sqrt(inputs), as PyTorch's ``nn.Linear``; ``normal``: weights with
-    standard deviation 1/sqrt(inputs), biases zero; ``zeros``: both zero."""
+    standard deviation 1/sqrt(inputs), biases zero; ``zeros``: both zero; ``constant``: both ``init_value``; ``file``:
+    those of ``init_file``."""
+    init_value: float = 0.0
+    """Every weight and bias at the start, with ``weight_init: constant``; arrays cut it to the bounds of their devices."""
+    init_file: str | None = None
+    """With ``weight_init: file``: an ``.npz`` with arrays ``LAYER.weight`` (outputs, inputs) and ``LAYER.bias``, such as
+    the ``weights.npz`` of a run."""
 
     @property
     def inputs(self) -> int:
@@ -66,8 +72,14 @@ class NetworkSpec(Spec):
     @model_validator(mode="after")
     def _chained(self) -> NetworkSpec:
         problems = [*self._duplicate_names(), *self._broken_links(), *self._early_log_softmax()]
-        if self.weight_init == "zeros" and len(self.layers) > 1:
-            problems.append("weight_init zeros trains only a network of one layer; use uniform or normal")
+        if self.weight_init in ("zeros", "constant") and len(self.layers) > 1:
+            problems.append(
+                f"weight_init {self.weight_init} trains only a network of one layer; use uniform or normal"
+            )
+        if (self.weight_init == "file") != (self.init_file is not None):
+            problems.append("init_file and weight_init: file belong together; give both or neither")
+        if self.init_value and self.weight_init != "constant":
+            problems.append("init_value needs weight_init: constant")
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -10,7 +10,8 @@ from hwsim.spec.base import Spec
 from hwsim.spec.network import NetworkSpec
 
 DataName = Literal["digits", "mnist", "fashion-mnist", "least-squares"]
-LossName = Literal["cross_entropy", "nll", "mse"]
+LossName = Literal["cross_entropy", "nll", "mse", "half_mse"]
+REGRESSION_LOSSES: tuple[LossName, ...] = ("mse", "half_mse")
 Normalisation = Literal["none", "unit", "standard"]
 
 _LIMITS = ("limit_train", "limit_test")
@@ -40,8 +41,8 @@ class DataSpec(Spec):
     """Keep only the first so many training samples."""
     limit_test: int | None = Field(None, ge=1)
     """Keep only the first so many test samples."""
-    test_fraction: float = Field(0.2, gt=0, lt=1)
-    """Share held out where the data have no test set of their own; the split is the same for every seed."""
+    test_fraction: float = Field(0.2, ge=0, lt=1)
+    """Share held out where the data have no test set of their own; the split is the same for every seed. 0: none."""
     dimensions: int = Field(40, ge=1)
     """Least squares: length D of the weight vector w*."""
     rows: int = Field(100, ge=1)
@@ -106,6 +107,17 @@ class ScheduleSpec(Spec):
         return self
 
 
+class EvaluationSpec(Spec):
+    """When and how the network is evaluated; it takes no simulated time or energy."""
+
+    data: Literal["held-out", "training"] = "held-out"
+    """Which samples."""
+    reads: Literal["converters", "exact"] = "converters"
+    """``converters``: through the arrays' converters, with their noise; ``exact``: with the weights as they are."""
+    every: int | None = Field(None, ge=1)
+    """Training steps between two evaluations; None: at the end of every epoch."""
+
+
 def named_choice(value: Any) -> Any:
     """Check that a choice of an algorithm or a device is None, a name, or a mapping with a name."""
     if value is None or (isinstance(value, str) and value):
@@ -126,12 +138,14 @@ class TraceSpec(Spec):
     network: NetworkSpec
     data: DataSpec
     loss: LossName
-    """``cross_entropy`` (softmax inside), ``nll`` (on log-probabilities) or ``mse`` (one-hot targets for classes)."""
+    """``cross_entropy`` (softmax inside), ``nll`` (on log-probabilities), ``mse`` (one-hot targets for classes) or
+    ``half_mse``, half of it."""
     batch_size: int = Field(ge=1)
     """Samples of a mini-batch; the last one of an epoch may be smaller."""
     epochs: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     schedule: ScheduleSpec = ScheduleSpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
     shuffle: bool = True
     """True: a new order of the training samples in every epoch."""
     algorithm: str | dict[str, Any] = "analog-sgd"
@@ -157,7 +171,7 @@ class TraceSpec(Spec):
 def _loss_problem(loss: LossName, network: NetworkSpec, data: DataSpec) -> str | None:
     last = network.layers[-1]
     log_softmax = last.activation == "log_softmax"
-    if loss != "mse" and data.is_regression:
+    if loss not in REGRESSION_LOSSES and data.is_regression:
         return f"loss {loss} needs classes, but {data.title} has real targets; use loss: mse"
     if loss == "nll" and not log_softmax:
         return (
@@ -169,6 +183,6 @@ def _loss_problem(loss: LossName, network: NetworkSpec, data: DataSpec) -> str |
             f"loss {loss} does not take log-probabilities; use loss: nll, "
             f"or give layer '{last.name}' another activation than log_softmax"
         )
-    if loss != "mse" and last.outputs < 2:
+    if loss not in REGRESSION_LOSSES and last.outputs < 2:
         return f"loss {loss} needs at least 2 outputs, but layer '{last.name}' has {last.outputs}"
     return None

@@ -151,7 +151,8 @@ class Trainer:
         """Take note of the end of a step; returns its loss."""
         self.step += 1
         self.samples += n
-        evaluated = self.step % self.steps_per_epoch == 0 or self.step == last_step
+        every = self.trace.evaluation.every or self.steps_per_epoch
+        evaluated = self.step % every == 0 or self.step == last_step
         test = self.evaluate() if evaluated else (float("nan"), float("nan"))
         report(self._metrics(epoch, loss, rate, test))
         return loss
@@ -161,23 +162,31 @@ class Trainer:
         return StepMetrics(self.step - 1, epoch, self.samples, now, self.chip.energy_so_far(), loss, rate, *test)
 
     def evaluate(self) -> tuple[float, float]:
-        """Return loss and accuracy (NaN for real targets) on the held-out data.
+        """Return loss and accuracy (NaN for real targets) on the data that the trace's ``evaluation`` names.
 
-        It reads the arrays through the converters with own random streams; it takes no simulated time or energy.
+        Arrays are read through the converters with own random streams, or exactly; it takes no simulated time or energy.
         """
-        x_test, y_test = self.data.x_test, self.data.y_test
+        on_training = self.trace.evaluation.data == "training"
+        x_test, y_test = (
+            (self.data.x_train, self.data.y_train) if on_training else (self.data.x_test, self.data.y_test)
+        )
         if not len(x_test):
             return float("nan"), float("nan")
         outputs = []
         for start in range(0, len(x_test), EVALUATION_CHUNK):
             x = x_test[start : start + EVALUATION_CHUNK]
             for layer in self.layers:
-                z, _ = layer.matrix.read(x, purpose="evaluate")
+                z = self._evaluation_read(layer, x)
                 x = ACTIVATIONS[layer.spec.activation].forward(layer.affine(z))
             outputs.append(x)
         output = np.concatenate(outputs)
         score = accuracy(output, y_test) if self.data.n_classes is not None else float("nan")
         return self.loss.value(output, y_test), score
+
+    def _evaluation_read(self, layer: Layer, x: np.ndarray) -> np.ndarray:
+        if self.trace.evaluation.reads == "exact":
+            return x @ layer.matrix.weights().T
+        return layer.matrix.read(x, purpose="evaluate")[0]
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return every trained number: ``NAME.weight``, ``NAME.bias``, ``NAME.scale`` and each array's own weights."""

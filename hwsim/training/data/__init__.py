@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hwsim.errors import DataError
-from hwsim.spec.training import DataSpec, TraceSpec
+from hwsim.spec.training import REGRESSION_LOSSES, DataSpec, TraceSpec
 from hwsim.training.data.dataset import DataSet, Samples, assemble, split
 from hwsim.training.data.idx import read_idx, read_images
 from hwsim.training.data.least_squares import draw_least_squares
@@ -70,7 +70,7 @@ def check_fit(data: DataSet, trace: TraceSpec) -> None:
         )
     if data.n_classes is None:
         width = data.y_train.shape[1]
-        if trace.loss != "mse":
+        if trace.loss not in REGRESSION_LOSSES:
             problems.append(
                 f"loss {trace.loss} needs classes, but {data.name} has real targets; "
                 "use loss: mse, or store classes as whole numbers"
