@@ -121,10 +121,14 @@ class Chip(Platform):
 
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
         cells = [
-            make_cells(self.device, block.shape, seed=self.seed, threads=self.threads, path=f"{path}.array{number}")
+            self.make_cells(block.shape, f"{path}.array{number}")
             for number in range(arrays)
         ]
         return Tile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
+
+    def make_cells(self, shape: tuple[int, int], path: str) -> Any:
+        """Make the cells of one array."""
+        return make_cells(self.device, shape, seed=self.seed, threads=self.threads, path=path)
 
     def place_digital(self, name: str, weights: np.ndarray) -> DigitalMatrix:
         """Keep a (rows, cols) float matrix in the buffer.

@@ -52,10 +52,14 @@ class DigitalMatrix:
         yield from chip.wait_until(stream.last)
         return y
 
-    def apply_gradient(self, x: np.ndarray, d: np.ndarray, lr: float, noise: np.ndarray | None = None) -> None:
-        """Subtract ``lr (d x^T + noise)``, summed over the (n, cols) and (n, rows) vectors."""
-        gradient = d.T @ x
-        self._weights -= np.float32(lr) * (gradient if noise is None else gradient + noise)
+    def apply_gradient(
+        self, x: np.ndarray, d: np.ndarray, lr: float, noise: np.ndarray | None = None, tau: float = float("inf")
+    ) -> None:
+        """Subtract ``lr g`` and ``(lr / tau) |g| W``, g being ``d x^T`` summed over the vectors (n, cols) and (n, rows),
+        plus ``noise``."""
+        gradient = d.T @ x if noise is None else d.T @ x + noise
+        pull = np.abs(gradient) * self._weights / np.float32(tau) if np.isfinite(tau) else np.float32(0)
+        self._weights -= np.float32(lr) * (gradient + pull)
 
     def time_update(self, origin: Origin, n: int) -> Generator[Any, Any, None]:
         """Let the hardware do the outer products and write the weights back."""

@@ -20,7 +20,7 @@ _DATA_OPTIONS: dict[str, tuple[str, ...]] = {
     "mnist": ("normalisation", *_LIMITS),
     "fashion-mnist": ("normalisation", *_LIMITS),
     "a file": ("normalisation", "test_fraction", *_LIMITS),
-    "least-squares": ("dimensions", "rows", "test_rows", "sigma_a", "sigma_w", "label_noise"),
+    "least-squares": ("dimensions", "rows", "test_rows", "sigma_a", "sigma_w", "label_noise", "offset"),
 }
 
 
@@ -55,6 +55,8 @@ class DataSpec(Spec):
     """Least squares: standard deviation of the entries of w*."""
     label_noise: float = Field(0.0, ge=0)
     """Least squares: standard deviation of the noise added to A w*."""
+    offset: float = 0.0
+    """Least squares: constant added to A w*, which a bias can take."""
 
     @property
     def title(self) -> str:

@@ -14,11 +14,12 @@ ORDER = [
     {"chip"},
     {"training"},
     {"run"},
+    {"reproduce"},
     {"cli", "__main__"},
 ]
 LAYER = {name: index for index, names in enumerate(ORDER) for name in names}
 RESULTS_MAY_IMPORT = {"errors", "units", "results"}
-LAYER_MAY_ALSO_IMPORT = {"run": {"results"}, "cli": {"results"}, "__main__": {"results"}}
+LAYER_MAY_ALSO_IMPORT = {"run": {"results"}, "reproduce": {"results"}, "cli": {"results"}, "__main__": {"results"}}
 
 
 def imported_parts(path: Path) -> set[str]:
