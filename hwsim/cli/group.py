@@ -17,7 +17,7 @@ from hwsim.errors import HwsimError, SpecError
 
 COMMANDS = (
     "run", "report", "compare", "events", "path", "devices", "chips", "components", "algorithms", "traces", "networks",
-    "tables", "check",
+    "tables", "check", "reproduce",
 )  # fmt: skip
 """Every subcommand: the module ``hwsim.cli.<name>`` holds it as ``command``."""
 

@@ -105,7 +105,7 @@ def _flat_float32(values: Array, array_name: str, name: str) -> NDArray[np.float
         sample = int(np.argwhere(~np.isfinite(values))[0][0])
         raise DataError(f"{name}: array '{array_name}' has NaN or infinite values (first in sample {sample})")
     with np.errstate(over="ignore"):
-        flat = values.reshape(len(values), -1).astype(np.float32, copy=False)
+        flat = values.reshape(len(values), int(np.prod(values.shape[1:]))).astype(np.float32, copy=False)
     if not np.isfinite(flat).all():
         raise DataError(f"{name}: array '{array_name}' has values too large for float32 (above 3.4e38)")
     return flat
