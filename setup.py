@@ -111,7 +111,7 @@ setup(
     package_dir={"hwsim.models": "models", "hwsim.traces": "traces"},
     package_data={
         "hwsim": ["py.typed"],
-        "hwsim.results": ["templates/*.html"],
+        "hwsim.results": ["templates/*.html", "templates/*.css", "templates/script/*.js"],
         "hwsim._kernels": ["*.pyi"],
         "hwsim.models": ["**/*.yaml", "curves/*.csv"],
         "hwsim.traces": ["**/*.yaml", "**/*.parquet"],

@@ -3,18 +3,27 @@
 import numpy as np
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
-from libcpp.vector cimport vector
+from libc.string cimport memcpy
 
 
 cdef extern from "update.h" namespace "hwsim" nogil:
     cdef enum class LawId(int):
         pass
 
-    cdef cppclass PulseRecord:
-        int64_t sample
-        int32_t slot, row, col
-        int8_t polarity
-        float dw, w
+    cdef cppclass Column[T]:
+        const T *data() const
+        size_t size() const
+
+    cdef cppclass PulseLog:
+        Column[int64_t] t, sample
+        Column[int32_t] slot, row, col
+        Column[int8_t] polarity
+        Column[float] dw, w
+
+    cdef cppclass LogClock:
+        const int64_t *starts
+        int64_t slot
+        int phases
 
     cdef cppclass Probe:
         int64_t row_begin, row_end, col_begin, col_end
@@ -59,6 +68,8 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         TrainSide x_side, d_side
         uint64_t first_ordinal
         Probe probe
+        cbool logged
+        LogClock clock
         int threads
 
     cdef cppclass UpdateOutput:
@@ -67,7 +78,7 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         double *weight
         uint32_t *row_fires
         uint32_t *col_fires
-        vector[PulseRecord] log
+        PulseLog log
 
     cdef cppclass Updater:
         void run(const Cells &, const UpdateInput &, UpdateOutput *) except +
@@ -147,29 +158,27 @@ cdef _aligned_zeros(tuple shape):
     return room[first:first + size].reshape(shape)
 
 
-cdef tuple _log_arrays(vector[PulseRecord] &log):
-    cdef int64_t n = <int64_t>log.size(), i
-    sample = np.empty(n, np.int64)
-    slot = np.empty(n, np.int32)
-    row = np.empty(n, np.int32)
-    col = np.empty(n, np.int32)
-    polarity = np.empty(n, np.int8)
-    dw = np.empty(n, np.float32)
-    w = np.empty(n, np.float32)
-    cdef int64_t[::1] sample_view = sample
-    cdef int32_t[::1] slot_view = slot, row_view = row, col_view = col
-    cdef int8_t[::1] polarity_view = polarity
-    cdef float[::1] dw_view = dw, w_view = w
-    for i in range(n):
-        sample_view[i] = log[i].sample
-        slot_view[i] = log[i].slot
-        row_view[i] = log[i].row
-        col_view[i] = log[i].col
-        polarity_view[i] = log[i].polarity
-        dw_view[i] = log[i].dw
-        w_view[i] = log[i].w
-    order = np.lexsort((col, row, slot, sample))
-    return tuple(column[order] for column in (sample, slot, row, col, polarity, dw, w))
+ctypedef fused Element:
+    int8_t
+    int32_t
+    int64_t
+    float
+
+
+cdef _array(const Column[Element] &column, dtype):
+    cdef Element[::1] view
+    array = np.empty(column.size(), dtype)
+    if column.size():
+        view = array
+        memcpy(&view[0], column.data(), column.size() * sizeof(Element))
+    return array
+
+
+cdef tuple _log_arrays(const PulseLog &log):
+    """(t_ps, sample, slot, row, col, polarity, dw, w); ``t_ps`` is None without a clock."""
+    t = _array(log.t, np.int64) if log.t.size() or not log.row.size() else None
+    return (t, _array(log.sample, np.int64), _array(log.slot, np.int32), _array(log.row, np.int32), _array(log.col, np.int32),
+            _array(log.polarity, np.int8), _array(log.dw, np.float32), _array(log.w, np.float32))
 
 
 cdef class PulsedCells:
@@ -249,17 +258,21 @@ cdef class PulsedCells:
 
     def update(self, const float[:, ::1] x, const float[:, ::1] d, const int32_t[::1] bl, const double[::1] col_gain,
                const double[::1] row_gain, cbool negative_rate, str scheme, tuple resolution, cbool stochastic_rounding,
-               uint64_t first_ordinal, tuple probe, int threads, str side="both"):
+               uint64_t first_ordinal, tuple probe, int threads, str side="both", tuple clock=None):
         """Apply the samples ``x`` (n, cols), ``d`` (n, rows) in order.
 
         ``scheme`` is one of ``SCHEMES``, ``resolution`` that of the pulse probabilities of columns and rows, ``side`` one of
         ``SIDES``.
 
-        Returns (up, down, weight, row_fires, col_fires, log): per sample the pulses of each direction and the sum of the weights
+        Returns (up, down, weight, row_fires, col_fires, log, totals): per sample the pulses of each direction and the sum of the weights
         before the pulses, per sample and line the firings, and the columns of the pulse log of ``probe``, a tuple
-        (row_begin, row_end, col_begin, col_end), or None.
+        (row_begin, row_end, col_begin, col_end), or None. The log is in order of sample, phase, slot, row and column; ``clock``
+        (starts, slot, phases) says when: sample k starts at ``starts[k]`` ps and takes one or two phases of slots of ``slot`` ps,
+        of two phases the first for up pulses. Without it there is one phase, and no time. ``totals`` are the
+        sums of the first five over samples and lines.
         """
-        cdef int64_t n = x.shape[0]
+        cdef int64_t n = x.shape[0], i, ups = 0, downs = 0, on_rows = 0, on_cols = 0
+        cdef double passed = 0
         cdef UpdateInput job
         cdef UpdateOutput out
         if x.shape[1] != self.cells.cols or d.shape[1] != self.cells.rows or d.shape[0] != n:
@@ -273,6 +286,7 @@ cdef class PulsedCells:
         col_fires = np.zeros((n, self.cells.cols), np.uint32)
         cdef int64_t[::1] up_view = up, down_view = down
         cdef double[::1] weight_view = weight
+        cdef const int64_t[::1] starts
         cdef uint32_t[:, ::1] row_view = row_fires, col_view = col_fires
         if n:
             job.x = &x[0, 0]
@@ -294,6 +308,14 @@ cdef class PulsedCells:
             job.x_side.kind = job.d_side.kind = <TrainKind><int>kind
             job.first_ordinal = first_ordinal
             self._set_probe(&job.probe, probe)
+            job.logged = probe is not None
+            if clock is not None:
+                starts = clock[0]
+                if starts.shape[0] != n or clock[2] not in (1, 2):
+                    raise ValueError("a clock has one start a sample, and one or two phases")
+                job.clock.starts = &starts[0]
+                job.clock.slot = clock[1]
+                job.clock.phases = clock[2]
             job.threads = threads
             out.up = &up_view[0]
             out.down = &down_view[0]
@@ -302,7 +324,16 @@ cdef class PulsedCells:
             out.col_fires = &col_view[0, 0]
             with nogil:
                 self.updater.run(self.cells, job, &out)
-        return up, down, weight, row_fires, col_fires, None if probe is None else _log_arrays(out.log)
+                for i in range(n):
+                    ups += out.up[i]
+                    downs += out.down[i]
+                    passed += out.weight[i]
+                for i in range(n * self.cells.rows):
+                    on_rows += out.row_fires[i]
+                for i in range(n * self.cells.cols):
+                    on_cols += out.col_fires[i]
+        log = None if probe is None else _log_arrays(out.log)
+        return up, down, weight, row_fires, col_fires, log, (ups, downs, passed, on_rows, on_cols)
 
     def pulse(self, const int32_t[:, ::1] polarity, tuple probe, int threads):
         """Give each device one pulse of its ``polarity`` (rows, stride; -1, 0 or +1). Returns (up, down, weight, log)."""

@@ -11,6 +11,9 @@ __version__ = version("hwsim")
 _LAZY = {
     "simulate": "hwsim.run",
     "resolve": "hwsim.run",
+    "sweep": "hwsim.sweeps",
+    "resume_sweep": "hwsim.sweeps",
+    "Sweep": "hwsim.results.sweep",
     "open_run": "hwsim.results",
     "Run": "hwsim.results",
     "load_device": "hwsim.devices",

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+LONGEST_NAME = 80
+"""Longer names are cut in messages."""
+
 
 class HwsimError(Exception):
     """Base of every error that hwsim raises on purpose."""
@@ -76,4 +79,5 @@ def suggest(name: str, known: Iterable[str]) -> str:
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """Return the message for a name that is not among ``known``."""
     known = sorted(known)
-    return f"no {what} is called '{name}'{suggest(name, known)} (known: {', '.join(known) or 'none'})"
+    shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+    return f"no {what} is called '{shown}'{suggest(name, known)} (known: {', '.join(known) or 'none'})"

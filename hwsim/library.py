@@ -73,12 +73,12 @@ def find(kind: str, name: str) -> Path:
     """
     if is_path(name):
         path = Path(name)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise UsageError(f"no such file: {path}")
         return path
     for folder in folders(kind):
         places = [folder / f"{name}.yaml", *([folder / name / CHIP_FILE] if kind == "chips" else [])]
         for path in places:
-            if path.is_file():
+            if os.path.isfile(path):
                 return path
     raise UsageError(unknown(kind.removesuffix("s"), name, names(kind)))

@@ -17,6 +17,13 @@ struct Converter {
     float slope = 1;
 };
 
+// An array as a read sees it: the weight from input i to output o is w[i * input_step + o * output_step]. One step is 1, or
+// there is one input.
+struct Matrix {
+    const float *w = nullptr;
+    int64_t inputs = 0, outputs = 0, input_step = 0, output_step = 0;
+};
+
 }  // namespace hwsim
 
 #define HWSIM_BODY "converter_body.h"
@@ -35,9 +42,13 @@ inline int32_t run_adc(const Converter &c, const float *y, const float *weight_s
     return HWSIM_DISPATCH(adc_lines, c, y, weight_std, lines, factor, test_negative, ordinal, round, out);
 }
 
+inline void run_product(const Matrix &m, const float *x, int64_t n, float *y) { HWSIM_DISPATCH(product, m, x, n, y); }
+
 inline void run_measure(const float *x, int64_t n, float *largest, float *magnitude) {
     HWSIM_DISPATCH(measure_line, x, n, largest, magnitude);
 }
+
+inline int32_t run_largest_bits(const float *x, int64_t n) { return HWSIM_DISPATCH(largest_bits, x, n); }
 
 inline double run_one_sided_sum(const float *x, int64_t n) { return HWSIM_DISPATCH(one_sided_sum, x, n); }
 

@@ -1,6 +1,7 @@
 // The converters around a matrix-vector product: DAC before, ADC after. No include guard: once per instruction set.
 #include "lanes.h"
 #include "random.h"
+#include "product.h"
 
 namespace hwsim {
 namespace HWSIM_NAMESPACE {

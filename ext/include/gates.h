@@ -23,13 +23,6 @@ struct CountGate {
     int32_t first_slot;
     HWSIM_INLINE VI counts(const CountGate &g, int64_t col) { return load<VI>(g.count + col); }
     HWSIM_INLINE uint32_t up(const CountGate &g, int64_t col) { return g.direction[col / BLOCK]; }
-    // The slot of a device's `nth` pulse.
-    int32_t slot(int64_t col, int nth) const {
-        if (!cols) return nth;
-        uint32_t both = cols[col] & row;
-        for (; nth > 0; --nth) both &= both - 1;
-        return first_slot + __builtin_ctz(both);
-    }
 };
 
 // One row in one segment: what it coincides with.

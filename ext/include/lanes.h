@@ -184,6 +184,71 @@ HWSIM_INLINE V expand(Mask m, const float *from) {
 #endif
 #endif
 
+// The first n lanes go to to[index]. Several lanes never have one index.
+HWSIM_INLINE void scatter(float *to, VI index, V value, int n) {
+#if HWSIM_ISA == 512
+    _mm512_mask_i32scatter_ps(to, (__mmask16)((1u << n) - 1), (__m512i)index, (__m512)value, 4);
+#else
+    for (int i = 0; i < n; ++i) to[index[i]] = value[i];
+#endif
+}
+
+// Takes LANES records of eight floats apart: plane i of all of them goes to planes + i * pitch.
+HWSIM_INLINE void take_apart8(const float *const *record, float *planes, std::ptrdiff_t pitch) {
+#if HWSIM_ISA == 512
+    // Records k and k + 8 share a register; its halves are transposed side by side.
+    __m512 r[8], pair[8], four[8];
+    for (int k = 0; k < 8; ++k)
+        r[k] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(record[k])), _mm256_loadu_ps(record[k + 8]), 1);
+    for (int k = 0; k < 8; k += 2) {
+        pair[k] = _mm512_unpacklo_ps(r[k], r[k + 1]);
+        pair[k + 1] = _mm512_unpackhi_ps(r[k], r[k + 1]);
+    }
+    for (int k = 0; k < 8; k += 4)
+        for (int i = 0; i < 2; ++i) {
+            four[k + 2 * i] = _mm512_shuffle_ps(pair[k + i], pair[k + i + 2], 0x44);
+            four[k + 2 * i + 1] = _mm512_shuffle_ps(pair[k + i], pair[k + i + 2], 0xEE);
+        }
+    const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13), high = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+    for (int i = 0; i < 4; ++i) {
+        const __m512d first = _mm512_castps_pd(four[i]), second = _mm512_castps_pd(four[i + 4]);
+        _mm512_storeu_pd(planes + i * pitch, _mm512_permutex2var_pd(first, low, second));
+        _mm512_storeu_pd(planes + (i + 4) * pitch, _mm512_permutex2var_pd(first, high, second));
+    }
+#elif HWSIM_ISA == 256
+    __m256 r[8], pair[8], four[8];
+    for (int k = 0; k < 8; ++k) r[k] = _mm256_loadu_ps(record[k]);
+    for (int k = 0; k < 8; k += 2) {
+        pair[k] = _mm256_unpacklo_ps(r[k], r[k + 1]);
+        pair[k + 1] = _mm256_unpackhi_ps(r[k], r[k + 1]);
+    }
+    for (int k = 0; k < 8; k += 4)
+        for (int i = 0; i < 2; ++i) {
+            four[k + 2 * i] = _mm256_shuffle_ps(pair[k + i], pair[k + i + 2], 0x44);
+            four[k + 2 * i + 1] = _mm256_shuffle_ps(pair[k + i], pair[k + i + 2], 0xEE);
+        }
+    for (int i = 0; i < 4; ++i) {
+        _mm256_storeu_ps(planes + i * pitch, _mm256_permute2f128_ps(four[i], four[i + 4], 0x20));
+        _mm256_storeu_ps(planes + (i + 4) * pitch, _mm256_permute2f128_ps(four[i], four[i + 4], 0x31));
+    }
+#else
+    for (int k = 0; k < LANES; ++k)
+        for (int i = 0; i < 8; ++i) planes[i * pitch + k] = record[k][i];
+#endif
+}
+
+// Largest magnitude of n floats as raw bits; at or above 0x7F800000 there is a NaN or an infinity among them.
+static inline int32_t largest_bits(const float *x, int64_t n) {
+    int32_t largest = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        int32_t raw;
+        std::memcpy(&raw, x + i, sizeof raw);
+        raw &= 0x7FFFFFFF;
+        largest = raw > largest ? raw : largest;
+    }
+    return largest;
+}
+
 // Sum over 32 lanes in a fixed order, whatever the vector width: halves are added until four are left.
 HWSIM_INLINE double sum_lanes(const V *value) {
     V folded[UNITS];

@@ -4,4 +4,5 @@
 #include "laws.h"
 #include "gates.h"
 #include "pulse.h"
+#include "column.h"
 #include "rows.h"

@@ -220,6 +220,10 @@ struct TableLaw {
     }
 };
 
+// Floats from one device to the next where a device's parameters lie together.
+template <class Law>
+constexpr int PITCH = Law::PLANES <= 4 ? 4 : 8;
+
 template <class Law>
 int planes_of(const Law &) { return Law::PLANES; }
 static inline int planes_of(const TableLaw &law) { return 3 * law.nodes; }

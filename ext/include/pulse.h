@@ -1,6 +1,7 @@
 // The pulse loop. Rows are independent; within a row, samples and segments come in order, and each coincidence is one pulse.
 // A block of 32 devices (for some laws two blocks) takes its coincidences in rounds: round r gives every device that has more
-// than r of them one pulse. Normals are handed out per row in that order, so they depend on neither threads nor logs.
+// than r of them one pulse. Where few columns fire, the blocks are made of their devices alone (rows.h). Normals are handed out per
+// row in that order, so they depend on neither threads nor logs.
 // No include guard: included once per instruction set (every_isa.h).
 namespace hwsim {
 namespace HWSIM_NAMESPACE {
@@ -12,8 +13,8 @@ struct RowWork {
     const float *params;
     NormalStream *pulses, *writes;
     const Probe *probe;
-    std::vector<PulseRecord> *log;
-    int64_t sample; // of the batch, for the log
+    RawPulses *log;
+    int64_t moment[2]; // of the sample's first slot, for the log: of up and of down pulses
     int64_t stride; // of the parameter planes
     const int32_t *columns; // where the devices stand in the array; null: one after the other
 };
@@ -36,31 +37,57 @@ static inline float log_normal_draw(const Cells &cells, int64_t row, uint64_t or
     return group[ordinal % BLOCK];
 }
 
-__attribute__((noinline)) static void log_round(const RowWork &work, const CountGate &gate, int64_t col, int round, const VI *counts, uint32_t up,
-                             const V *before, const V *after, const float *final_apparent, float *apparent) {
-    float w0[BLOCK], w1[BLOCK];
+// The weights of a block before its first pulse, after it, after the second, ...: `pitch` floats from one to the next.
+struct BlockHistory {
+    const float *weight;
+    int64_t pitch;
+    const float *final_draw; // the draw behind the apparent weight that stays; null without write noise
+    const float *apparent;   // apparent weights before
+};
+
+// Writes the pulses of a block of devices into the log, device by device.
+__attribute__((noinline)) static void log_block(const RowWork &work, const CountGate &gate, int64_t col, const VI *counts, uint32_t up,
+                                                const BlockHistory &history) {
     int32_t count[BLOCK];
+    uint32_t pulsed = 0; // devices of the block with a pulse, in the probe
+    size_t total = 0;
     for (int u = 0; u < UNITS; ++u) {
-        store(w0 + u * LANES, before[u]);
-        store(w1 + u * LANES, after[u]);
         store(count + u * LANES, counts[u]);
+        pulsed |= bits(greater(counts[u], VI{})) << (u * LANES);
     }
-    for (int i = 0; i < BLOCK; ++i) {
-        if (count[i] <= round) continue;
-        float old = w0[i], now = w1[i];
-        if (final_apparent) {
-            old = apparent[i];
-            const bool last = count[i] == round + 1;
-            const uint64_t place = work.writes->position() * (uint64_t)work.cells->stride + (uint64_t)(col + i);
-            const uint64_t ordinal = place * 64 + (uint64_t)(round % 64);
-            const float z = last ? final_apparent[i] : log_normal_draw(*work.cells, work.row, ordinal);
-            now += work.cells->write_noise * z;
-            apparent[i] = now;
-        }
+    for (uint32_t left = pulsed; left; left &= left - 1) {
+        const int i = __builtin_ctz(left);
         const int64_t column = work.columns ? work.columns[col + i] : col + i;
-        if (column < work.probe->col_begin || column >= work.probe->col_end) continue;
-        work.log->push_back({work.sample, gate.slot(col + i, round), (int32_t)work.row, (int32_t)column,
-                             (int8_t)(up >> i & 1 ? 1 : -1), now - old, now});
+        if (column < work.probe->col_begin || column >= work.probe->col_end) pulsed &= ~(1u << i);
+        else total += (size_t)count[i];
+    }
+    if (total == 0) return;
+    RawPulses &log = *work.log;
+    int64_t *moment = log.moment.grow(total);
+    int32_t *row = log.row.grow(total), *column = log.col.grow(total);
+    int8_t *polarity = log.polarity.grow(total);
+    float *dw = log.dw.grow(total), *w = log.w.grow(total);
+    const uint64_t place = work.writes->position() * (uint64_t)work.cells->stride;
+    for (; pulsed; pulsed &= pulsed - 1) {
+        const int i = __builtin_ctz(pulsed);
+        const bool is_up = up >> i & 1;
+        uint32_t both = gate.cols ? gate.cols[col + i] & gate.row : 0;
+        float old = history.apparent ? history.apparent[i] : history.weight[i];
+        for (int32_t round = 0; round < count[i]; ++round, both &= both - 1) {
+            float now = history.weight[(round + 1) * history.pitch + i];
+            if (history.apparent) {
+                const uint64_t ordinal = (place + (uint64_t)(col + i)) * 64 + (uint64_t)(round % 64);
+                const float z = round + 1 == count[i] ? history.final_draw[i] : log_normal_draw(*work.cells, work.row, ordinal);
+                now += work.cells->write_noise * z;
+            }
+            *moment++ = work.moment[is_up ? 0 : 1] + (gate.cols ? gate.first_slot + __builtin_ctz(both) : round);
+            *row++ = (int32_t)work.row;
+            *column++ = (int32_t)(work.columns ? work.columns[col + i] : col + i);
+            *polarity++ = is_up ? 1 : -1;
+            *dw++ = now - old;
+            *w++ = now;
+            old = now;
+        }
     }
 }
 
@@ -70,9 +97,13 @@ __attribute__((noinline)) static void count_pulses(const RowWork &work, const in
     uint32_t *ups = work.cells->pulse_counts + work.row * work.cells->stride;
     uint32_t *downs = ups + work.cells->rows * work.cells->stride;
     for (int u = 0; u < N; ++u) {
-        const Mask m = from_bits(up[u / UNITS] >> (u % UNITS * LANES));
-        store(ups + col[u], load<VI>(ups + col[u]) + select(m, counts[u], VI{}));
-        store(downs + col[u], load<VI>(downs + col[u]) + select(m, VI{}, counts[u]));
+        int32_t count[LANES];
+        store(count, counts[u]);
+        for (int i = 0; i < LANES; ++i) {
+            if (count[i] == 0) continue;
+            const int64_t at = work.columns ? work.columns[col[u] + i] : col[u] + i;
+            (up[u / UNITS] >> (u % UNITS * LANES + i) & 1 ? ups : downs)[at] += (uint32_t)count[i];
+        }
     }
 }
 
@@ -121,6 +152,17 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
         }
         work.writes->consume(written);
     }
+    float *history = nullptr;
+    if constexpr (LOG) {
+        VI larger = counts[0];
+        for (int u = 1; u < N; ++u) larger = select(greater(counts[u], larger), counts[u], larger);
+        int32_t most = 0, count[LANES];
+        store(count, larger);
+        for (int i = 0; i < LANES; ++i) most = count[i] > most ? count[i] : most;
+        work.log->history.resize((size_t)(most + 1) * BLOCK * BLOCKS);
+        history = work.log->history.data();
+        for (int u = 0; u < N; ++u) store(history + u * LANES, w[u]);
+    }
     for (int round = 0;; ++round) {
         Mask pulsed[N];
         uint32_t any = 0;
@@ -147,13 +189,16 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
                 passed[u] = passed[u] + select(pulsed[u], w[u], V{});
             }
             if (NOISE) work.pulses->consume(used);
-            if constexpr (LOG)
-                log_round(work, gate, col[b * UNITS], round, counts + b * UNITS, up[b], w + b * UNITS, next + b * UNITS,
-                          WRITE ? final_draw + b * BLOCK : nullptr, apparent + b * BLOCK);
         }
 #pragma GCC unroll 4
         for (int u = 0; u < N; ++u) w[u] = next[u];
+        if constexpr (LOG)
+            for (int u = 0; u < N; ++u) store(history + (round + 1) * BLOCK * BLOCKS + u * LANES, w[u]);
     }
+    if constexpr (LOG)
+        for (int b = 0; b < BLOCKS; ++b)
+            log_block(work, gate, col[b * UNITS], counts + b * UNITS, up[b],
+                      {history + b * BLOCK, BLOCK * BLOCKS, final_draw + b * BLOCK, WRITE ? apparent + b * BLOCK : nullptr});
     for (int u = 0; u < N; ++u) {
         store(work.weight + col[u], w[u]);
         sums->weight[u % UNITS] = sums->weight[u % UNITS] + passed[u];

@@ -19,6 +19,23 @@ struct KeySchedule {
     }
 };
 
+// The rounds of N vectors of Philox counters, in place. The upper halves of the 64-bit lanes hold rubbish that no multiplication
+// reads.
+template <int N>
+HWSIM_INLINE void philox_rounds(const KeySchedule &keys, VL *v0, VL *v1, VL *v2, VL *v3) {
+#pragma GCC unroll 10
+    for (int round = 0; round < PHILOX_ROUNDS; ++round) {
+#pragma GCC unroll 16
+        for (int h = 0; h < N; ++h) {
+            const VL p0 = multiply_low(v0[h], PHILOX_M0), p1 = multiply_low(v2[h], PHILOX_M1);
+            v0[h] = xor3(p1 >> 32, v1[h], keys.even[round]);
+            v1[h] = p1;
+            v2[h] = xor3(p0 >> 32, v3[h], keys.odd[round]);
+            v3[h] = p0;
+        }
+    }
+}
+
 // Words of the groups group[0], group[1], ...: words[g * UNITS ...]. Several at a time, as one waits long for its own rounds.
 template <int GROUPS>
 HWSIM_INLINE void random_words_at(const KeySchedule &keys, const uint64_t *group, uint32_t c2, uint32_t c3, VU *words) {
@@ -33,18 +50,7 @@ HWSIM_INLINE void random_words_at(const KeySchedule &keys, const uint64_t *group
         v2[h] = VL{} + (uint64_t)c2;
         v3[h] = VL{} + (uint64_t)c3;
     }
-    // The upper halves of the 64-bit lanes hold rubbish that no multiplication reads.
-#pragma GCC unroll 10
-    for (int round = 0; round < PHILOX_ROUNDS; ++round) {
-#pragma GCC unroll 16
-        for (int h = 0; h < N; ++h) {
-            const VL p0 = multiply_low(v0[h], PHILOX_M0), p1 = multiply_low(v2[h], PHILOX_M1);
-            v0[h] = xor3(p1 >> 32, v1[h], keys.even[round]);
-            v1[h] = p1;
-            v2[h] = xor3(p0 >> 32, v3[h], keys.odd[round]);
-            v3[h] = p0;
-        }
-    }
+    philox_rounds<N>(keys, v0, v1, v2, v3);
 #pragma GCC unroll 16
     for (int h = 0; h < N; ++h) {
         VU *to = words + h / HALF * UNITS + h % HALF;

@@ -52,9 +52,9 @@ struct RowLoop {
 };
 
 HWSIM_INLINE RowWork row_work(const Cells &cells, int planes, int64_t row, NormalStream *pulses, NormalStream *writes, const Probe &probe,
-                              std::vector<PulseRecord> *log) {
+                              RawPulses *log) {
     return {&cells, row, cells.weight + row * cells.stride, cells.apparent ? cells.apparent + row * cells.stride : nullptr,
-            cells.params + row * planes * cells.stride, pulses, writes, &probe, probe.holds_row(row) ? log : nullptr, 0, cells.stride,
+            cells.params + row * planes * cells.stride, pulses, writes, &probe, probe.holds_row(row) ? log : nullptr, {0, 0}, cells.stride,
             nullptr};
 }
 
@@ -70,30 +70,44 @@ static void pulse_segment(const RowLoop<Law> &loop, const RowSegment &segment, c
     pulse_row(loop.law, loop.counted->count(kind, loop.job.side, segment, blocks, n_blocks), work, blocks, n_blocks, totals);
 }
 
-// A row with few firing columns, each with one pulse at most: their devices are collected, pulsed side by side and put back.
-// Normals go to devices in the order of columns, as they do block by block.
+// Collects the weights and the parameters of the devices of a row in LANES columns; `pitch` lies between two planes.
+template <class Law>
+HWSIM_INLINE void gather_devices(const RowWork &row, const int32_t *columns, bool used, float *weight, float *params, std::ptrdiff_t pitch) {
+    if (!used) {
+        store(weight, V{});
+        for (int plane = 0; plane < Law::PLANES; ++plane) store(params + plane * pitch, V{});
+        return;
+    }
+    const float *device = row.cells->device_params + row.row * row.cells->stride * row.cells->pitch;
+    const VI at = load<VI>(columns);
+    store(weight, gather(row.weight, at));
+    if constexpr (PITCH<Law> == 8) {
+        const float *record[LANES];
+        for (int i = 0; i < LANES; ++i) record[i] = device + (int64_t)columns[i] * 8;
+        take_apart8(record, params, pitch);
+    } else {
+        for (int plane = 0; plane < Law::PLANES; ++plane) store(params + plane * pitch, gather(device, at * PITCH<Law> + plane));
+    }
+}
+
+// A row with few firing columns: their devices are collected into blocks of 32, pulsed side by side and put back.
 template <class Law>
 static void pulse_few(const RowLoop<Law> &loop, const RowFire *fire, const RowSegment &segment, const RowWork &row, RowTotals *totals) {
     const int64_t index = fire->segment;
     static const int32_t blocks[FEW / BLOCK] = {0, 1, 2, 3, 4, 5, 6, 7};
-    alignas(64) float weight[FEW], apparent[FEW], params[FEW * Law::PLANES];
+    alignas(64) float weight[FEW], apparent[FEW], params[FEW * PITCH<Law>];
     const Trains &trains = *loop.job.trains;
     const int64_t from = trains.few_begin[(size_t)index], padded = trains.few_begin[(size_t)index + 1] - from;
     const int32_t *columns = trains.few_columns.data() + from, n = trains.few_count[(size_t)index];
-    const float *device = row.cells->device_params + row.row * row.cells->stride * row.cells->pitch;
     // Whole vectors, as they are read back as such; those without a firing column stay zero.
     for (int64_t k = 0; k < padded; k += LANES) {
-        const bool used = k < n;
         FetchAhead::some(loop.ahead, fire);
-        const VI at = load<VI>(columns + k), first = at * (int32_t)row.cells->pitch;
-        store(weight + k, used ? gather(row.weight, at) : V{});
+        gather_devices<Law>(row, columns + k, k < n, weight + k, params + k, padded);
         FetchAhead::some(loop.ahead, fire);
-        for (int plane = 0; plane < Law::PLANES; ++plane)
-            store(params + plane * padded + k, used ? gather(device, first + plane) : V{});
     }
     RowWork work = row;
     if (row.apparent) {
-        for (int64_t k = 0; k < padded; ++k) apparent[k] = row.apparent[columns[k]];
+        for (int64_t k = 0; k < padded; k += LANES) store(apparent + k, gather(row.apparent, load<VI>(columns + k)));
         work.apparent = apparent;
     }
     work.weight = weight;
@@ -106,9 +120,11 @@ static void pulse_few(const RowLoop<Law> &loop, const RowFire *fire, const RowSe
     FetchAhead::some(loop.ahead, fire);
     pulse_segment(loop, gathered, work, blocks, padded / BLOCK, totals);
     FetchAhead::some(loop.ahead, fire);
-    for (int32_t k = 0; k < n; ++k) row.weight[columns[k]] = weight[k];
-    if (row.apparent)
-        for (int32_t k = 0; k < n; ++k) row.apparent[columns[k]] = apparent[k];
+    for (int32_t k = 0; k < n; k += LANES) {
+        const int used = n - k < LANES ? n - k : LANES;
+        scatter(row.weight, load<VI>(columns + k), load<V>(weight + k), used);
+        if (row.apparent) scatter(row.apparent, load<VI>(columns + k), load<V>(apparent + k), used);
+    }
 }
 
 // All samples of a share on one row; `entries` gets the counts of each sample that fired.
@@ -133,9 +149,12 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
         const RowSegment segment{trains.col_masks.data() + index * cells.stride, trains.col_negative.data() + sample * trains.blocks,
                                  fire->mask, row_negative != loop.job.negative_rate ? 0xFFFFFFFFu : 0u,
                                  trains.segment_bl[(size_t)index], trains.segment_slot[(size_t)index]};
-        work->sample = loop.job.first_sample + sample;
+        if (work->log) {
+            work->moment[0] = loop.job.log->moment_of(sample, true);
+            work->moment[1] = loop.job.log->moment_of(sample, false);
+        }
         if constexpr (Law::PLANES > 0)
-            if (trains.few_count[(size_t)index] > 0 && (fire->mask & (fire->mask - 1)) == 0 && !cells.pulse_counts) {
+            if (trains.few_count[(size_t)index] > 0) {
                 pulse_few(loop, fire, segment, *work, &entry.totals);
                 continue;
             }
@@ -145,9 +164,11 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
 }
 
 template <class Law>
-static void train_rows(const RowJob &job, int64_t begin, int64_t end, std::vector<RowEntry> *entries, std::vector<PulseRecord> *log) {
+static void train_rows(const RowJob &job, int64_t begin, int64_t end, std::vector<RowEntry> *entries, RawPulses *log) {
     const Cells &cells = *job.cells;
     const Law law(cells.scalars);
+    if constexpr (Law::PLANES > 0)
+        if (is_single_column<Law>(job)) return ColumnLoop<Law>(law, job).run(begin, end, entries);
     const KeySchedule pulse_keys(cells.key_pulse), write_keys(cells.key_write);
     CountedRow counted;
     counted.resize(cells.stride > FEW ? cells.stride : FEW);
@@ -167,7 +188,7 @@ static void train_rows(const RowJob &job, int64_t begin, int64_t end, std::vecto
 // One pulse of the given polarity (-1, 0, +1) on each device of the rows [begin, end); `polarity` is [rows][stride].
 template <class Law>
 static void polarity_rows(const Cells &cells, const int32_t *polarity, int64_t begin, int64_t end, const Probe &probe, RowTotals *totals,
-                          std::vector<PulseRecord> *log) {
+                          RawPulses *log) {
     const Law law(cells.scalars);
     const KeySchedule pulse_keys(cells.key_pulse), write_keys(cells.key_write);
     CountedRow counted;

@@ -3,18 +3,6 @@
 namespace hwsim {
 namespace HWSIM_NAMESPACE {
 
-// Largest magnitude of n floats as raw bits; at or above 0x7F800000 there is a NaN or an infinity among them.
-static inline int32_t largest_bits(const float *x, int64_t n) {
-    int32_t largest = 0;
-    for (int64_t i = 0; i < n; ++i) {
-        int32_t raw;
-        std::memcpy(&raw, x + i, sizeof raw);
-        raw &= 0x7FFFFFFF;
-        largest = raw > largest ? raw : largest;
-    }
-    return largest;
-}
-
 // Probability that a line fires in one slot: min(1, gain |value|), first rounded to multiples of `resolution` if that is positive.
 static inline double fire_probability(float value, double gain, double resolution, double round_up) {
     double p = gain * (double)__builtin_fabsf(value);

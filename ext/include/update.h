@@ -22,6 +22,8 @@ struct UpdateInput {
     TrainSide x_side, d_side;
     uint64_t first_ordinal = 0; // number of samples the array has seen before
     Probe probe;
+    bool logged = false; // whether the pulses in `probe` are logged
+    LogClock clock;
     int threads = 1;
 };
 
@@ -29,7 +31,7 @@ struct UpdateOutput {
     int64_t *up = nullptr, *down = nullptr; // [n]
     double *weight = nullptr;               // [n]
     uint32_t *row_fires = nullptr, *col_fires = nullptr; // [n][rows], [n][cols]; firings are added
-    std::vector<PulseRecord> log;
+    PulseLog log;
 };
 
 inline int64_t padded(int64_t n) { return (n + 31) / 32 * 32; }
@@ -187,12 +189,18 @@ private:
         entries_.resize((size_t)in.threads);
         logs_.resize((size_t)in.threads);
         const LawKernel kernel = law_kernel(cells.law);
-        const RowJob job{&cells, &trains_, first, in.negative_rate, in.side, &in.probe};
+        if (in.logged) {
+            slots_.clear();
+            for (int64_t s = first; s < first + samples; ++s) slots_.push_back(in.bl[s] * (in.two_passes ? 2 : 1));
+            out->log.begin_share(first, samples, slots_.data(), in.clock);
+        }
+        const RowJob job{&cells, &trains_, in.negative_rate, in.side, &in.probe, in.logged ? &out->log : nullptr};
         share_rows(cells.rows, in.threads, [&](int thread, int64_t begin, int64_t end) {
             entries_[(size_t)thread].clear();
             kernel.train(job, begin, end, &entries_[(size_t)thread], &logs_[(size_t)thread]);
         });
-        gather_logs(out);
+        if (in.logged) out->log.end_share(logs_);
+        for (RawPulses &log : logs_) log.clear();
         for (int64_t s = 0; s < samples; ++s) out->up[first + s] = out->down[first + s] = 0, out->weight[first + s] = 0;
         // Threads hold rows in order, so the sums do not depend on their number.
         for (const auto &entries : entries_)
@@ -203,30 +211,26 @@ private:
             }
     }
 
-    void gather_logs(UpdateOutput *out) {
-        for (auto &log : logs_) {
-            out->log.insert(out->log.end(), log.begin(), log.end());
-            log.clear();
-        }
-    }
-
     Trains trains_;
     std::vector<uint32_t> row_draws_, row_firing_, col_firing_;
     std::vector<int32_t> firing_rows_, columns_;
     std::vector<int64_t> firing_rows_begin_, row_next_;
     std::vector<std::vector<RowEntry>> entries_;
-    std::vector<std::vector<PulseRecord>> logs_;
+    std::vector<int32_t> slots_;
+    std::vector<RawPulses> logs_;
 };
 
 // One pulse of given polarity on every device: polarity is [rows][stride].
 inline void run_polarity(const Cells &cells, const int32_t *polarity, const Probe &probe, int threads, UpdateOutput *out) {
     std::vector<RowTotals> totals((size_t)cells.rows);
-    std::vector<std::vector<PulseRecord>> logs((size_t)threads);
+    std::vector<RawPulses> logs((size_t)threads);
+    const int32_t one_slot = 1;
+    out->log.begin_share(0, 1, &one_slot, {});
     const LawKernel kernel = law_kernel(cells.law);
     share_rows(cells.rows, threads, [&](int thread, int64_t begin, int64_t end) {
         kernel.polarity(cells, polarity, begin, end, probe, totals.data(), &logs[(size_t)thread]);
     });
-    for (auto &log : logs) out->log.insert(out->log.end(), log.begin(), log.end());
+    out->log.end_share(logs);
     *out->up = *out->down = 0;
     *out->weight = 0;
     for (const RowTotals &t : totals) {

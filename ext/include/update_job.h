@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "pulse_log.h"
+
 namespace hwsim {
 
 enum class LawId : int {
@@ -15,13 +17,6 @@ enum class LawId : int {
     exponential_response = 5,
     piecewise = 6,
     table = 7
-};
-
-struct PulseRecord {
-    int64_t sample;
-    int32_t slot, row, col;
-    int8_t polarity;
-    float dw, w;
 };
 
 // Half-open ranges of the rows and columns whose pulses are logged.
@@ -70,11 +65,9 @@ struct RowFire {
     uint32_t mask;
 };
 
-// Columns that a row visits one by one instead of block by block, at most.
-constexpr int FEW = 256;
-
-// Firing columns in a block of 32 up to which visiting them one by one is less work.
-constexpr int PER_BLOCK = 4;
+// Firing columns in a block of 32 up to which collecting their devices is less work than visiting the blocks, and the most that
+// are collected. Both decide in which order devices take normals, so they are part of the numbers.
+constexpr int PER_BLOCK = 10, FEW = 256;
 
 // Pulse trains of some samples, ready for the row loop. A segment is up to 32 slots of one sample.
 struct Trains {
@@ -113,17 +106,17 @@ struct RowEntry {
 struct RowJob {
     const Cells *cells;
     const Trains *trains;
-    int64_t first_sample;
     bool negative_rate;
     Side side;
     const Probe *probe;
+    const PulseLog *log; // where the moments of a sample begin; null: nothing is logged
 };
 
 // What a law does with the rows [begin, end): samples in order, or one pulse of given polarity [rows][stride] on every device.
 struct LawKernel {
-    void (*train)(const RowJob &job, int64_t begin, int64_t end, std::vector<RowEntry> *entries, std::vector<PulseRecord> *log);
+    void (*train)(const RowJob &job, int64_t begin, int64_t end, std::vector<RowEntry> *entries, RawPulses *log);
     void (*polarity)(const Cells &cells, const int32_t *polarity, int64_t begin, int64_t end, const Probe &probe, RowTotals *totals,
-                     std::vector<PulseRecord> *log);
+                     RawPulses *log);
 };
 
 // The laws, for the instruction set of this machine; each is compiled in ext/laws.

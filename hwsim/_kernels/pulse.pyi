@@ -2,6 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LogColumns = tuple[
+    NDArray[np.int64] | None,
     NDArray[np.int64],
     NDArray[np.int32],
     NDArray[np.int32],
@@ -62,6 +63,7 @@ class PulsedCells:
         probe: tuple[int, int, int, int] | None,
         threads: int,
         side: str = "both",
+        clock: tuple[NDArray[np.int64], int, int] | None = None,
     ) -> tuple[
         NDArray[np.int64],
         NDArray[np.int64],
@@ -69,6 +71,7 @@ class PulsedCells:
         NDArray[np.uint32],
         NDArray[np.uint32],
         LogColumns | None,
+        tuple[int, int, float, int, int],
     ]: ...
     def pulse(
         self, polarity: NDArray[np.int32], probe: tuple[int, int, int, int] | None, threads: int

@@ -6,7 +6,7 @@ only what a vector or a device would have told them comes from statistics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,22 +18,21 @@ from hwsim.chip.expected import (
     Expectations,
     ExpectedCells,
     ExpectedPlan,
-    ExpectedTile,
     Tallies,
     spread_slots,
 )
+from hwsim.chip.known import KnownPlan, KnownTile, KnownVectors
 from hwsim.chip.mapping import Block
 from hwsim.chip.tile import ReadWork, Tile
 from hwsim.chip.vectors import Vectors
 from hwsim.devices import IOParameters, TrainPlan, UpdateParameters
 from hwsim.engine.ledger import Origin
-from hwsim.engine.station import Stream
 from hwsim.errors import UsageError
 from hwsim.spec.activity import ActivitySpec
 
 
 class ExpectedMatrix(AnalogMatrix):
-    """A matrix of which no weight is kept; its streams are :class:`Vectors`."""
+    """A matrix of which no weight is kept; its streams are :class:`Vectors`, known or not."""
 
     def expect(self, expectations: Expectations) -> ExpectedMatrix:
         """Take the statistics of the layer; returns the matrix."""
@@ -47,7 +46,9 @@ class ExpectedMatrix(AnalogMatrix):
     def set_polarity(self, array: int, rows: np.ndarray, cols: np.ndarray) -> None:
         """Do nothing: signs of lines change no count."""
 
-    def _input_scale(self, x: Any, *, transposed: bool, purpose: str) -> None:  # noqa: ARG002
+    def _input_scale(self, x: Any, *, transposed: bool, purpose: str) -> np.ndarray | None:
+        if isinstance(x, KnownVectors):
+            return super()._input_scale(x.values, transposed=transposed, purpose=purpose)
         return None
 
     def _sum(self, parts: list[Any], n: int, *, transposed: bool) -> Any:  # noqa: ARG002
@@ -82,56 +83,28 @@ class ExpectedMatrix(AnalogMatrix):
         n = len(x)
         kind = "update" if isinstance(x, Vectors) and isinstance(d, Vectors) else "transfer_write"
         statistics = self._expectations.trains(kind, array)
+        if isinstance(x, KnownVectors) and isinstance(d, KnownVectors):
+            return self._known_plan(array, x, d, lr, params, statistics)
         bits = self._tallies.take((kind, array), n * statistics.slots / max(params.passes, 1))
         row_gain = col_gain = np.zeros(n)
         if kind == "transfer_write":
             planned = super().plan(array, x, d, lr, params)
             row_gain, col_gain = planned.row_gain, planned.col_gain
-        return ExpectedPlan(spread_slots(n, bits), col_gain, row_gain, np.zeros(1), params, statistics)
+        return ExpectedPlan(spread_slots(n, bits), col_gain, row_gain, np.zeros(1), params, False, statistics)
 
-
-class ReplicatedMatrix(ExpectedMatrix):
-    """A matrix that stands on the chip several times.
-
-    A read sends every replica an equal part of its stream, and the parts run side by side. An update goes to every
-    replica, with the same trains at the same time, and that is what keeps them equal but for the differences of their
-    devices; so replicas shorten reads, not updates. Single lines are read from the first replica.
-    """
-
-    def replicate(self, copies: Sequence[ExpectedMatrix]) -> ReplicatedMatrix:
-        """Take all replicas, the first one being that of this matrix's grid; returns the matrix."""
-        self._copies = list(copies)
-        return self
-
-    @property
-    def pieces(self) -> list[Piece]:
-        """Every block of every replica with its tile."""
-        return [piece for copy in self._copies for piece in copy.pieces]
-
-    def along(self, axis: Axis, line: int) -> list[tuple[Piece, int]]:
-        """Return the tiles of every replica that hold a column or row, and its index within them."""
-        return [found for copy in self._copies for found in copy.along(axis, line)]
-
-    def time_read(
-        self, origin: Origin, x: Any, *, transposed: bool = False, purpose: str = "forward"
-    ) -> Generator[Any, Any, tuple[Any, list[ReadWork]]]:
-        """Let the hardware read a stream, side by side on all replicas."""
-        works: list[ReadWork] = []
-
-        def read(copy: ExpectedMatrix, part: Any) -> Generator[Any, Any, Stream]:
-            _, done = yield from copy.time_read(origin, part, transposed=transposed, purpose=purpose)
-            works.extend(done)
-            return self._chip.stream(len(part))
-
-        n, copies = len(x), len(self._copies)
-        edges = [n * part // copies for part in range(copies + 1)]
-        shares = [(copy, x[start:stop]) for copy, start, stop in zip(self._copies, edges, edges[1:], strict=False)]
-        yield from self._chip.together([read(copy, part) for copy, part in shares if len(part)])
-        return Vectors(n, self.shape[1] if transposed else self.shape[0]), works
-
-    def time_read_line(self, *arguments: Any, **options: Any) -> Generator[Any, Any, tuple[np.ndarray, list[ReadWork]]]:
-        """Let the hardware read one line of the first replica."""
-        return self._copies[0].time_read_line(*arguments, **options)
+    def _known_plan(
+        self, array: int, x: KnownVectors, d: KnownVectors, lr: Any, params: UpdateParameters, statistics: Any
+    ) -> KnownPlan:
+        """Plan the trains of vectors that are known; where they stand for more, spread their slots over all."""
+        rate = lr[: len(x.values)] if isinstance(lr, np.ndarray) and lr.ndim else lr
+        known = super().plan(array, x.values, d.values, rate, params)
+        n, bl = len(x), known.bl
+        if len(bl) != n:
+            bl = spread_slots(n, self._tallies.take(("update", array), float(bl.mean()) * n))
+        return KnownPlan(
+            bl, known.col_gain, known.row_gain, known.rates, params, known.negative, statistics,
+            bl_of=known.bl, rows_of=known.row_gain, cols_of=known.col_gain, share=x.share,
+        )  # fmt: skip
 
 
 class ExpectedDigitalMatrix(DigitalMatrix):
@@ -153,16 +126,12 @@ class ActivityChip(Chip):
 
     Args:
         statistics: activity statistics of every layer that will be placed.
-        replicas: how many times each layer stands on the chip, by name; 1 where it is not named.
         options: those of :class:`Chip`.
     """
 
-    def __init__(
-        self, *arguments: Any, statistics: ActivitySpec, replicas: Mapping[str, int] | None = None, **options: Any
-    ) -> None:
+    def __init__(self, *arguments: Any, statistics: ActivitySpec, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._statistics = statistics
-        self._wanted_replicas = dict(replicas or {})
         self._states: dict[str, Expectations] = {}
         self._tallies = Tallies()
 
@@ -181,23 +150,13 @@ class ActivityChip(Chip):
             )
         return Expectations(layer, found)
 
-    def _analog_matrix(self, name: str, shape: tuple[int, int], arrays: int, gains: Sequence[float]) -> AnalogMatrix:
-        copies: list[ExpectedMatrix] = []
-        taken: set[int] = set()
-        for _ in range(self._wanted_replicas.get(name, 1)):
-            grid = self._grid(name, shape, arrays, gains, taken)
-            taken |= {piece.tile.index for row in grid for piece in row}
-            copies.append(ExpectedMatrix(self, name, shape, grid, self._reads).expect(self.expectations(name)))
-        if len(copies) == 1:
-            return copies[0]
-        matrix = ReplicatedMatrix(self, name, shape, copies[0].grid, self._reads)
-        matrix.expect(self.expectations(name))
-        return matrix.replicate(copies)
+    def _one_matrix(self, name: str, shape: tuple[int, int], grid: list[list[Piece]]) -> AnalogMatrix:
+        return ExpectedMatrix(self, name, shape, grid, self._reads).expect(self.expectations(name))
 
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
         expectations = self.expectations(name)
         cells: Any = [ExpectedCells(self.device, block.shape, array, expectations) for array in range(arrays)]
-        tile = ExpectedTile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
+        tile = KnownTile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
         return tile.expect(expectations)
 
     def place_digital(self, name: str, weights: np.ndarray) -> DigitalMatrix:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from functools import cached_property, partial
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -26,10 +26,14 @@ from hwsim.devices import (
 from hwsim.engine.ledger import Origin
 from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
+from hwsim.engine.way import Way
 from hwsim.errors import DataError
 
 PROBABILITY_BITS = 8
 """Bits of a pulse probability on its way to a pulse generator, whose comparator has 8 bits (an assumption)."""
+
+LOGGED_SLOTS = 1 << 22
+"""Slots of probed devices, coincidence or not, that are logged in one go."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,27 @@ class Piece:
 
     block: Block
     tile: Tile
+
+
+class Lane(NamedTuple):
+    """A slice of the input, of ``n_bytes`` a vector, and the pieces that read it with the bytes of their results."""
+
+    n_bytes: int
+    pieces: Sequence[tuple[Piece, int]]
+
+
+class Direction(NamedTuple):
+    """The ways of a forward or backward read through the chip.
+
+    Vectors are on the way ``entering`` until they leave ``source`` for the tiles, whose results come to ``target`` and
+    are on the way ``leaving`` from there. ``lanes`` are the slices of the input, each with the pieces that read it.
+    """
+
+    entering: Way
+    source: Unit
+    lanes: Sequence[Lane]
+    target: Unit
+    leaving: Way
 
 
 Axis = Literal["column", "row"]
@@ -61,11 +86,21 @@ class AnalogMatrix:
         self.forward_io, self.backward_io, self.transfer_io = io
         self._chip = chip
         self._scales = (RunningScale(), RunningScale())
+        self._directions: dict[bool, Direction] = {}
 
-    @property
+    def share_scales(self, other: AnalogMatrix) -> None:
+        """Use the running input scales of another matrix."""
+        self._scales = other._scales
+
+    @cached_property
     def pieces(self) -> list[Piece]:
         """Every block with its tile."""
         return [piece for row in self.grid for piece in row]
+
+    @property
+    def tiles_of_a_vector(self) -> int:
+        """Tiles that each vector of a read goes to."""
+        return len(self.grid) * len(self.grid[0])
 
     @property
     def n_arrays(self) -> int:
@@ -133,6 +168,8 @@ class AnalogMatrix:
         return piece.tile.read(x[:, inputs], io, transposed=transposed, input_scale=scale, purpose=purpose)
 
     def _sum(self, parts: list[np.ndarray], n: int, *, transposed: bool) -> np.ndarray:
+        if len(parts) == 1:
+            return parts[0]
         y = np.zeros((n, self.shape[1] if transposed else self.shape[0]), dtype=np.float32)
         for piece, part in zip(self.pieces, parts, strict=True):
             y[:, piece.block.cols if transposed else piece.block.rows] += part
@@ -146,8 +183,6 @@ class AnalogMatrix:
         Each tile reads its devices as they stand when it is free for the read. Returns what :meth:`read` returns.
         """
         chip = self._chip
-        n_in, n_out = self.shape if transposed else self.shape[::-1]
-        word = chip.spec.word_bits
         scale = self._input_scale(x, transposed=transposed, purpose=purpose)
         parts: dict[int, tuple[np.ndarray, ReadWork]] = {}
 
@@ -156,23 +191,47 @@ class AnalogMatrix:
             parts[piece.tile.index] = part
             return part
 
-        before, after = self.digital_work(transposed=transposed)
-        if before:
-            stream = yield from chip.load(origin, chip.stream(len(x)), _bytes(n_in, word))
-            stream = yield from chip.digital.compute(origin, stream, before)
-        else:
-            stream = yield from chip.buffer.access(origin, "read", chip.stream(len(x)), _bytes(n_in, word))
-        way: tuple[Unit, Unit] = ("digital" if before else "buffer", "digital" if after else "buffer")
-        lanes = self._lanes(transposed=transposed)
-        stream = yield from chip.together([self._lane(origin, stream, lane, read, transposed, way) for lane in lanes])
-        if after:
-            stream = yield from chip.digital.compute(origin, stream, after)
-            stream = yield from chip.store(origin, stream, _bytes(n_out, word))
-        else:
-            stream = yield from chip.buffer.access(origin, "write", stream, _bytes(n_out, word))
+        way = self._direction(transposed)
+        stream = yield from chip.travel(origin, chip.stream(len(x)), way.entering)
+        stream = yield from chip.together([self._lane(origin, stream, lane, read, way) for lane in way.lanes])
+        stream = yield from chip.travel(origin, stream, way.leaving)
         yield from chip.wait_until(stream.last)
         done = [parts[piece.tile.index] for piece in self.pieces]
         return self._sum([y for y, _ in done], len(x), transposed=transposed), [work for _, work in done]
+
+    def _direction(self, transposed: bool) -> Direction:
+        """Return the ways of a read: with digital work before (after) it by way of the digital unit, else from (to) the
+        buffer."""
+        known = self._directions.get(transposed)
+        if known is not None:
+            return known
+        chip = self._chip
+        io = self.backward_io if transposed else self.forward_io
+        n_in, n_out = (_bytes(lines, chip.spec.word_bits) for lines in (self.shape if transposed else self.shape[::-1]))
+        before, after = self.digital_work(transposed=transposed)
+        entering: Way = (chip.buffer.leg("read", n_in),)
+        leaving: Way = (chip.buffer.leg("write", n_out),)
+        if before:
+            entering = (*chip.loading(n_in), chip.digital.leg(before))
+        if after:
+            leaving = (chip.digital.leg(after), *chip.storing(n_out))
+        known = self._directions[transposed] = Direction(
+            entering, "digital" if before else "buffer", self._sliced(transposed, io.inp_bits or chip.spec.word_bits),
+            "digital" if after else "buffer", leaving,
+        )  # fmt: skip
+        return known
+
+    def _sliced(self, transposed: bool, bits: int) -> list[Lane]:
+        """Return the slices of an input of ``bits`` bits."""
+        inputs, outputs = (0, 1) if transposed else (1, 0)
+        word = self._chip.spec.word_bits
+        return [
+            Lane(
+                _bytes(lane[0].block.shape[inputs], bits),
+                [(piece, _bytes(piece.block.shape[outputs], word)) for piece in lane],
+            )
+            for lane in self._lanes(transposed=transposed)
+        ]
 
     def _lanes(self, *, transposed: bool) -> list[Sequence[Piece]]:
         """The pieces that read the same slice of the input, for each slice."""
@@ -204,29 +263,18 @@ class AnalogMatrix:
         """Whether the digital unit subtracts what the inputs would give at weight 0."""
         return self._chip.spec.tile.crossbar.reference == "digital" and self.grid[0][0].tile.needs_reference
 
-    def _lane(
-        self,
-        origin: Origin,
-        stream: Stream,
-        lane: Sequence[Piece],
-        read: Reads,
-        transposed: bool,
-        way: tuple[Unit, Unit],
-    ) -> Part:
+    def _lane(self, origin: Origin, stream: Stream, lane: Lane, read: Reads, way: Direction) -> Part:
         """Send one slice of the input to every tile that needs it, read them, and send the results back."""
         chip = self._chip
-        bits = (self.backward_io if transposed else self.forward_io).inp_bits or chip.spec.word_bits
-        n_bytes = _bytes(lane[0].block.shape[0 if transposed else 1], bits)
-        source, target = way
 
-        def one(piece: Piece, arrived: Stream) -> Part:
-            done = yield from piece.tile.pass_through(origin, arrived, lambda: read(piece))
-            lines_out = piece.block.shape[1 if transposed else 0]
-            n_bytes = _bytes(lines_out, chip.spec.word_bits)
-            return (yield from chip.interconnect.transfer(origin, done, n_bytes, piece.tile.index, target))
+        def one(piece: Piece, n_bytes: int, arrived: Stream) -> Part:
+            done = yield from piece.tile.pass_through(origin, arrived, partial(read, piece))
+            return (yield from chip.interconnect.transfer(origin, done, n_bytes, piece.tile.index, way.target))
 
-        deliveries = [Delivery(piece.tile.index, n_bytes, partial(one, piece)) for piece in lane]
-        return (yield from chip.interconnect.scatter(origin, Share(stream, n_bytes, source), deliveries))
+        deliveries = [
+            Delivery(piece.tile.index, lane.n_bytes, partial(one, piece, n_bytes)) for piece, n_bytes in lane.pieces
+        ]
+        return chip.interconnect.scatter(origin, Share(stream, lane.n_bytes, way.source), deliveries)
 
     # Reads of one column or row
 
@@ -257,6 +305,8 @@ class AnalogMatrix:
         return self._join(axis, line, [y for y, _ in parts]), [work for _, work in parts]
 
     def _join(self, axis: Axis, line: int, parts: list[np.ndarray]) -> np.ndarray:
+        if len(parts) == 1:
+            return parts[0]
         values = np.empty(self.shape[0] if axis == "column" else self.shape[1], dtype=np.float32)
         for (piece, _), part in zip(self.along(axis, line), parts, strict=True):
             values[piece.block.rows if axis == "column" else piece.block.cols] = part
@@ -284,6 +334,9 @@ class AnalogMatrix:
             def read() -> tuple[np.ndarray, ReadWork]:
                 part = piece.tile.read_line(array, index, io or self.transfer_io, axis=axis, device=device)
                 parts[piece.tile.index] = part
+                if chip.pulse_book is not None:
+                    start = chip.env.now + piece.tile.read_delay(transposed=axis == "row")
+                    chip.pulse_book.add_line_read(start, (piece.tile.index, array, device), axis, index)
                 return part
 
             stream = yield from piece.tile.pass_through(origin, chip.stream(1), read, array)
@@ -295,11 +348,11 @@ class AnalogMatrix:
         target: Unit = "digital" if self._single_ended else "buffer"
         stream = yield from chip.together([one(piece, index) for piece, index in along])
         outputs = self.shape[0 if axis == "column" else 1]
+        n_bytes = _bytes(outputs, word)
+        way: Way = (chip.buffer.leg("write", n_bytes),)
         if self._single_ended:
-            stream = yield from chip.digital.compute(origin, stream, {"add": outputs})
-            stream = yield from chip.store(origin, stream, _bytes(outputs, word))
-        else:
-            stream = yield from chip.buffer.access(origin, "write", stream, _bytes(outputs, word))
+            way = (chip.digital.leg({"add": outputs}), *chip.storing(n_bytes))
+        stream = yield from chip.travel(origin, stream, way)
         yield from chip.wait_until(stream.last)
         done = [parts[piece.tile.index] for piece, _ in along]
         return self._join(axis, line, [y for y, _ in done]), [work for _, work in done]
@@ -319,11 +372,54 @@ class AnalogMatrix:
         self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, pieces: list[Piece]
     ) -> list[UpdateResult]:
         """Apply pulse trains to the given tiles."""
-        probes = self._chip.probes
-        return [
-            piece.tile.apply(array, x[:, piece.block.cols], d[:, piece.block.rows], plan, probes.get(piece.tile.index))
-            for piece in pieces
-        ]
+        return [piece.tile.apply(array, x[:, piece.block.cols], d[:, piece.block.rows], plan) for piece in pieces]
+
+    def _apply_logged(
+        self,
+        origin: Origin,
+        array: int,
+        x: np.ndarray,
+        d: np.ndarray,
+        plan: TrainPlan,
+        pieces: list[Piece],
+        starts: list[int],
+    ) -> list[UpdateResult]:
+        """Apply pulse trains that start on each tile at ``starts`` (ps) and log the pulses of probed regions.
+
+        A long stream is applied in parts, so that its pulses need not fit into memory.
+        """
+        book = self._chip.pulse_book
+        regions = [self._chip.probes.get(piece.tile.index) for piece in pieces]
+        if book is None or not any(regions):
+            return self.apply(array, x, d, plan, pieces)
+        done: list[list[UpdateResult]] = [[] for _ in pieces]
+        for part in self._parts(array, plan, regions):
+            own, before = plan.part(part), int(plan.slots[: part.start].sum())
+            for piece, region, start, results in zip(pieces, regions, starts, done, strict=True):
+                tile = piece.tile
+                probe = tile.timed(region, start + tile.train_time(before), own.slots)
+                result = tile.apply(array, x[part, piece.block.cols], d[part, piece.block.rows], own, probe)
+                self._chip.log_pulses(origin, part.start, (tile.index, array), result)
+                self._chip.lines.trains(origin, part.start, (tile, array), result, start + tile.train_time(before))
+                results.append(result)
+            slots = before + int(own.slots.sum())
+            book.tell(
+                {piece.tile.index: at + piece.tile.train_time(slots) for piece, at in zip(pieces, starts, strict=True)}
+            )
+        return [results[0] if len(results) == 1 else UpdateResult.in_turn(results) for results in done]
+
+    def _parts(self, array: int, plan: TrainPlan, regions: Sequence[tuple[slice, slice] | None]) -> list[slice]:
+        """Return the samples of a logged stream in parts with at most ``LOGGED_SLOTS``, or one sample.
+
+        Cells of several devices, and devices that age, take a stream as a whole.
+        """
+        cells = self.grid[0][0].tile.arrays[array]
+        if len(cells.devices) > 1 or cells.devices[0].ages:
+            return [slice(0, len(plan.bl))]
+        probed = sum((rows.stop - rows.start) * (cols.stop - cols.start) for rows, cols in filter(None, regions))
+        number = np.cumsum(plan.slots) * probed // LOGGED_SLOTS
+        firsts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist()]
+        return [slice(first, last) for first, last in zip(firsts, [*firsts[1:], len(plan.bl)], strict=True)]
 
     def time_update(
         self,
@@ -341,29 +437,31 @@ class AnalogMatrix:
         """
         chip = self._chip
         lines = _lines(self.shape, driven)
-        stream = yield from chip.load(origin, chip.stream(len(x)), _bytes(lines, chip.spec.word_bits))
+        way = chip.loading(_bytes(lines, chip.spec.word_bits))
         prepare = self._preparation(plan, lines)
         if prepare:
-            stream = yield from chip.digital.compute(origin, stream, prepare)
+            way += (chip.digital.leg(prepare),)
+        stream = yield from chip.travel(origin, chip.stream(len(x)), way)
+        each = plan.slots
+        slots = int(np.add.reduce(each)), int(each[-1])
         deliveries = [
             Delivery(
                 piece.tile.index,
                 _bytes(_lines(piece.block.shape, driven), PROBABILITY_BITS),
-                partial(self._pulse_tile, piece.tile, plan),
+                partial(self._pulse_tile, piece.tile, slots),
             )
             for piece in pieces
         ]
         share = Share(stream, _bytes(lines, PROBABILITY_BITS), "digital")
         yield from chip.interconnect.scatter(origin, share, deliveries)
-        starts = [chip.env.now - piece.tile.train_time(int(plan.slots.sum())) for piece in pieces]
+        starts = [chip.env.now - piece.tile.train_time(slots[0]) for piece in pieces]
         for piece in pieces:
             piece.tile.let_time_pass()
         sums = [[device.line_sums() for device in piece.tile.arrays[array].devices] for piece in pieces]
-        results = self.apply(array, x, d, plan, pieces)
+        results = self._apply_logged(origin, array, x, d, plan, pieces, starts)
         for piece, result, start, before in zip(pieces, results, starts, sums, strict=True):
-            piece.tile.book_update(origin, start, array, result, before)
+            piece.tile.book_update(origin, start, array, slots[0], result, before)
             piece.tile.station.release()
-        chip.log_pulses(origin, array, [piece.tile for piece in pieces], results, starts)
         return results
 
     def _preparation(self, plan: TrainPlan, lines: int) -> dict[str, int]:
@@ -376,18 +474,17 @@ class AnalogMatrix:
             lines = sum(self.shape)
         managed = plan.params.update_management or plan.params.update_bl_management
         prepare = {"compare": lines} if managed else {}
-        as_they_are = np.all(plan.row_gain == 1) and np.all(plan.col_gain == 1)
-        if not as_they_are or (managed and np.any(plan.bl > 1)):
+        if not _are_one(plan.row_gain) or not _are_one(plan.col_gain) or (managed and plan.bl.max() > 1):
             prepare |= {"mul": lines + 4, "div": 2} if managed else {"mul": lines}
         return prepare
 
-    def _pulse_tile(self, tile: Tile, plan: TrainPlan, stream: Stream) -> Part:
-        """Hold a tile for the trains of all samples; the caller releases it when the array has changed."""
+    def _pulse_tile(self, tile: Tile, slots: tuple[int, int], stream: Stream) -> Part:
+        """Hold a tile for trains, of all samples and of the last one; the caller releases it when the array has
+        changed."""
         chip = self._chip
         yield from tile.station.acquire()
         # The trains end no earlier than the last sample's own train after its arrival.
-        total = tile.train_time(int(plan.slots.sum()))
-        last_train = tile.train_time(int(plan.slots[-1]))
+        total, last_train = (tile.train_time(n) for n in slots)
         yield from chip.wait_until(max(chip.env.now + total, stream.last + last_train))
         return Stream(stream.n, chip.env.now, chip.env.now)
 
@@ -420,6 +517,10 @@ class AnalogMatrix:
 
 def _bytes(n_words: int, bits: int) -> int:
     return -(-n_words * bits // 8)
+
+
+def _are_one(gains: np.ndarray) -> bool:
+    return bool(gains[0] == 1 and (gains == 1).all())
 
 
 def _lines(shape: tuple[int, int], driven: Sequence[Axis]) -> int:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from hwsim.chip.analog_matrix import AnalogMatrix, Piece
 from hwsim.chip.digital_matrix import DigitalMatrix
+from hwsim.chip.faults import Faults
+from hwsim.chip.line_log import NamedSink
 from hwsim.chip.mapping import Block, Placement
-from hwsim.chip.platform import Platform, PulseSink
+from hwsim.chip.platform import Platform
 from hwsim.chip.probe import Probe, probed_regions
 from hwsim.chip.program import Program
+from hwsim.chip.pulse_book import RowSink
+from hwsim.chip.replicas import ReplicatedMatrix
 from hwsim.chip.sequencer import NumbersOnly, Sequencer
 from hwsim.chip.tile import Tile
 from hwsim.components.base import Component
 from hwsim.devices import make_cells
 from hwsim.engine.ledger import Table
 from hwsim.errors import MappingError, UsageError
+from hwsim.html import html_table
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
 
@@ -34,8 +39,12 @@ class Chip(Platform):
         threads: threads of the device kernels; they change no number.
         timing: False: only the numbers, no time and no energy.
         events: receives blocks of ledger rows in time order.
-        pulses: receives the pulses of the probed regions.
+        pulses: receives the pulses of the probed regions in time order.
+        line_reads: receives the reads of single lines of the probed tiles; given with ``pulses``.
+        gauges: receives blocks of gauge changes in time order.
+        lines: receives the firings of the lines of the probed regions.
         probes: regions whose pulses are logged.
+        replicas: how many times each layer stands on the chip, by name; 1 where it is not named.
 
     Raises:
         SpecError: a component model, clock or converter parameter is wrong.
@@ -50,20 +59,31 @@ class Chip(Platform):
         threads: int = 1,
         timing: bool = True,
         events: Callable[[Table], None] | None = None,
-        pulses: PulseSink | None = None,
+        pulses: RowSink | None = None,
+        line_reads: RowSink | None = None,
+        gauges: NamedSink | None = None,
+        lines: NamedSink | None = None,
         probes: Sequence[Probe] = (),
+        replicas: Mapping[str, int] | None = None,
     ) -> None:
-        super().__init__(spec, device.unit_cell, events=events, pulses=pulses)
+        super().__init__(
+            spec, device.unit_cell, events=events, pulses=pulses, line_reads=line_reads, gauges=gauges, lines=lines
+        )
         self.device = device
+        # A run tells how many pulses each device got; counting them takes about 1 % of an update.
+        counting = device.parameters.model_copy(update={"count_pulses": True})
+        self._counted_device = device.model_copy(update={"parameters": counting})
         self.seed = seed
         self.threads = threads
         self.timing = timing
         self.tiles: list[Tile] = []
         self.placement = Placement((spec.tile.rows, spec.tile.cols), share=spec.mapping.share_tiles)
+        self.faults = Faults(spec, seed, device.unit_cell.n_devices)
         self.matrices: dict[str, AnalogMatrix | DigitalMatrix] = {}
         self._runner = Sequencer(self) if timing else NumbersOnly(self)
         self._leakage = 0.0
         self._wanted_probes = list(probes)
+        self._wanted_replicas = dict(replicas or {})
         self._reads = (spec.tile.forward, spec.tile.backward, spec.tile.transfer)
 
     # Building
@@ -80,7 +100,16 @@ class Chip(Platform):
         return matrix
 
     def _analog_matrix(self, name: str, shape: tuple[int, int], arrays: int, gains: Sequence[float]) -> AnalogMatrix:
-        return AnalogMatrix(self, name, shape, self._grid(name, shape, arrays, gains), self._reads)
+        copies = []
+        taken: set[int] = set()
+        for _ in range(self._wanted_replicas.get(name, 1)):
+            grid = self._grid(name, shape, arrays, gains, taken)
+            taken |= {piece.tile.index for row in grid for piece in row}
+            copies.append(self._one_matrix(name, shape, grid))
+        return copies[0] if len(copies) == 1 else ReplicatedMatrix(self, copies)
+
+    def _one_matrix(self, name: str, shape: tuple[int, int], grid: list[list[Piece]]) -> AnalogMatrix:
+        return AnalogMatrix(self, name, shape, grid, self._reads)
 
     def _grid(
         self,
@@ -121,14 +150,14 @@ class Chip(Platform):
 
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
         cells = [
-            self.make_cells(block.shape, f"{path}.array{number}")
+            self.make_cells(block.shape, f"{path}.array{number}", self.faults.of_array(block, number))
             for number in range(arrays)
         ]
         return Tile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
 
-    def make_cells(self, shape: tuple[int, int], path: str) -> Any:
-        """Make the cells of one array."""
-        return make_cells(self.device, shape, seed=self.seed, threads=self.threads, path=path)
+    def make_cells(self, shape: tuple[int, int], path: str, faults: Any) -> Any:
+        """Make the cells of one array, with those of its devices that are ``faults``."""
+        return make_cells(self._counted_device, shape, seed=self.seed, threads=self.threads, path=path, faults=faults)
 
     def place_digital(self, name: str, weights: np.ndarray) -> DigitalMatrix:
         """Keep a (rows, cols) float matrix in the buffer.
@@ -149,6 +178,8 @@ class Chip(Platform):
         """
         self._leakage = sum(component.leakage for component in self.components)
         self.probes = probed_regions(self._wanted_probes, {tile.index: tile.shape for tile in self.tiles})
+        if self.pulse_book is not None:
+            self.pulse_book.probed = {index: self.tiles[index].station for index in self.probes}
         for matrix in self.matrices.values():
             self._check_probes(matrix)
 
@@ -159,6 +190,20 @@ class Chip(Platform):
                     f"cannot probe tile {piece.tile.index}: several layers share it; "
                     "use --set chip.mapping.share_tiles=false"
                 )
+
+    def probed(self) -> dict[int, dict[str, Any]]:
+        """Return what of each probed tile is logged: half-open ``rows`` and ``cols``, its arrays and devices a cell."""
+        found = {}
+        for index, (rows, cols) in self.probes.items():
+            arrays = self.tiles[index].arrays
+            found[index] = {
+                "rows": [rows.start, rows.stop],
+                "cols": [cols.start, cols.stop],
+                "shape": list(self.tiles[index].shape),
+                "arrays": len(arrays),
+                "devices": len(arrays[0].devices),
+            }
+        return found
 
     @property
     def cells_by_tile(self) -> dict[int, int]:
@@ -180,6 +225,14 @@ class Chip(Platform):
         tile = self.spec.tile
         there = len(self.tiles) * tile.rows * tile.cols * tile.arrays
         return self.cells_used / there if there else 0.0
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, " x ".join(map(str, place["shape"])), str(place["arrays"]), ", ".join(map(str, place["tiles"])))
+            for name, place in self.mapping().items()
+        ]
+        title = f"Chip {self.spec.name}: {len(self.tiles)} of {self.spec.tiles} tiles used"
+        return html_table(title, rows, ("layer", "shape", "arrays", "tiles"))
 
     def mapping(self) -> dict[str, dict[str, Any]]:
         """Return where every analog matrix is: its shape, blocks of one copy, replicas, arrays and tiles."""
@@ -239,6 +292,10 @@ class Chip(Platform):
             if component.leakage:
                 component.book_leakage(origin, elapsed)
         self.ledger.flush()
+        self.env.gauges.flush()
+        self.lines.flush()
+        if self.pulse_book is not None:
+            self.pulse_book.flush()
 
     def phases_so_far(self) -> dict[str, tuple[float, float]]:
         """Return simulated time (ps) and energy (J, leakage under ``static``) of every phase until now."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
-from hwsim.chip.read_path import ReadWork
+from hwsim.chip.read_path import ReadShape, ReadWork
 from hwsim.chip.tile import Tile
 from hwsim.chip.vectors import Vectors
 from hwsim.components.coding import LineDrive
-from hwsim.devices import Cells, IOParameters, TrainPlan, UpdateResult, make_cells
+from hwsim.devices import Cells, IOParameters, Region, TrainPlan, UpdateResult, make_cells
 from hwsim.errors import RunError, UsageError
 from hwsim.spec.activity import ANY, LayerStatistics, ReadStatistics, Span, StateStatistics, TrainStatistics
 from hwsim.spec.device import DeviceSpec
@@ -197,13 +197,11 @@ class ExpectedTile(Tile):
     ) -> tuple[np.ndarray, ReadWork]:
         """Return what stands for a line of an array, (outputs,), and the work that reading it is expected to be."""
         transposed = axis == "row"
-        lines, outputs = self.shape if transposed else self.shape[::-1]
+        outputs = self._lines(transposed)[1]
         statistics = self.expectations.line_read(array)
-        drive = LineDrive(
-            *(np.where(np.arange(lines) == index, each, 0.0) for each in (statistics.heat, statistics.charges))
-        )
+        drive = LineDrive(np.array([statistics.heat]), np.array([statistics.charges]))
         work = self._expected_work(f"array{array}", statistics, 1, io, drive, (1, outputs), transposed)
-        return np.ones(outputs, np.float32), replace(work, device=device)
+        return np.ones(outputs, np.float32), work._replace(line=index, device=device)
 
     def _expected_work(
         self,
@@ -218,13 +216,13 @@ class ExpectedTile(Tile):
         slices = self._paths[transposed].dac.slices
         conversions = max(self._tallies.take((key, "conversions"), n * statistics.conversions), n) * slices
         retries = self._tallies.take((key, "retries"), n * statistics.retries)
-        return ReadWork(
-            conversions * statistics.passes_per_conversion, conversions, retries, io.conversions * slices, drive,
-            *lines, transposed, slices=slices, out_bits=io.out_bits,
+        shape = ReadShape(
+            statistics.passes_per_conversion, io.conversions * slices, *lines, slices, io.out_bits
         )  # fmt: skip
+        return ReadWork(shape, conversions, retries, drive, transposed)
 
     def apply(
-        self, array: int, x: Any, d: Any, plan: TrainPlan, probe: tuple[slice, slice] | None = None
+        self, array: int, x: Any, d: Any, plan: TrainPlan, probe: Region | None = None
     ) -> UpdateResult:
         """Return what the trains of a stream are expected to do.
 

@@ -6,7 +6,7 @@ array as it stands when the operation starts, and changes it when it ends.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,12 +19,13 @@ from hwsim.chip.platform import Platform
 from hwsim.chip.read_path import ReadWork
 from hwsim.devices import UpdateParameters, UpdateResult
 from hwsim.engine.ledger import Origin
+from hwsim.engine.way import Way
 
 Matrix = AnalogMatrix | DigitalMatrix
 Steps = Generator[Any, Any, Any]
 
 
-class Operation(ABC):
+class Operation:
     """One operation; ``kind`` and ``phase`` name it in the ledger, ``layer`` is the layer it belongs to."""
 
     kind: ClassVar[str]
@@ -56,10 +57,10 @@ class Forward(Operation):
 
     def _count(self, chip: Platform, works: Any) -> None:
         chip.count(self.kind, len(self.x))
-        if works is not None:
-            chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
-            chip.count("bound_management_retries", sum(work.retries for work in works))
-            chip.recorder.read(self.layer, self.kind, "", len(self.x), works)
+        if isinstance(self.matrix, AnalogMatrix):
+            chip.count("adc_conversions", sum([work.conversions * work.shape.lines_out for work in works]))
+            chip.count("bound_management_retries", sum([work.retries for work in works]))
+            chip.recorder.read(self.layer, self.kind, "", len(self.x), works, tiles=self.matrix.tiles_of_a_vector)
 
     def run(self, chip: Platform) -> np.ndarray:
         """Return the products."""
@@ -106,8 +107,8 @@ class Update(Operation):
 
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, len(self.x))
-        up = sum(int(result.pulses_up.sum()) for result in results)
-        down = sum(int(result.pulses_down.sum()) for result in results)
+        totals = [result.totals for result in results]
+        up, down = sum([pulses.up for pulses in totals]), sum([pulses.down for pulses in totals])
         chip.count("pulses_up", up)
         chip.count("pulses_down", down)
         chip.count("coincidences", up + down)
@@ -155,19 +156,19 @@ class TransferWrite(Operation):
 
     def _finish(self, chip: Platform, results: list[UpdateResult]) -> None:
         chip.count(self.kind, 1)
-        chip.count("transfer_pulses", sum(int(result.pulses_up.sum() + result.pulses_down.sum()) for result in results))
+        chip.count("transfer_pulses", sum([result.totals.up + result.totals.down for result in results]))
         chip.recorder.trains(self.layer, self.kind, self.array, results, self.axis)
 
     def run(self, chip: Platform) -> None:
         """Pulse the line; a vector of zeros takes no pulse and no time."""
-        if np.any(self.values):
+        if self.values.any():
             x, d, pieces = self._vectors()
             plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
             self._finish(chip, self.matrix.apply(self.array, x, d, plan, pieces))
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Pulse the line when the train has ended."""
-        if np.any(self.values):
+        if self.values.any():
             x, d, pieces = self._vectors()
             plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
             driven: Axis = "row" if self.axis == "column" else "column"
@@ -192,7 +193,7 @@ class TransferRead(Operation):
 
     def _count(self, chip: Platform, values: np.ndarray, works: list[ReadWork]) -> None:
         chip.count(self.kind, 1)
-        chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
+        chip.count("adc_conversions", sum([work.conversions * work.shape.lines_out for work in works]))
         chip.recorder.read(self.layer, self.kind, f"array{self.array}", 1, works, bool(values.any()))
 
     def run(self, chip: Platform) -> np.ndarray:
@@ -267,20 +268,22 @@ class Digital(Operation):
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return what ``compute`` does, when the last result is written."""
-        stream = chip.stream(self.n)
-        bits = chip.spec.word_bits
-        if self.words_in:
-            stream = yield from chip.load(origin, stream, -(-self.words_in * bits // 8))
-        for n_bits in self.state_read:
-            stream = yield from chip.load_state(origin, stream, -(-n_bits // 8))
-        if any(self.operations.values()):
-            stream = yield from chip.digital.compute(origin, stream, self.operations)
-        for n_bits in self.state_written:
-            stream = yield from chip.store_state(origin, stream, -(-n_bits // 8))
-        if self.words_out:
-            stream = yield from chip.store(origin, stream, -(-self.words_out * bits // 8))
+        stream = yield from chip.travel(origin, chip.stream(self.n), self._way(chip))
         yield from chip.wait_until(stream.last)
         return self.run(chip)
+
+    def _way(self, chip: Platform) -> Way:
+        bits = chip.spec.word_bits
+        way = chip.loading(-(-self.words_in * bits // 8)) if self.words_in else ()
+        for n_bits in self.state_read:
+            way += chip.loading_state(-(-n_bits // 8))
+        if any(self.operations.values()):
+            way += (chip.digital.leg(self.operations),)
+        for n_bits in self.state_written:
+            way += chip.storing_state(-(-n_bits // 8))
+        if self.words_out:
+            way += chip.storing(-(-self.words_out * bits // 8))
+        return way
 
 
 @dataclass
@@ -304,10 +307,9 @@ class Move(Operation):
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Occupy link, interconnect and buffer."""
         n_bytes = -(-self.words * chip.spec.word_bits // 8)
-        stream = chip.stream(self.n)
+        way: Way = (*chip.interconnect.way(n_bytes, "off_chip_link", "buffer"), chip.buffer.leg("write", n_bytes))
         if chip.off_chip_link is not None:
-            stream = yield from chip.off_chip_link.transfer(origin, stream, n_bytes)
-        stream = yield from chip.interconnect.transfer(origin, stream, n_bytes, "off_chip_link", "buffer")
-        stream = yield from chip.buffer.access(origin, "write", stream, n_bytes)
+            way = (chip.off_chip_link.leg(n_bytes), *way)
+        stream = yield from chip.travel(origin, chip.stream(self.n), way)
         yield from chip.wait_until(stream.last)
         self.run(chip)

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
 import simpy
 
+from hwsim.chip.line_log import LineLogger, NamedSink
+from hwsim.chip.pulse_book import PulseBook, RowSink
 from hwsim.chip.recorder import Recorder
-from hwsim.chip.tile import Tile
 from hwsim.components.base import Component, SharedComponent
 from hwsim.components.channel import Channel
 from hwsim.components.controller import Controller
@@ -20,13 +20,13 @@ from hwsim.components.memory import Buffer
 from hwsim.cost import CostTables
 from hwsim.devices import UpdateResult
 from hwsim.engine.env import Env
+from hwsim.engine.gauges import Gauges
 from hwsim.engine.ledger import Ledger, Origin, Table
 from hwsim.engine.parallel import Part, side_by_side
 from hwsim.engine.station import Stream
+from hwsim.engine.way import Way, travel
 from hwsim.spec.chip import BufferPlacement, ChipSpec, ControllerPlacement
 from hwsim.spec.unit_cell import UnitCellSpec
-
-PulseSink = Callable[[dict[str, np.ndarray]], None]
 
 
 class Described(Protocol):
@@ -47,7 +47,10 @@ class Platform:
         spec: description of the chip.
         unit_cell: the unit cell of its crossbars, whose devices and references take area.
         events: receives blocks of ledger rows in time order.
-        pulses: receives the pulses of the probed regions.
+        pulses: receives the pulses of the probed regions in time order.
+        line_reads: receives the reads of single lines of the probed tiles; given with ``pulses``.
+        gauges: receives blocks of gauge changes in time order.
+        lines: receives the firings of the lines of the probed regions.
 
     Raises:
         SpecError: a component model, clock or converter parameter is wrong.
@@ -59,13 +62,16 @@ class Platform:
         unit_cell: UnitCellSpec,
         *,
         events: Callable[[Table], None] | None = None,
-        pulses: PulseSink | None = None,
+        pulses: RowSink | None = None,
+        line_reads: RowSink | None = None,
+        gauges: NamedSink | None = None,
+        lines: NamedSink | None = None,
     ) -> None:
         self.spec = spec
         self.tables = CostTables.for_chip(
             spec, devices_per_cell=unit_cell.n_devices, references=unit_cell.needs_reference
         )
-        self.env = Env()
+        self.env = Env(Gauges(gauges))
         self.ledger = Ledger(events)
         self.buffer = self._memory("buffer", spec.buffer)
         self.state_memory = self.buffer
@@ -84,7 +90,10 @@ class Platform:
         self.counts: dict[str, int] = defaultdict(int)
         self.recorder = Recorder()
         self.probes: Mapping[int, tuple[slice, slice]] = {}
-        self._pulses = pulses
+        self.lines = LineLogger(lines)
+        self.pulse_book: PulseBook | None = None
+        if pulses is not None:
+            self.pulse_book = PulseBook(pulses, line_reads or (lambda _: None), lambda: self.env.now)
 
     def _memory(self, name: str, placed: BufferPlacement) -> Buffer:
         return Buffer(
@@ -117,27 +126,37 @@ class Platform:
 
     # Words between memory and digital unit
 
+    def loading(self, n_bytes: int) -> Way:
+        """Return the way of ``n_bytes`` for each vector from the buffer to the digital unit."""
+        return (self.buffer.leg("read", n_bytes), *self.interconnect.way(n_bytes, "buffer", "digital"))
+
+    def storing(self, n_bytes: int) -> Way:
+        """Return the way of ``n_bytes`` for each vector from the digital unit to the buffer."""
+        return (*self.interconnect.way(n_bytes, "digital", "buffer"), self.buffer.leg("write", n_bytes))
+
+    def loading_state(self, n_bytes: int) -> Way:
+        """Return the way of digital state: from the hidden buffer beside the digital unit, or from the buffer."""
+        if self.state_memory is self.buffer:
+            return self.loading(n_bytes)
+        return (self.state_memory.leg("read", n_bytes),)
+
+    def storing_state(self, n_bytes: int) -> Way:
+        """Return the way of digital state back to its memory."""
+        if self.state_memory is self.buffer:
+            return self.storing(n_bytes)
+        return (self.state_memory.leg("write", n_bytes),)
+
+    def travel(self, origin: Origin, stream: Stream, way: Way) -> Part:
+        """Send a stream on its way; returns it as it leaves the last component, when its first vector does."""
+        return travel(self.env, self.ledger.notes, origin, stream, way)
+
     def load(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
         """Read ``n_bytes`` for each vector from the buffer and bring them to the digital unit."""
-        stream = yield from self.buffer.access(origin, "read", stream, n_bytes)
-        return (yield from self.interconnect.transfer(origin, stream, n_bytes, "buffer", "digital"))
+        return self.travel(origin, stream, self.loading(n_bytes))
 
     def store(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
         """Bring ``n_bytes`` for each vector from the digital unit to the buffer and write them."""
-        stream = yield from self.interconnect.transfer(origin, stream, n_bytes, "digital", "buffer")
-        return (yield from self.buffer.access(origin, "write", stream, n_bytes))
-
-    def load_state(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
-        """Read digital state: from the hidden buffer beside the digital unit, or from the buffer."""
-        if self.state_memory is self.buffer:
-            return (yield from self.load(origin, stream, n_bytes))
-        return (yield from self.state_memory.access(origin, "read", stream, n_bytes))
-
-    def store_state(self, origin: Origin, stream: Stream, n_bytes: int) -> Part:
-        """Write digital state back."""
-        if self.state_memory is self.buffer:
-            return (yield from self.store(origin, stream, n_bytes))
-        return (yield from self.state_memory.access(origin, "write", stream, n_bytes))
+        return self.travel(origin, stream, self.storing(n_bytes))
 
     # Streams and counts
 
@@ -178,44 +197,13 @@ class Platform:
 
         return noted if written else compute
 
-    def log_pulses(
-        self, origin: Origin, array: int, tiles: Sequence[Tile], results: Sequence[UpdateResult], starts: Sequence[int]
-    ) -> None:
-        """Pass the pulses of the probed regions on, in time order."""
-        if self._pulses is None:
-            return
-        parts = []
-        for tile, result, start in zip(tiles, results, starts, strict=True):
-            for device, part in enumerate(result.by_device):
-                log = part.log
-                if log is None or not len(log.row):
-                    continue
-                n = len(log.row)
-                columns = {
-                    "t_ps": tile.pulse_times(start, result.slots, log.sample, log.slot, log.polarity),
-                    "step": np.full(n, origin.step, dtype=np.int32),
-                    "sample": origin.sample + log.sample.astype(np.int64),
-                    "tile": np.full(n, tile.index, dtype=np.int16),
-                    "array": np.full(n, array, dtype=np.int16),
-                    "row": log.row.astype(np.int32),
-                    "col": log.col.astype(np.int32),
-                    "polarity": log.polarity.astype(np.int8),
-                    "dw": log.dw,
-                    "w": log.w,
-                    "device": np.full(n, device, dtype=np.int16),
-                }
-                parts.append(columns)
-        self.log_pulse_rows(parts)
+    def log_pulses(self, origin: Origin, first: int, place: tuple[int, int], result: UpdateResult) -> None:
+        """Log the pulses of the probed region of an update.
 
-    @property
-    def logs_pulses(self) -> bool:
-        """Whether pulses of probed regions are logged."""
-        return self._pulses is not None
-
-    def log_pulse_rows(self, parts: Sequence[Mapping[str, np.ndarray]]) -> None:
-        """Pass rows of the pulse log on, in time order; each part holds some in columns by name."""
-        if self._pulses is None or not parts:
-            return
-        table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        order = np.argsort(table["t_ps"], kind="stable")
-        self._pulses({name: column[order] for name, column in table.items()})
+        ``first`` is the number of its first sample in the operation's stream, ``place`` its tile and array.
+        """
+        for device, part in enumerate(result.by_device):
+            if self.pulse_book is not None and part.log is not None:
+                columns = part.log.columns()
+                columns["sample"] = columns["sample"] + first
+                self.pulse_book.add(origin, (*place, device), columns)

@@ -116,17 +116,32 @@ class Recorder:
             course = self._courses[key] = Course(make)
         return course.next()
 
-    def read(self, layer: str, kind: str, array: str, n: int, works: Sequence[ReadWork], nonzero: bool = True) -> None:
-        """Note a read of ``n`` vectors; ``works`` are those of the layer's tiles."""
+    def read(
+        self,
+        layer: str,
+        kind: str,
+        array: str,
+        n: int,
+        works: Sequence[ReadWork],
+        nonzero: bool = True,
+        tiles: int | None = None,
+    ) -> None:
+        """Note a read of ``n`` vectors; ``works`` are those of the layer's tiles.
+
+        Each vector goes to ``tiles`` of them, by default to all.
+        """
         sums = self._next((layer, kind, array), Reads)
         sums.vectors += n
-        sums.on_tiles += n * len(works)
+        sums.on_tiles += n * (len(works) if tiles is None else tiles)
         for work in works:
-            sums.conversions += work.conversions // work.slices
-            sums.passes += work.passes // work.slices
+            heat, charges = work.drive
+            heated = float(np.add.reduce(heat))
+            charged = heated if charges is heat else float(np.add.reduce(charges))
+            sums.conversions += work.turns
+            sums.passes += work.turns * work.shape.passes
             sums.retries += work.retries
-            sums.heat += float(work.drive.heat.sum()) / work.lines_in
-            sums.charges += float(work.drive.charges.sum()) / work.lines_in
+            sums.heat += heated / work.shape.lines_in
+            sums.charges += charged / work.shape.lines_in
         sums.nonzero += n * nonzero
 
     def trains(
@@ -145,11 +160,12 @@ class Recorder:
             sums.cols += n * cols
             sums.cells += n * rows * cols
             for total, part in zip(sums.counts, result.by_device, strict=True):
-                total[0] += int(part.row_fires.sum())
-                total[1] += int(part.col_fires.sum())
-                total[2] += int(part.pulses_up.sum())
-                total[3] += int(part.pulses_down.sum())
-                total[4] += float(part.sum_w.sum())
+                pulses = part.totals
+                total[0] += pulses.row_fires
+                total[1] += pulses.col_fires
+                total[2] += pulses.up
+                total[3] += pulses.down
+                total[4] += pulses.weight
 
     def state(self, layer: str, name: str, result: Any) -> None:
         """Note what the work on a digital state let go of."""

@@ -54,7 +54,7 @@ class Refresh(Operation):
         self._w_max = device.parameters.w_max
 
     def _count_reads(self, chip: Platform, works: list[ReadWork]) -> None:
-        chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
+        chip.count("adc_conversions", sum(work.conversions * work.shape.lines_out for work in works))
 
     def _read(self, chip: Platform, line: int) -> np.ndarray:
         """Read a column of both devices; returns (2, rows)."""
@@ -89,7 +89,7 @@ class Refresh(Operation):
             if not own.any():
                 continue
             devices = piece.tile.arrays[self.array].devices
-            before = [device.weights[:, col] for device in devices] if chip.logs_pulses else []
+            before = [device.weights[:, col] for device in devices] if chip.pulse_book is not None else []
             piece.tile.reset_pairs(origin, start, self.array, own, col)
             if origin is not None and before:
                 for plane, device in enumerate(devices):

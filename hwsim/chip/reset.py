@@ -103,7 +103,9 @@ class Reset(Operation):
             count += int(chosen.sum())
             log_resets(chip, origin, piece, (self.array, plane), device, col, chosen, before)
         if self.probability < 1:
-            tile.row_pulser.book_trains(origin, start, tile.slot, len(tile.arrays[self.array].devices), tile.shape[0])
+            draws = len(tile.arrays[self.array].devices) * tile.shape[0]
+            each = tile.row_pulser.cost("draw").energy
+            tile.row_pulser.book(origin, "draw", start, tile.slot, draws, energy=draws * each)
         tile.crossbar.book(origin, "reset", start, tile.slot, count, energy=energy, array=self.array)
         return count
 
@@ -125,33 +127,31 @@ def log_resets(
     chosen: np.ndarray,
     before: np.ndarray,
 ) -> None:
-    """Log the reset pulses of a slot that ends now, in the probed region of a tile, with polarity 0.
+    """Log the reset pulses of a slot that ends now, in the probed region of a tile, with polarity 0, and its lines.
 
     ``place`` is the array and the plane of devices, ``chosen`` a mask of the rows (rows,) that were reset in column
     ``col``, ``before`` their weights before, (rows,).
     """
     region = chip.probes.get(piece.tile.index)
-    if region is None or not chip.logs_pulses or col not in range(*region[1].indices(piece.tile.shape[1])):
+    start = chip.env.now - piece.tile.slot
+    chip.lines.reset(origin, (piece.tile, *place), region, start, chosen, col)
+    if region is None or chip.pulse_book is None or col not in range(*region[1].indices(piece.tile.shape[1])):
         return
     inside = np.zeros(len(chosen), bool)
     inside[region[0]] = True
     rows = np.flatnonzero(chosen & inside)
     n = len(rows)
     after = device.weights[rows, col]
-    chip.log_pulse_rows(
-        [
-            {
-                "t_ps": np.full(n, chip.env.now - piece.tile.slot, np.int64),
-                "step": np.full(n, origin.step, np.int32),
-                "sample": np.full(n, origin.sample, np.int64),
-                "tile": np.full(n, piece.tile.index, np.int16),
-                "array": np.full(n, place[0], np.int16),
-                "row": rows.astype(np.int32),
-                "col": np.full(n, col, np.int32),
-                "polarity": np.full(n, RESET, np.int8),
-                "dw": after - before[rows],
-                "w": after,
-                "device": np.full(n, place[1], np.int16),
-            }
-        ]
+    chip.pulse_book.add(
+        origin,
+        (piece.tile.index, *place),
+        {
+            "t_ps": np.full(n, start, np.int64),
+            "sample": np.zeros(n, np.int64),
+            "row": rows.astype(np.int32),
+            "col": np.full(n, col, np.int32),
+            "polarity": np.full(n, RESET, np.int8),
+            "dw": after - before[rows],
+            "w": after,
+        },
     )

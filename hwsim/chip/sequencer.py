@@ -10,7 +10,8 @@ from typing import Any
 from hwsim.chip.operations import Operation
 from hwsim.chip.platform import Platform
 from hwsim.chip.program import Await, Claim, CountDown, Directive, Free, Join, Latch, Mark, Program, Start, Task
-from hwsim.engine.ledger import FLUSH_ROWS
+from hwsim.engine.gauges import Note
+from hwsim.engine.ledger import FLUSH_POSTINGS
 from hwsim.errors import RunError
 
 
@@ -21,7 +22,13 @@ class Thread:
     name: str
     step: int = -1
     sample: int = -1
-    doing: str = ""
+    doing: Operation | str = ""
+
+    def __str__(self) -> str:
+        doing = self.doing
+        if isinstance(doing, Operation):
+            doing = f"{doing.kind} of layer '{doing.layer}'" if doing.layer else doing.kind
+        return f"{self.name}{f' (step {self.step})' if self.step >= 0 else ''}: {doing}"
 
 
 class Sequencer:
@@ -38,6 +45,8 @@ class Sequencer:
         self.time_by: dict[tuple[str, str], float] = defaultdict(float)
         self._under_way: list[tuple[str, str]] = []
         self._shared_until = 0
+        self._gauges: dict[tuple[str, str], Note | None] = {}
+        self._level: dict[tuple[str, str], int] = defaultdict(int)
 
     def run(self, program: Program) -> Any:
         """Run a program to its end in simulated time; returns what it returns.
@@ -66,6 +75,7 @@ class Sequencer:
 
     def _steps(self, program: Program, thread: Thread) -> Generator[Any, Any, Any]:
         platform = self._platform
+        ledger, issue = platform.ledger, platform.controller.issue
         result = None
         while True:
             try:
@@ -75,24 +85,39 @@ class Sequencer:
             if not isinstance(step, Operation):
                 result = yield from self._obey(step, thread)
                 continue
+            thread.doing = step
             origin = platform.origin(step, thread.step, thread.sample)
-            thread.doing = f"{step.kind} of layer '{step.layer}'" if step.layer else step.kind
             key = (step.phase, step.layer)
             self._share_time()
             self._under_way.append(key)
-            yield from platform.controller.issue(origin)
+            self._gauge(step, thread, +1)
+            yield from issue(origin)
             result = yield from step.time(platform, origin)
             self._share_time()
             self._under_way.remove(key)
-            if platform.ledger.pending >= FLUSH_ROWS:
-                platform.ledger.flush(until=platform.env.now)
+            self._gauge(step, thread, -1)
+            if ledger.pending >= FLUSH_POSTINGS:
+                ledger.flush(until=platform.env.now)
+
+    def _gauge(self, operation: Operation, thread: Thread, change: int) -> None:
+        """Take note that an operation begins or ends."""
+        env = self._platform.env
+        key = (operation.kind, operation.layer)
+        if key not in self._gauges:
+            self._gauges[key] = env.gauges.of("controller", f"{operation.kind} {operation.layer}".rstrip())
+        note = self._gauges[key]
+        if note is not None:
+            self._level[key] += change
+            note(env.now, self._level[key], thread.step)
 
     def _share_time(self) -> None:
         """Give the time since the last change to the operations under way."""
         now = self._platform.env.now
-        if now > self._shared_until:
-            share = (now - self._shared_until) / max(len(self._under_way), 1)
-            for key in self._under_way or [("wait", "")]:
+        passed = now - self._shared_until
+        if passed:
+            keys = self._under_way or [("wait", "")]
+            share = passed / len(keys)
+            for key in keys:
                 self.time_by[key] += share
             self._shared_until = now
 
@@ -135,10 +160,7 @@ class Sequencer:
             yield opened
 
     def _who_waits(self) -> str:
-        lines = [
-            f"  {thread.name}{f' (step {thread.step})' if thread.step >= 0 else ''}: {thread.doing}"
-            for thread in self._threads.values()
-        ]
+        lines = [f"  {thread}" for thread in self._threads.values()]
         buffer = self._platform.buffer.room
         room = f"{buffer.free} of {buffer.capacity} bytes of the buffer are free"
         return "\n".join(["the chip has come to a standstill: every program waits for another one", *lines, room])

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from hwsim.chip.read_path import ReadPath, ReadTiming, ReadWork
 from hwsim.components.base import Component
-from hwsim.components.coding import LineDrive
 from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, SampleHold
-from hwsim.components.crossbar import Conductance, Crossbar, read_energy, update_energy
+from hwsim.components.crossbar import Conductance, Crossbar, Exposure, Firings, firing_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
-from hwsim.devices import Cells, IOParameters, ReadResult, TrainPlan, UpdateResult
+from hwsim.devices import Cells, IOParameters, Region, TimedRegion, TrainPlan, UpdateResult
+from hwsim.engine.bill import Bill
 from hwsim.engine.env import Env
+from hwsim.engine.gauges import QUEUE
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Station, Stream
 from hwsim.spec.device import DeviceSpec
@@ -50,13 +50,15 @@ class Tile:
         gains: Sequence[float],
     ) -> None:
         self.env = env
+        self.ledger = ledger
         self.index = index
         self.spec = spec
         self.arrays = list(arrays)
         self.gains = tuple(gains)
         self.shape = self.arrays[0].shape
         self.polarity: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self.station = Station(env)
+        self._exposures: dict[tuple[int, bool, int], Exposure] = {}
+        self.station = Station(env, note=env.gauges.of(f"tile{index}", QUEUE))
         self._told = env.now
         self._ages = any(part.ages for cells in self.arrays for part in cells.devices)
         self._device = device
@@ -93,6 +95,9 @@ class Tile:
         cell = device.cell
         pulse_period = to_picoseconds(cell.pulse_width, rounding="up") + to_picoseconds(cell.pulse_gap, rounding="up")
         self.slot = max(self.row_pulser.slot(pulse_period), self.col_pulser.slot(pulse_period))
+        # Lines return to rest between pulses, for a picosecond at least, so that pulses in neighbouring slots differ.
+        self.pulse = max(min(to_picoseconds(cell.pulse_width, rounding="up"), self.slot - 1), 1)
+        self._slot_drawn = self._slot_bill()
         per_cell = tables["tile.crossbar"].property("line_capacitance_per_cell")
         self._line_capacitance = (per_cell * spec.cols, per_cell * spec.rows)
 
@@ -105,8 +110,13 @@ class Tile:
         crossbar = self.spec.crossbar
         window = dac.window(crossbar.integration_time, self.crossbar.costs.clock, rounding=crossbar.rounding)
         return ReadPath(
-            dac, window, self.integrator, self.sample_hold, self.adc, self.shift_add, self.accumulator
+            self.ledger, dac, window, self.integrator, self.sample_hold, self.adc, self.shift_add, self.accumulator
         )  # fmt: skip
+
+    def _slot_bill(self) -> Bill:
+        """Return what the generators of both sides take for one slot."""
+        rows, cols = self.shape
+        return self.ledger.bill([self.row_pulser.draws(self.slot, rows), self.col_pulser.draws(self.slot, cols)])
 
     def move_in(self, host: Tile) -> None:
         """Use the hardware of ``host``, where a block of another matrix is: its converters, generators and queue.
@@ -115,6 +125,7 @@ class Tile:
         """
         vars(self).update({name: part for name, part in vars(host).items() if isinstance(part, Component | Station)})
         self._paths = {False: self._path(self.col_dac), True: self._path(self.row_dac)}
+        self._slot_drawn = self._slot_bill()
 
     @property
     def components(self) -> list[Component]:
@@ -146,7 +157,7 @@ class Tile:
         result = self.arrays[used[0]].read(
             x, io, transposed=transposed, input_scale=input_scale, purpose=purpose, weights=weights
         )
-        return result.y, self._read_work(result, io, transposed)
+        return result.y, self._paths[transposed].work(result, io, self._lines(transposed), transposed=transposed)
 
     def seen_weights(self) -> np.ndarray:
         """Return the (rows, cols) weights that a read sees: the sum of gain times array.
@@ -187,19 +198,17 @@ class Tile:
         else:
             result = cells.devices[device].read_line(index, axis=axis, io=io, purpose="refresh")
         transposed = axis == "row"
-        lines = self.shape[0] if transposed else self.shape[1]
-        path = self._paths[transposed]
-        drive = LineDrive(
-            *(np.where(np.arange(lines) == index, part[0], 0.0) for part in path.drive(result, io))
-        )  # fmt: skip
-        outputs = self.shape[1] if transposed else self.shape[0]
-        work = path.work(result, io, drive, 1, outputs, transposed=transposed)
-        return np.ravel(result.y), replace(work, device=device)
+        lines = (1, self._lines(transposed)[1])
+        work = self._paths[transposed].work(result, io, lines, transposed=transposed, line=index, device=device)
+        return np.ravel(result.y), work
 
-    def _read_work(self, result: ReadResult, io: IOParameters, transposed: bool) -> ReadWork:
-        lines_in, lines_out = self.shape if transposed else self.shape[::-1]
-        path = self._paths[transposed]
-        return path.work(result, io, path.drive(result, io), lines_in, lines_out, transposed=transposed)
+    def _lines(self, transposed: bool) -> tuple[int, int]:
+        """Return how many lines a read drives, and how many it converts."""
+        return self.shape if transposed else (self.shape[1], self.shape[0])
+
+    def read_delay(self, *, transposed: bool) -> int:
+        """Return the time from the start of a read until its voltages are on the array, ps."""
+        return self._paths[transposed].dac.cost("convert").latency
 
     def read_timing(self, work: ReadWork) -> ReadTiming:
         """Return when the results of a read are there, and which part of the tile sets the pace."""
@@ -222,38 +231,52 @@ class Tile:
         start = self.env.now
         _, work = read()
         path = self._paths[work.transposed]
-        timing = path.timing(work)
+        course = path.course(work.shape)
+        latency = course.timing.latency
         self._book_array_read(origin, start + path.dac.cost("convert").latency, work, array)
-        path.book(origin, start, work, timing)
-        last = max(start + timing.last, stream.last + timing.latency)
+        self.ledger.post(origin, course.bill, start, work.turns)
+        last = max(start + course.last(work), stream.last + latency)
         self.station.release_at(last)
-        yield from self.env.sleep(timing.latency)
-        return Stream(stream.n, start + timing.latency, last)
+        yield from self.env.sleep(latency)
+        return Stream(stream.n, start + latency, last)
 
     def _book_array_read(self, origin: Origin, start: int, work: ReadWork, only: int | None) -> None:
-        window = self._paths[work.transposed].window
-        busy = window * work.passes
+        busy = self._paths[work.transposed].window * work.passes
         beside = False
-        for index, (array, gain) in enumerate(zip(self.arrays, self.gains, strict=True)):
-            share = 1.0 if only == index else 0.0 if only is not None else gain**2
-            if not share:
-                continue
-            energy = sum(
-                read_energy(
-                    self._device.cell,
-                    self._conductance,
-                    LineDrive(work.drive.heat * share, work.drive.charges * share),
-                    device.line_sums()[0 if work.transposed else 1],
-                    work.lines_out,
-                    window * 1e-12,
-                    references=array.references and self.spec.crossbar.reference == "cell",
-                    shared_reference=array.references and self.spec.crossbar.reference == "line",
-                    line_capacitance=self._line_capacitance[0 if work.transposed else 1],
-                )
-                for device in (array.devices if work.device is None else [array.devices[work.device]])
+        for index, gain in enumerate(self.gains):
+            share = gain**2 if only is None else float(only == index)
+            if share:
+                energy = share * self._array_read_energy(index, work)
+                self.crossbar.book(origin, "read", start, busy, work.passes, energy=energy, array=index, beside=beside)
+                beside = True
+
+    def _array_read_energy(self, index: int, work: ReadWork) -> float:
+        """Return the energy of a read in one array, J."""
+        exposure = self._exposure(index, work)
+        axis = 0 if work.transposed else 1
+        devices = self.arrays[index].devices
+        energy = 0.0
+        for device in devices if work.device is None else (devices[work.device],):
+            sums = device.line_sums()[axis]
+            energy += exposure.energy(work.drive, sums if work.line is None else sums[work.line : work.line + 1])
+        return energy
+
+    def _exposure(self, index: int, work: ReadWork) -> Exposure:
+        """Return what all reads of an array by rows, or by columns, have in common."""
+        key = (index, work.transposed, work.shape.lines_out)
+        known = self._exposures.get(key)
+        if known is None:
+            reference = self.spec.crossbar.reference if self.arrays[index].references else None
+            known = self._exposures[key] = Exposure.of(
+                self._device.cell,
+                self._conductance,
+                work.shape.lines_out,
+                self._paths[work.transposed].window * 1e-12,
+                references=reference == "cell",
+                shared_reference=reference == "line",
+                line_capacitance=self._line_capacitance[0 if work.transposed else 1],
             )
-            self.crossbar.book(origin, "read", start, busy, work.passes, energy=energy, array=index, beside=beside)
-            beside = True
+        return known
 
     # Updates
 
@@ -262,7 +285,7 @@ class Tile:
         return slots * self.phases * self.slot
 
     def apply(
-        self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, probe: tuple[slice, slice] | None = None
+        self, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, probe: Region | None = None
     ) -> UpdateResult:
         """Apply the pulse trains of a stream of rank-1 updates to one array."""
         self.let_time_pass()
@@ -273,33 +296,27 @@ class Tile:
         origin: Origin,
         start: int,
         array: int,
+        slots: int,
         result: UpdateResult,
         sums: Sequence[tuple[np.ndarray, np.ndarray]],
     ) -> None:
-        """Book the draws and pulses of an update that started at ``start``.
+        """Book the draws and pulses of an update of ``slots`` slots that started at ``start``.
 
         ``sums`` are the line sums of each device of the unit cell before it; each has lines of its own.
         """
-        slots = int(result.slots.sum()) * self.phases
+        slots *= self.phases
         duration = slots * self.slot
-        rows, cols = self.shape
-        self.row_pulser.book_trains(origin, start, duration, slots, rows)
-        self.col_pulser.book_trains(origin, start, duration, slots, cols)
-        pulses = int(result.pulses_up.sum() + result.pulses_down.sum())
-        energy = sum(
-            update_energy(
-                self._device.cell,
-                self._conductance,
-                pulses=int(part.pulses_up.sum() + part.pulses_down.sum()),
-                weight_before=float(part.sum_w.sum()),
-                row_fires=part.row_fires.sum(axis=0),
-                col_fires=part.col_fires.sum(axis=0),
-                row_sums=row_sums,
-                col_sums=col_sums,
-                line_capacitance=self._line_capacitance,
+        self.ledger.post(origin, self._slot_drawn, start, slots)
+        pulses, energy = 0, 0.0
+        for part, (row_sums, col_sums) in zip(result.by_device, sums, strict=True):
+            own = part.totals.up + part.totals.down
+            pulses += own
+            energy += self._update_energy(
+                own,
+                part.totals.weight,
+                Firings.of_samples(part.row_fires, row_sums),
+                Firings.of_samples(part.col_fires, col_sums),
             )
-            for part, (row_sums, col_sums) in zip(result.by_device, sums, strict=True)
-        )
         self.crossbar.book(origin, "write", start, duration, pulses, energy=energy, array=array)
 
     def reset_pairs(self, origin: Origin | None, start: int, array: int, rows: np.ndarray, col: int) -> None:
@@ -314,17 +331,12 @@ class Tile:
         fires[col] = 1
         for device in self.arrays[array].devices:
             if origin is not None:
-                row_sums, col_sums = device.line_sums()
-                energy += update_energy(
-                    self._device.cell,
-                    self._conductance,
-                    pulses=int(rows.sum()),
-                    weight_before=float(device.weights[rows, col].sum()),
-                    row_fires=rows.astype(float),
-                    col_fires=fires,
-                    row_sums=row_sums,
-                    col_sums=col_sums,
-                    line_capacitance=self._line_capacitance,
+                energy += self.pulse_energy(
+                    int(rows.sum()),
+                    float(device.weights[rows, col].sum()),
+                    rows.astype(float),
+                    fires,
+                    device.line_sums(),
                 )
             device.reset(np.flatnonzero(rows), [col])
         if origin is not None:
@@ -340,23 +352,18 @@ class Tile:
         sums: tuple[np.ndarray, np.ndarray],
     ) -> float:
         """Return the energy of pulses on one plane of devices, J; see ``update_energy``. ``sums`` are its line sums."""
-        return update_energy(
-            self._device.cell,
-            self._conductance,
-            pulses=pulses,
-            weight_before=weight_before,
-            row_fires=row_fires,
-            col_fires=col_fires,
-            row_sums=sums[0],
-            col_sums=sums[1],
-            line_capacitance=self._line_capacitance,
-        )
+        rows, cols = Firings.of(row_fires, sums[0]), Firings.of(col_fires, sums[1])
+        return self._update_energy(pulses, weight_before, rows, cols)
 
-    def pulse_times(
-        self, start: int, slots: np.ndarray, sample: np.ndarray, slot: np.ndarray, polarity: np.ndarray
-    ) -> np.ndarray:
-        """Return the time of each pulse, ps: samples of ``slots`` slots follow each other, up pulses before down pulses
-        where the generators take two phases."""
-        train_starts = start + np.concatenate(([0], np.cumsum(slots.astype(np.int64))))[:-1] * self.phases * self.slot
-        phase = (polarity < 0).astype(np.int64) if self.phases == 2 else np.zeros(len(slot), dtype=np.int64)
-        return train_starts[sample] + (phase * slots[sample] + slot) * self.slot
+    def _update_energy(self, pulses: int, weight_before: float, rows: Firings, cols: Firings) -> float:
+        return firing_energy(
+            self._device.cell, self._conductance, pulses, weight_before, rows, cols, self._line_capacitance
+        )  # fmt: skip
+
+    def timed(self, region: tuple[slice, slice] | None, start: int, slots: np.ndarray) -> TimedRegion | None:
+        """Return a probed region with the times of trains from ``start`` on: samples of ``slots`` slots follow each
+        other, in each up pulses before down pulses where the generators take two phases."""
+        if region is None:
+            return None
+        starts = start + (np.cumsum(slots, dtype=np.int64) - slots) * self.phases * self.slot
+        return TimedRegion(*region, starts, self.slot, self.phases)

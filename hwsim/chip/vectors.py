@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 
 class Vectors:
     """A stream of ``n`` vectors of ``lines`` numbers that nobody knows: it has the shape of an array and no content.
@@ -29,7 +31,11 @@ class Vectors:
     def __mul__(self, factor: Any) -> Vectors:
         return self
 
-    @staticmethod
-    def joined(parts: Sequence[Vectors]) -> Vectors:
-        """Return one stream of all parts, one after the other."""
+
+def joined(parts: Sequence[Any]) -> Any:
+    """Return one stream of all parts, one after the other: arrays (n, lines), or vectors that nobody knows."""
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], Vectors):
         return Vectors(sum(len(part) for part in parts), parts[0].shape[1])
+    return np.concatenate(parts)

@@ -80,13 +80,12 @@ class ZeroShift(Operation):
         """Shift the array; it changes when its pulses and the programming of its references end."""
         pieces = self.matrix.pieces
         yield from chip.together([_hold(chip, piece, self._n * piece.tile.slot, chip.stream(1)) for piece in pieces])
-        logged = []
         for piece in pieces:
             results = self._pulse(chip, piece)
             self._book_pulses(chip, origin, piece, results)
-            logged += self._log(chip, origin, piece, results)
+            self._log(chip, origin, piece, results)
+            self._log_lines(chip, origin, piece, len(results))
             piece.tile.station.release()
-        chip.log_pulse_rows(logged)
         lines = []
         for line in range(self.matrix.shape[1]):
             reads = []
@@ -101,7 +100,7 @@ class ZeroShift(Operation):
 
     def _pulse(self, chip: Platform, piece: Piece) -> list[ZeroShiftResult]:
         piece.tile.let_time_pass()
-        probe = chip.probes.get(piece.tile.index) if chip.logs_pulses else None
+        probe = chip.probes.get(piece.tile.index) if chip.pulse_book is not None else None
         return [device.seek_symmetric_point(self._n, probe) for device in self._shifted(piece)]
 
     @property
@@ -111,7 +110,7 @@ class ZeroShift(Operation):
     def _values(self, chip: Platform, reads: list[tuple[np.ndarray, list[ReadWork]]]) -> np.ndarray:
         """Return what was read of a column of each plane, (planes, rows)."""
         for _, works in reads:
-            chip.count("adc_conversions", sum(work.conversions * work.lines_out for work in works))
+            chip.count("adc_conversions", sum(work.conversions * work.shape.lines_out for work in works))
         return np.stack([values for values, _ in reads])
 
     def _finish(self, chip: Platform, references: np.ndarray) -> np.ndarray:
@@ -188,32 +187,20 @@ class ZeroShift(Operation):
             )
             tile.station.release()
 
-    def _log(
-        self, chip: Platform, origin: Origin, piece: Piece, results: list[ZeroShiftResult]
-    ) -> list[dict[str, np.ndarray]]:
+    def _log_lines(self, chip: Platform, origin: Origin, piece: Piece, planes: int) -> None:
         start = chip.env.now - self._n * piece.tile.slot
-        parts = []
+        region = chip.probes.get(piece.tile.index)
+        for plane in range(planes):
+            chip.lines.slots(origin, (piece.tile, self.array, plane), region, start, [+1, -1] * (self._n // 2))
+
+    def _log(self, chip: Platform, origin: Origin, piece: Piece, results: list[ZeroShiftResult]) -> None:
+        start = chip.env.now - self._n * piece.tile.slot
         for plane, result in enumerate(results):
-            log = result.log
-            if log is None or not len(log):
+            if chip.pulse_book is None or result.log is None:
                 continue
-            n = len(log)
-            parts.append(
-                {
-                    "t_ps": start + log.slot.astype(np.int64) * piece.tile.slot,
-                    "step": np.full(n, origin.step, np.int32),
-                    "sample": np.full(n, origin.sample, np.int64),
-                    "tile": np.full(n, piece.tile.index, np.int16),
-                    "array": np.full(n, self.array, np.int16),
-                    "row": log.row.astype(np.int32),
-                    "col": log.col.astype(np.int32),
-                    "polarity": log.polarity.astype(np.int8),
-                    "dw": log.dw,
-                    "w": log.w,
-                    "device": np.full(n, plane, np.int16),
-                }
-            )
-        return parts
+            columns = result.log.columns()
+            columns["t_ps"] = start + result.log.slot.astype(np.int64) * piece.tile.slot
+            chip.pulse_book.add(origin, (piece.tile.index, self.array, plane), columns)
 
 
 def _hold(chip: Platform, piece: Piece, duration: int, stream: Stream) -> Generator[Any, Any, Stream]:

@@ -15,7 +15,8 @@ from hwsim.errors import Problem
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
-    """Check descriptions of devices, cells, components, chips and traces (YAML), data (.npz, IDX) and logs (.parquet).
+    """Check descriptions of devices, cells, components, chips and traces (YAML), data (.npz, IDX), networks (.onnx),
+    recorded traces and logs (.parquet).
 
     Every mistake is named with its file and line; exit code 2 if there is any.
     """
@@ -56,8 +57,12 @@ def check_log(file: Path) -> list[Problem]:
             metadata = parquet.schema_arrow.metadata or {}
             for index in range(parquet.num_row_groups):
                 parquet.read_row_group(index)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         return [Problem("not a readable Parquet file (truncated, damaged or another format)", file=file)]
+    if b"hwsim.kind" in metadata:
+        from hwsim.run import check
+
+        return check.check_file(file)
     if b"hwsim.schema" not in metadata:
         return [Problem("not a log of hwsim: its metadata name no hwsim.schema", file=file)]
     return []

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hwsim.cli.output import echo_json, echo_table, plain
+from hwsim.cli.output import echo_json, echo_table
+from hwsim.cli.rows import SHOWN, write_rows
 from hwsim.errors import UsageError
-
-SHOWN = 50
-"""Rows of a table unless a limit is given; CSV and JSON have all."""
 
 
 @click.command("events", short_help="Print rows of a run's logs, or query them with SQL.")
@@ -49,24 +42,12 @@ def command(
 
     folder = open_run(run).path
     name = "pulses" if pulses else "events"
-    if sql is None:
-        described = queries.columns(folder, name)
-        if describe:
-            _describe(name, described, as_json)
-            return
-    # One row more than a table shows, to know whether there are more.
-    shown = limit if limit is not None or as_csv or as_json else SHOWN
+    if describe:
+        _describe(name, queries.columns(folder, name), as_json)
+        return
     query = sql if sql is not None else queries.select(name, where=where, start=start, end=end)
     with queries.query(folder, query) as answer:
-        rows = answer.rows if shown is None else islice(answer.rows, shown)
-        if as_csv:
-            _write_csv(answer.columns, rows)
-        elif as_json:
-            _write_json(folder, answer.columns, rows)
-        else:
-            _write_table(answer.columns, list(rows))
-            if next(answer.rows, None) is not None:
-                click.echo(f"the first {shown} rows; --limit N shows more, --csv and --json all", err=True)
+        write_rows(answer, {"path": str(folder)}, limit=limit, as_csv=as_csv, as_json=as_json)
 
 
 def _check(sql: str | None, others: dict[str, Any], two_formats: bool) -> None:
@@ -85,30 +66,3 @@ def _describe(name: str, described: dict[str, tuple[str, str]], as_json: bool) -
         )
     else:
         echo_table(("column", "unit", "description"), rows)
-
-
-def _write_csv(columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-
-
-def _write_json(folder: Path, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
-    """Write one object row by row, so that a long log needs no memory."""
-    write = sys.stdout.write
-    write(f'{{"path": {json.dumps(str(folder))}, "columns": {json.dumps(list(columns))}, "rows": [')
-    for index, row in enumerate(rows):
-        record = plain(dict(zip(columns, row, strict=True)))
-        write(("," if index else "") + "\n  " + json.dumps(record, ensure_ascii=False, allow_nan=False))
-    write("\n]}\n")
-
-
-def _write_table(columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-    numeric = [i for i in range(len(columns)) if rows and all(isinstance(row[i], int | float | None) for row in rows)]
-    echo_table(columns, [[_text(value) for value in row] for row in rows], right=numeric)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -16,8 +16,8 @@ import click
 from hwsim.errors import HwsimError, SpecError
 
 COMMANDS = (
-    "run", "report", "compare", "events", "path", "devices", "chips", "components", "algorithms", "traces", "networks",
-    "tables", "check", "reproduce",
+    "run", "sweep", "report", "compare", "events", "device", "path", "export", "devices", "chips", "components",
+    "algorithms", "traces", "networks", "tables", "check", "reproduce",
 )  # fmt: skip
 """Every subcommand: the module ``hwsim.cli.<name>`` holds it as ``command``."""
 

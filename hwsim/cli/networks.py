@@ -11,20 +11,21 @@ from hwsim.cli.output import echo_json, echo_table, echo_wrapped
 from hwsim.results.layout import count
 
 if TYPE_CHECKING:
-    from hwsim.spec.architecture import ArchitectureSpec, NamedLayer
+    from hwsim.spec.architecture import ArchitectureSpec
+    from hwsim.spec.layers import NamedLayer
 
 
 @click.command("networks", short_help="List the networks, or show one.")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(name: str | None, as_json: bool) -> None:
-    """List the networks that run at activity fidelity, or show NAME: its layers with shapes, parameters and
-    multiply-accumulate operations."""
+    """List the networks that run at activity fidelity, or show NAME (or FILE.onnx): its layers with shapes, parameters
+    and multiply-accumulate operations."""
     from hwsim.spec.load import load_network
 
     if name is not None:
-        network = load_network(name)
-        echo_json(_object(network)) if as_json else _show(network)
+        network = _of_file(name) if name.endswith(".onnx") else load_network(name)
+        echo_json(_object(network)) if as_json else _show(network, name)
         return
     from hwsim import library
 
@@ -38,6 +39,14 @@ def command(name: str | None, as_json: bool) -> None:
         ]
         numbers = ("layers", "parameters", "macs")
         echo_overview(shown, ("input", *numbers), right=numbers)
+
+
+def _of_file(file: str) -> ArchitectureSpec:
+    from hwsim.onnx import network_of
+    from hwsim.spec.architecture import ArchitectureSpec
+    from hwsim.spec.load import build
+
+    return build(ArchitectureSpec, network_of(file))
 
 
 def _entry(name: str) -> dict[str, Any]:
@@ -59,8 +68,8 @@ def _layer(network: ArchitectureSpec, layer: NamedLayer) -> dict[str, Any]:
     return {
         "name": layer.name,
         "kind": getattr(layer, "kind", ""),
-        "after": network.sources[layer.name],
-        "output": list(network.outputs[layer.name]),
+        "after": network.sources[layer.name][0],
+        "output": list(network.shapes[layer.name]),
         "matrix": None if matrix is None else list(matrix),
         "vectors": None if matrix is None else layer.vectors(given),  # type: ignore[attr-defined]
         "parameters": layer.parameters(given),
@@ -74,7 +83,7 @@ def _object(network: ArchitectureSpec) -> dict[str, Any]:
     return {**network.model_dump(exclude={"layers"}), **counted, "layers": layers}
 
 
-def _show(network: ArchitectureSpec) -> None:
+def _show(network: ArchitectureSpec, shown_as: str) -> None:
     click.echo(
         f"{network.name}   {len(network.matrix_layers)} layers with weights   {count(network.parameters)} parameters   "
         f"{count(network.macs)} multiply-accumulates a sample"
@@ -96,4 +105,4 @@ def _show(network: ArchitectureSpec) -> None:
         rows.append((layer.name, entry["kind"], after, output, matrix, vectors, count(entry["parameters"])))
     header = ("layer", "kind", "after", "output", "matrix", "vectors", "parameters")
     echo_table(header, rows, right=(5, 6), indent="  ")
-    click.echo(f"\nnext: hwsim run {network.name} --fidelity activity --steps 1 --chip large")
+    click.echo(f"\nnext: hwsim run {shown_as} --fidelity activity --steps 1 --chip large")

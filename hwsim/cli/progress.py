@@ -45,6 +45,58 @@ def progress_bar(*, show: bool = True) -> Iterator[Progress | None]:
         yield update
 
 
+@contextmanager
+def rows_bar(*, show: bool = True) -> Iterator[Callable[[int, int], None] | None]:
+    """Give a callable(done, total) that draws a progress bar of rows, or None where none is wanted."""
+    if not show or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (MofNCompleteColumn(), TextColumn("rows"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        last = 0.0
+
+        def update(done: int, total: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= INTERVAL or done == total:
+                last = now
+                bar.update(task, completed=done, total=total, refresh=True)
+
+        yield update
+
+
+@contextmanager
+def points_bar(*, show: bool = True) -> Iterator[Callable[[int, int, Mapping[str, Any]], None] | None]:
+    """Give a callable(ended, total, row) that draws how far a sweep is, or None where no bar is wanted."""
+    if not show or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        MofNCompleteColumn(),
+        TextColumn("points"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        failed = 0
+
+        def update(ended: int, total: int, row: Mapping[str, Any]) -> None:
+            nonlocal failed
+            failed += row.get("state") == "failed"
+            bar.update(task, completed=ended, total=total, description=f"{failed} failed" if failed else "")
+
+        yield update
+
+
 def _describe(epoch: int, metrics: Mapping[str, Any]) -> str:
     parts = [f"epoch {epoch}"]
     for label, key, scale, digits in (("loss", "loss", 1, ".3f"), ("accuracy", "test_accuracy", 100, ".1f")):

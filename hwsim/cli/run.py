@@ -67,6 +67,12 @@ DEFAULT_TRACE = "digits-mlp"
     type=click.Path(path_type=Path),
     help="New folder of the run. Default: runs/TRACE-ALGORITHM-NNN.",
 )
+@click.option(
+    "--record",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="New Parquet file for the vectors of every step; hwsim run FILE replays them on any chip.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--quiet", is_flag=True, help="No progress bar; print the run folder only.")
 def command(
@@ -74,8 +80,8 @@ def command(
 ) -> None:
     """Train a network on a simulated chip and print how well, how long and at what energy.
 
-    TRACE names a training trace (hwsim traces) or, with --fidelity activity, a network (hwsim networks); without one
-    the small bundled trace runs.
+    TRACE names a training trace (hwsim traces), a data file (.npz), a recorded trace (.parquet) or, with --fidelity
+    activity, a network (hwsim networks, or a file .onnx); without one the small bundled trace runs.
     """
     if options["epochs"] is not None and options["steps"] is not None:
         raise UsageError("give either --epochs or --steps, not both")

@@ -1,14 +1,17 @@
-"""Base of every component: its name in the ledger, its costs, its busy time and, if it is shared, its queue."""
+"""Base of every component: its name in the ledger, its costs and, if it is shared, its queue."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Hashable, Iterable
 
 from hwsim.cost import ComponentCosts, Cost
+from hwsim.engine.bill import Entry
 from hwsim.engine.env import Env
-from hwsim.engine.ledger import Ledger, Origin
+from hwsim.engine.gauges import QUEUE
+from hwsim.engine.ledger import Ledger, Origin, Work
+from hwsim.engine.parallel import Part
 from hwsim.engine.station import Station, Stream
+from hwsim.engine.way import Leg, travel
 
 
 class Component:
@@ -27,9 +30,8 @@ class Component:
         self.costs = costs
         self.instances = instances
         self.tile = tile
-        self.busy = 0
         self._ledger = ledger
-        self._actions: dict[tuple[str, int], tuple[int, float]] = {}
+        self._actions: dict[tuple[str, int, bool], tuple[int, float]] = {}
 
     @property
     def leakage(self) -> float:
@@ -45,6 +47,24 @@ class Component:
         energy = self.leakage * elapsed * 1e-12
         self._ledger.book(origin, self._ledger.action(self.name, "leak", self.tile), elapsed, 0, self.instances, energy)
 
+    @property
+    def work(self) -> Work:
+        """What it has done so far."""
+        return self._ledger.work().get(self.name, Work())
+
+    @property
+    def busy(self) -> int:
+        """Time for which it has worked, ps."""
+        return self.work.busy
+
+    def entry(self, action: str, duration: int, count: int, *, after: int = 0, energy: float | None = None) -> Entry:
+        """Return the row of a bill for ``count`` actions that start ``after`` ps behind it and take ``duration`` ps.
+
+        ``energy`` (J, of each of them) replaces the table's.
+        """
+        key, per_action = self._known_action(action, -1)
+        return Entry(key, after, duration, count, per_action if energy is None else energy)
+
     def book(
         self,
         origin: Origin,
@@ -53,24 +73,23 @@ class Component:
         duration: int,
         count: int,
         *,
-        energy: float | None = None,
+        energy: float,
         array: int = -1,
         beside: bool = False,
     ) -> None:
-        """Book ``count`` actions from ``start`` for ``duration`` ps.
+        """Book ``count`` actions whose ``energy`` (J, of all of them) depends on the data.
 
-        ``energy`` (J, of all of them) replaces the table's where it depends on the data. ``beside``: the component is
-        busy with another action at the same time, which counts its time.
+        They start at ``start`` and take ``duration`` ps; ``beside``: the component is busy with another action at the
+        same time, which counts its time.
         """
-        key, per_action = self._actions.get((action, array)) or self._know(action, array)
-        if not beside:
-            self.busy += duration
-        self._ledger.book(origin, key, start, duration, count, count * per_action if energy is None else energy)
+        key, _ = self._actions.get((action, array, beside)) or self._known_action(action, array, beside)
+        self._ledger.book(origin, key, start, duration, count, energy)
 
-    def _know(self, action: str, array: int) -> tuple[int, float]:
+    def _known_action(self, action: str, array: int, beside: bool = False) -> tuple[int, float]:
+        """Return the ledger's key of an action, and its energy in the table, J."""
         per_action = self.costs.actions[action].energy if action in self.costs.actions else 0.0
-        known = (self._ledger.action(self.name, action, self.tile, array), per_action)
-        self._actions[action, array] = known
+        known = (self._ledger.action(self.name, action, self.tile, array, beside=beside), per_action)
+        self._actions[action, array, beside] = known
         return known
 
 
@@ -85,32 +104,19 @@ class SharedComponent(Component):
     ) -> None:
         super().__init__(name, costs, ledger, instances=instances)
         self.env = env
-        self.station = Station(env, capacity)
+        self.station = Station(env, capacity, env.gauges.of(name, QUEUE))
+        self._legs: dict[Hashable, Leg] = {}
 
-    def serve(
-        self, origin: Origin, stream: Stream, latency: int, interval: int, bookings: list[tuple[str, int]]
-    ) -> Generator[Any, Any, Stream]:
-        """Pass a stream of vectors through: each needs ``interval`` ps of the component, and leaves after ``latency``.
+    def pass_through(self, origin: Origin, stream: Stream, leg: Leg) -> Part:
+        """Pass a stream through; returns the leaving stream when its first vector leaves."""
+        return travel(self.env, self._ledger.notes, origin, stream, (leg,))
 
-        ``bookings`` names the actions with their total counts. Returns the leaving stream when its first vector leaves.
-        A stream that arrives slowly does not keep the component while it has nothing to do: the next one is served
-        after as much time as the work takes, so that the work of all streams adds up but none waits for a gap.
-        """
-        env, station = self.env, self.station
-        waits = station.acquire()
-        if waits:
-            yield from waits
-        n, _, arrives = stream
-        start = env.now
-        busy = n * interval
-        duration = busy
-        for action, count in bookings:
-            self.book(origin, action, start, duration, count)
+    def _leg(self, latency: int, interval: int, actions: Iterable[tuple[str, int]]) -> Leg:
+        """Return what one vector asks: its times, ps, and its actions with their counts, the first of which counts the
+        time that the component is busy."""
+        entries = []
+        duration = interval
+        for action, count in actions:
+            entries.append(self.entry(action, duration, count))
             duration = 0
-        first = start + latency
-        last = max(first + busy - interval, arrives + latency)
-        station.release_at(start + busy)
-        waits = env.sleep(latency)
-        if waits:
-            yield from waits
-        return Stream(n, first, last)
+        return Leg(self.station, latency, interval, self._ledger.bill(entries))

@@ -8,6 +8,7 @@ from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
+from hwsim.engine.way import Leg
 
 
 class Channel(SharedComponent):
@@ -16,18 +17,23 @@ class Channel(SharedComponent):
     def __init__(self, env: Env, name: str, costs: ComponentCosts, ledger: Ledger) -> None:
         super().__init__(env, name, costs, ledger)
         self.word_bytes = int(costs.property("width")) // 8
-        self.words_moved = 0
+
+    def leg(self, n_bytes: int, *, cut_through: bool = False) -> Leg:
+        """Return what moving ``n_bytes`` asks.
+
+        They are there with the last word, or with the first one if they can ``cut_through`` to a next channel.
+        """
+        leg = self._legs.get((n_bytes, cut_through))
+        if leg is None:
+            words = -(-n_bytes // self.word_bytes)
+            cost = self.cost("transfer")
+            latency = cost.latency + (0 if cut_through else words - 1) * cost.interval
+            leg = self._legs[n_bytes, cut_through] = self._leg(latency, words * cost.interval, [("transfer", words)])
+        return leg
 
     def transfer(self, origin: Origin, stream: Stream, n_bytes: int, *, cut_through: bool = False) -> Part:
-        """Move ``n_bytes`` for each vector of a stream.
-
-        The vector is there with its last word, or with its first one if it can ``cut_through`` to a next channel.
-        """
-        words = -(-n_bytes // self.word_bytes)
-        cost = self.cost("transfer")
-        self.words_moved += words * stream.n
-        latency = cost.latency + (0 if cut_through else words - 1) * cost.interval
-        return self.serve(origin, stream, latency, words * cost.interval, [("transfer", words * stream.n)])
+        """Move ``n_bytes`` for each vector of a stream."""
+        return self.pass_through(origin, stream, self.leg(n_bytes, cut_through=cut_through))
 
 
 class Link(Channel):

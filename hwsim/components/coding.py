@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hwsim._kernels.lines import squares
 from hwsim.spec.component import Coding
 
 
@@ -37,6 +38,10 @@ def slices(coding: Coding, bits: int) -> int:
     return {"level": 1, "pulse_width": 1, "bit_serial": bits - 1, "split_pulse_width": 2}[coding]
 
 
+def _squares(inputs: np.ndarray) -> np.ndarray:
+    return np.einsum("nj,nj->j", inputs, inputs, dtype=np.float64)
+
+
 def line_drive(coding: Coding, bits: int, inputs: np.ndarray, *, sign_slice: bool = False) -> LineDrive:
     """Return what (n, lines) inputs within +-1 put on the lines; ``bits`` include the sign.
 
@@ -45,10 +50,10 @@ def line_drive(coding: Coding, bits: int, inputs: np.ndarray, *, sign_slice: boo
     Heat follows from E = V^2 G t of each cell. Source: read formulas of level-coded and pulse-width-coded crossbars,
     E = t sum V^2 G and E = V^2 t_lsb sum |x| G.
     """
-    size = np.abs(np.asarray(inputs, dtype=np.float64))
     if coding == "level":
-        squares = np.einsum("nj,nj->j", size, size)
-        return LineDrive(squares, squares)
+        heat = squares(np.ascontiguousarray(inputs, np.float32)) if inputs.dtype == np.float32 else _squares(inputs)
+        return LineDrive(heat, heat)
+    size = np.abs(np.asarray(inputs, dtype=np.float64))
     if coding == "pulse_width":
         return LineDrive(size.sum(axis=0), np.count_nonzero(size, axis=0).astype(float))
     counts = np.rint(size * (2 ** (bits - 1) - 1)).astype(np.int64)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
-
 from hwsim.components.base import SharedComponent
 from hwsim.cost import ComponentCosts
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
+from hwsim.engine.parallel import Part
+from hwsim.engine.station import Stream
+
+ONE = Stream(1, 0, 0)
+"""What an instruction is in the queue of the controller: it has been there before it is issued."""
 
 
 class Controller(SharedComponent):
@@ -22,11 +24,8 @@ class Controller(SharedComponent):
     ) -> None:
         super().__init__(env, "controller", costs, ledger, capacity=width)
         self.latency = self.cost("issue").latency if latency is None else latency
+        self._issue = self._leg(self.latency, self.cost("issue").interval, [("issue", 1)])
 
-    def issue(self, origin: Origin) -> Generator[Any, Any, None]:
+    def issue(self, origin: Origin) -> Part:
         """Issue one instruction."""
-        yield from self.station.acquire()
-        interval = self.cost("issue").interval
-        self.book(origin, "issue", self.env.now, interval, 1)
-        self.station.release_at(self.env.now + interval)
-        yield from self.env.sleep(self.latency)
+        return self.pass_through(origin, ONE, self._issue)

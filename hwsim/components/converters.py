@@ -6,8 +6,8 @@ import numpy as np
 
 from hwsim.components.base import Component
 from hwsim.components.coding import LineDrive, line_drive, slices
+from hwsim.engine.bill import Entry
 from hwsim.engine.clock import Clock
-from hwsim.engine.ledger import Origin
 
 
 class Dac(Component):
@@ -42,9 +42,9 @@ class Dac(Component):
             return drive
         return LineDrive(drive.heat * self.costs.property("drive_time") / (integration * 1e-12), drive.charges)
 
-    def book_read(self, origin: Origin, start: int, duration: int, passes: int, lines: int) -> None:
-        """Book the conversions of ``passes`` reads that drive ``lines`` lines."""
-        self.book(origin, "convert", start, duration, passes * lines)
+    def conversions(self, duration: int, passes: int, lines: int) -> Entry:
+        """Return the row of a bill for ``passes`` reads that drive ``lines`` lines."""
+        return self.entry("convert", duration, passes * lines)
 
 
 class Integrator(Component):
@@ -53,11 +53,11 @@ class Integrator(Component):
     A model may also have an action ``integrate``, an energy for each integration whatever its time.
     """
 
-    def book_read(self, origin: Origin, start: int, integration: int, passes: int, lines: int) -> None:
-        """Book ``passes`` integrations of ``integration`` ps on ``lines`` lines."""
+    def integrations(self, after: int, integration: int, passes: int, lines: int) -> Entry:
+        """Return the row of a bill for ``passes`` integrations of ``integration`` ps on ``lines`` lines."""
         each = self.costs.actions["integrate"].energy if "integrate" in self.costs.actions else 0.0
-        energy = (self.costs.property("power") * integration * 1e-12 + each) * passes * lines
-        self.book(origin, "integrate", start, integration * passes, passes * lines, energy=energy)
+        energy = self.costs.property("power") * integration * 1e-12 + each
+        return self.entry("integrate", integration * passes, passes * lines, after=after, energy=energy)
 
 
 class SampleHold(Component):
@@ -70,9 +70,10 @@ class SampleHold(Component):
         sampling = self.cost("sample").interval
         return sampling if self.double_buffered else sampling + conversion
 
-    def book_read(self, origin: Origin, start: int, duration: int, passes: int, lines: int) -> None:
-        """Book the samples of ``passes`` reads of ``lines`` lines."""
-        self.book(origin, "sample", start, duration, passes * lines)
+    def samples(self, after: int, conversion: int, conversions: int, lines: int) -> Entry:
+        """Return the row of a bill for the samples of ``conversions`` of ``conversion`` ps, on ``lines`` lines."""
+        duration = self.interval(conversion) * conversions
+        return self.entry("sample", duration, conversions * lines, after=after)
 
 
 class Adc(Component):
@@ -102,9 +103,9 @@ class Adc(Component):
         latency, interval = self._times(bits)
         return latency + (-(-lines // self.instances) - 1) * interval
 
-    def book_read(self, origin: Origin, start: int, duration: int, passes: int, lines: int) -> None:
-        """Book the conversions of ``passes`` reads of ``lines`` lines."""
-        self.book(origin, "convert", start, duration, passes * lines)
+    def conversions(self, after: int, conversion: int, conversions: int, lines: int) -> Entry:
+        """Return the row of a bill for ``conversions`` of ``conversion`` ps, each of ``lines`` lines."""
+        return self.entry("convert", conversion * conversions, conversions * lines, after=after)
 
 
 class Accumulator(Component):
@@ -122,7 +123,7 @@ class Accumulator(Component):
         cost = self.cost("add")
         return cost.latency + (self.rounds(lines) - 1) * max(cost.interval - pace, 0)
 
-    def book_read(self, origin: Origin, start: int, passes: int, lines: int) -> None:
-        """Book one addition for each converted line."""
-        rounds = self.rounds(lines)
-        self.book(origin, "add", start, rounds * self.cost("add").interval * passes, passes * lines)
+    def additions(self, after: int, conversions: int, lines: int) -> Entry:
+        """Return the row of a bill for one addition for each of ``lines`` converted lines."""
+        duration = self.rounds(lines) * self.cost("add").interval * conversions
+        return self.entry("add", duration, conversions * lines, after=after)

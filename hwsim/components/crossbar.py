@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from hwsim._kernels.lines import fired, heated
 from hwsim.components.base import Component
 from hwsim.components.coding import LineDrive
 from hwsim.spec.device import CellSpec
@@ -66,10 +68,48 @@ def read_energy(
         shared_reference: True where one line of reference cells serves the whole array: each driven line has one.
         line_capacitance: of one driven line, F.
     """
-    lines = 2 if references else 1
-    on_line = (lines * n_cells + shared_reference) * conductance.offset + conductance.scale * weight_sums
-    heat = time * np.dot(drive.heat, np.maximum(on_line, 0.0))
-    return float(cell.read_voltage**2 * (heat + lines * line_capacitance * drive.charges.sum()))
+    exposure = Exposure.of(
+        cell, conductance, n_cells, time, references=references, shared_reference=shared_reference,
+        line_capacitance=line_capacitance,
+    )  # fmt: skip
+    return exposure.energy(drive, weight_sums)
+
+
+class Exposure(NamedTuple):
+    """What all reads of an array by the same lines have in common.
+
+    ``squared`` is the full voltage squared, V^2, ``time`` the integration time, s; the cells on a driven line conduct
+    ``at_zero`` plus ``scale`` times the sum of their weights, S, and are charged with ``capacitance``, F.
+    """
+
+    squared: float
+    time: float
+    at_zero: float
+    scale: float
+    capacitance: float
+
+    @classmethod
+    def of(
+        cls,
+        cell: CellSpec,
+        conductance: Conductance,
+        n_cells: int,
+        time: float,
+        *,
+        references: bool,
+        shared_reference: bool,
+        line_capacitance: float,
+    ) -> Exposure:
+        """Make it from the arguments of :func:`read_energy`."""
+        lines = 2 if references else 1
+        at_zero = (lines * n_cells + shared_reference) * conductance.offset
+        return cls(cell.read_voltage**2, time, at_zero, conductance.scale, lines * line_capacitance)
+
+    def energy(self, drive: LineDrive, weight_sums: np.ndarray) -> float:
+        """Return the energy of reads, J; see :func:`read_energy`."""
+        squared, time, at_zero, scale, capacitance = self
+        charged = capacitance * float(np.add.reduce(drive.charges)) if capacitance else 0.0
+        return squared * (time * heated(drive.heat, weight_sums, at_zero, scale) + charged)
 
 
 @dataclass(frozen=True)
@@ -84,6 +124,30 @@ class _Pulses:
     def half_selected(self) -> float:
         """How often a cell was on exactly one firing line."""
         return max(self.on_lines - 2 * self.coincidences, 0.0)
+
+
+class Firings(NamedTuple):
+    """What the lines of one side of an array did during pulse trains.
+
+    ``lines`` of that side, ``total`` firings of all of them, and ``weighted``, the sum over the lines of their firings
+    times the sum of their weights, as the array stands before the update.
+    """
+
+    lines: int
+    total: float
+    weighted: float
+
+    @classmethod
+    def of(cls, fires: np.ndarray, weight_sums: np.ndarray) -> Firings:
+        """Add up the firings (lines,) of lines with these sums (lines,) of weights."""
+        return cls(len(fires), float(np.add.reduce(fires)), float(np.dot(fires, weight_sums)))
+
+    @classmethod
+    def of_samples(cls, fires: np.ndarray, weight_sums: np.ndarray) -> Firings:
+        """Add up the firings (n, lines) in the trains of n samples; expected ones are no whole numbers."""
+        if fires.dtype == np.uint32:
+            return cls(fires.shape[1], *fired(fires, weight_sums))
+        return cls.of(np.add.reduce(fires, axis=0), weight_sums)
 
 
 def update_energy(
@@ -122,15 +186,27 @@ def update_energy(
         col_sums: (cols,) the same of each column.
         line_capacitance: of a row and of a column, F.
     """
-    rows, cols = len(row_fires), len(col_fires)
-    row_total, col_total = float(row_fires.sum()), float(col_fires.sum())
+    rows, cols = Firings.of(row_fires, row_sums), Firings.of(col_fires, col_sums)
+    return firing_energy(cell, conductance, pulses, weight_before, rows, cols, line_capacitance)
+
+
+def firing_energy(
+    cell: CellSpec,
+    conductance: Conductance,
+    pulses: int,
+    weight_before: float,
+    rows: Firings,
+    cols: Firings,
+    line_capacitance: tuple[float, float],
+) -> float:
+    """Return the energy of pulsed updates, J, as :func:`update_energy` does, where the firings are added up already."""
     swing = cell.write_voltage if cell.write == "current_source" else cell.write_voltage / 2
-    charging = swing**2 * (line_capacitance[0] * row_total + line_capacitance[1] * col_total)
+    charging = swing**2 * (line_capacitance[0] * rows.total + line_capacitance[1] * cols.total)
     if cell.write != "resistive":
-        return charging + _charge_energy(cell, _Pulses(pulses, row_total * cols + col_total * rows))
+        return charging + _charge_energy(cell, _Pulses(pulses, rows.total * cols.lines + cols.total * rows.lines))
     selected = max(conductance.offset * pulses + conductance.scale * weight_before, 0.0)
-    on_rows = conductance.offset * cols * row_total + conductance.scale * float(np.dot(row_fires, row_sums))
-    on_cols = conductance.offset * rows * col_total + conductance.scale * float(np.dot(col_fires, col_sums))
+    on_rows = conductance.offset * cols.lines * rows.total + conductance.scale * rows.weighted
+    on_cols = conductance.offset * rows.lines * cols.total + conductance.scale * cols.weighted
     half_selected = max(on_rows + on_cols - 2 * selected, 0.0) * (2 / cell.nonlinearity)
     heat = cell.pulse_width * cell.write_voltage**2 * (selected + half_selected / 4)
     return heat + charging

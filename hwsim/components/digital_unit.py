@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from hwsim.components.base import SharedComponent
 from hwsim.cost import ComponentCosts
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
+from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
+from hwsim.engine.way import Leg
 
 
 class DigitalUnit(SharedComponent):
@@ -22,20 +23,22 @@ class DigitalUnit(SharedComponent):
         super().__init__(env, "digital", costs, ledger, instances=lanes)
         self.lanes = lanes
         self.packed = packed
-        self._known: dict[tuple[tuple[str, int], ...], tuple[int, int]] = {}
 
-    def compute(self, origin: Origin, stream: Stream, operations: Mapping[str, int]) -> Generator[Any, Any, Stream]:
-        """Do ``operations`` (name to count, for each vector) on a stream of vectors."""
+    def leg(self, operations: Mapping[str, int]) -> Leg:
+        """Return what ``operations`` (name to count) on one vector ask."""
         wanted = tuple(operations.items())
-        if wanted not in self._known:
-            self._known[wanted] = self._times(wanted)
-        latency, interval = self._known[wanted]
-        n = stream.n
-        return self.serve(origin, stream, latency, interval, [(name, count * n) for name, count in wanted if count])
+        leg = self._legs.get(wanted)
+        if leg is None:
+            done = [(name, count) for name, count in wanted if count]
+            leg = self._legs[wanted] = self._leg(*self._times(done), done)
+        return leg
 
-    def _times(self, operations: tuple[tuple[str, int], ...]) -> tuple[int, int]:
+    def compute(self, origin: Origin, stream: Stream, operations: Mapping[str, int]) -> Part:
+        """Do ``operations`` (name to count, for each vector) on a stream of vectors."""
+        return self.pass_through(origin, stream, self.leg(operations))
+
+    def _times(self, wanted: Sequence[tuple[str, int]]) -> tuple[int, int]:
         """Return the latency of one vector and the time that it keeps the unit, ps."""
-        wanted = [(name, count) for name, count in operations if count]
         if self.packed:
             period = self.costs.clock.period
             work = sum(count * self.cost(name).interval for name, count in wanted)

@@ -14,6 +14,7 @@ from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.parallel import Part, side_by_side
 from hwsim.engine.station import Stream
+from hwsim.engine.way import Way, travel
 from hwsim.spec.interconnect import InterconnectPlacement
 
 Unit = Literal["buffer", "digital", "off_chip_link"]
@@ -47,8 +48,9 @@ class Share(NamedTuple):
 class Interconnect(ABC):
     """Carries streams between places."""
 
-    def __init__(self, env: Env) -> None:
+    def __init__(self, env: Env, ledger: Ledger) -> None:
         self.env = env
+        self._ledger = ledger
 
     @property
     @abstractmethod
@@ -61,8 +63,12 @@ class Interconnect(ABC):
         return list(self.channels)
 
     @abstractmethod
+    def way(self, n_bytes: int, source: Place, target: Place) -> Way:
+        """Return the links that ``n_bytes`` take from one place to another."""
+
     def transfer(self, origin: Origin, stream: Stream, n_bytes: int, source: Place, target: Place) -> Part:
         """Move ``n_bytes`` for each vector of a stream from one place to another."""
+        return travel(self.env, self._ledger.notes, origin, stream, self.way(n_bytes, source, target))
 
     @abstractmethod
     def scatter(self, origin: Origin, share: Share, deliveries: Sequence[Delivery]) -> Part:
@@ -79,7 +85,7 @@ class Bus(Interconnect):
     """
 
     def __init__(self, env: Env, costs: ComponentCosts, ledger: Ledger) -> None:
-        super().__init__(env)
+        super().__init__(env, ledger)
         self.channel = Channel(env, "bus", costs, ledger)
 
     @property
@@ -87,22 +93,14 @@ class Bus(Interconnect):
         """The bus."""
         return [self.channel]
 
-    def transfer(self, origin: Origin, stream: Stream, n_bytes: int, source: Place, target: Place) -> Part:
-        """Move over the bus; between buffer and digital unit there is no way."""
-        if source in BESIDE and target in BESIDE:
-            return _stay(stream)
-        return self.channel.transfer(origin, stream, n_bytes)
+    def way(self, n_bytes: int, source: Place, target: Place) -> Way:
+        """Return the bus; between buffer and digital unit there is no way."""
+        return () if source in BESIDE and target in BESIDE else (self.channel.leg(n_bytes),)
 
     def scatter(self, origin: Origin, share: Share, deliveries: Sequence[Delivery]) -> Part:
         """Send each vector once; all tiles listen."""
         stream = yield from self.channel.transfer(origin, share.stream, share.n_bytes)
         return (yield from side_by_side(self.env, [delivery.then(stream) for delivery in deliveries]))
-
-
-def _stay(stream: Stream) -> Part:
-    """Return a stream that is where it should be."""
-    return stream
-    yield
 
 
 class Network(Interconnect):
@@ -115,12 +113,12 @@ class Network(Interconnect):
     def __init__(
         self, env: Env, placed: InterconnectPlacement, costs: ComponentCosts, ledger: Ledger, tiles: int
     ) -> None:
-        super().__init__(env)
+        super().__init__(env, ledger)
         self.placed = placed
         self.nodes = placed.nodes_of_tiles(tiles)
         self._costs = costs
-        self._ledger = ledger
         self._links: dict[str, Link] = {}
+        self._ways: dict[tuple[int, Place, Place], Way] = {}
         self._static = Component(placed.kind, costs, ledger, instances=placed.instances(tiles))
 
     @property
@@ -143,12 +141,15 @@ class Network(Interconnect):
     def route(self, source: Place, target: Place) -> list[str]:
         """Return the names of the links from one place to another, in order."""
 
-    def transfer(self, origin: Origin, stream: Stream, n_bytes: int, source: Place, target: Place) -> Part:
-        """Move over the links of the route, one after the other."""
-        route = self.route(source, target)
-        for number, name in enumerate(route, start=1):
-            stream = yield from self.link(name).transfer(origin, stream, n_bytes, cut_through=number < len(route))
-        return stream
+    def way(self, n_bytes: int, source: Place, target: Place) -> Way:
+        """Return the links of the route, through all of which the words cut but the last."""
+        way = self._ways.get((n_bytes, source, target))
+        if way is None:
+            links = [self.link(name) for name in self.route(source, target)]
+            way = tuple(link.leg(n_bytes, cut_through=True) for link in links[:-1])
+            way += tuple(link.leg(n_bytes) for link in links[-1:])
+            self._ways[n_bytes, source, target] = way
+        return way
 
 
 class Mesh(Network):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
-from typing import Any, Literal
+from typing import Literal
 
 from hwsim.components.base import SharedComponent
 from hwsim.cost import ComponentCosts
 from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
+from hwsim.engine.parallel import Part
 from hwsim.engine.room import Room
 from hwsim.engine.station import Stream
+from hwsim.engine.way import Leg
 from hwsim.errors import MappingError
+
+Access = Literal["read", "write"]
 
 
 class Buffer(SharedComponent):
@@ -23,9 +26,8 @@ class Buffer(SharedComponent):
     ) -> None:
         super().__init__(env, name, costs, ledger, instances=banks, capacity=ports)
         self.word_bytes = int(costs.property("width")) // 8
-        self.words_moved = 0
         self.capacity_bytes = int(costs.property("capacity")) * banks
-        self.room = Room(env, self.capacity_bytes)
+        self.room = Room(env, self.capacity_bytes, name)
         self.allocated_bytes = 0
 
     def allocate(self, n_bytes: int, what: str) -> None:
@@ -50,12 +52,16 @@ class Buffer(SharedComponent):
                 f"{self.capacity_bytes} are free; give the chip more banks (--set chip.{self.name}.banks=N)"
             )
 
-    def access(
-        self, origin: Origin, action: Literal["read", "write"], stream: Stream, n_bytes: int
-    ) -> Generator[Any, Any, Stream]:
+    def leg(self, action: Access, n_bytes: int) -> Leg:
+        """Return what reading or writing ``n_bytes`` asks."""
+        leg = self._legs.get((action, n_bytes))
+        if leg is None:
+            words = -(-n_bytes // self.word_bytes)
+            cost = self.cost(action)
+            latency = cost.latency + (words - 1) * cost.interval
+            leg = self._legs[action, n_bytes] = self._leg(latency, words * cost.interval, [(action, words)])
+        return leg
+
+    def access(self, origin: Origin, action: Access, stream: Stream, n_bytes: int) -> Part:
         """Read or write ``n_bytes`` for each vector of a stream."""
-        words = -(-n_bytes // self.word_bytes)
-        cost = self.cost(action)
-        self.words_moved += words * stream.n
-        latency = cost.latency + (words - 1) * cost.interval
-        return self.serve(origin, stream, latency, words * cost.interval, [(action, words * stream.n)])
+        return self.pass_through(origin, stream, self.leg(action, n_bytes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwsim.components.base import Component
-from hwsim.engine.ledger import Origin
+from hwsim.engine.bill import Entry
 
 
 class PulseGenerator(Component):
@@ -24,6 +24,6 @@ class PulseGenerator(Component):
         longest = max(pulse_period, draws * self.cost("draw").interval)
         return -(-longest // period) * period
 
-    def book_trains(self, origin: Origin, start: int, duration: int, slots: int, lines: int) -> None:
-        """Book the draws of ``slots`` slots on ``lines`` lines."""
-        self.book(origin, "draw", start, duration, slots * lines)
+    def draws(self, duration: int, lines: int) -> Entry:
+        """Return the row of a bill for the draws of one slot of ``duration`` ps on ``lines`` lines."""
+        return self.entry("draw", duration, lines)

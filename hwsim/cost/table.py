@@ -11,6 +11,7 @@ from hwsim.cost.checks import description_problems
 from hwsim.cost.model import ComponentModel, Number, component_model
 from hwsim.engine.clock import Clock
 from hwsim.errors import Problem, SpecError, UsageError, unknown
+from hwsim.html import html_table
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import PROVENANCES, ComponentSpec
 from hwsim.spec.load import Document, load_component
@@ -126,6 +127,11 @@ class CostTables(dict[str, ComponentCosts]):
     def leakage_by_component(self) -> dict[str, float]:
         """Static power of all instances of each component, W."""
         return {path: costs.leakage * costs.count for path, costs in self.items()}
+
+    def _repr_html_(self) -> str:
+        names = ("component", "action", "energy", "value", "latency", "provenance", "source")
+        rows = [[str(row.get(name, "")) for name in names] for row in self.rows()]
+        return html_table("Cost tables", rows, names, right=(2, 3, 4))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per action, leakage, area and property: plain data, units in the values, sources.

@@ -10,9 +10,10 @@ from hwsim.devices.load import (
     law_names,
     load_device,
 )
+from hwsim.devices.mvm import applied_inputs
 from hwsim.devices.plan import TrainPlan, plan_trains
-from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftResult
-from hwsim.devices.scale import RunningScale, input_scale
+from hwsim.devices.results import PulseLog, ReadResult, Region, TimedRegion, UpdateResult, ZeroShiftResult
+from hwsim.devices.scale import RunningScale, input_scale, largest_magnitudes
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
 __all__ = [
@@ -21,15 +22,19 @@ __all__ = [
     "IOParameters",
     "PulseLog",
     "ReadResult",
+    "Region",
     "RunningScale",
+    "TimedRegion",
     "TrainPlan",
     "UpdateParameters",
     "UpdateResult",
     "ZeroShiftResult",
+    "applied_inputs",
     "device_document",
     "device_from_document",
     "device_names",
     "input_scale",
+    "largest_magnitudes",
     "law_names",
     "load_device",
     "make_cells",

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import ceil
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwsim.devices.float_update import Side, float_update
-from hwsim.devices.mvm import ReadKeys, read_array
-from hwsim.devices.periphery import Periphery
+from hwsim.devices.lines import LineListener, LineLog
+from hwsim.devices.mvm import Reader
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
 from hwsim.devices.population import DevicePopulation
-from hwsim.devices.results import PulseLog, ReadResult, UpdateResult, ZeroShiftResult
+from hwsim.devices.results import (
+    PulseLog,
+    PulseTotals,
+    ReadResult,
+    Region,
+    TimedRegion,
+    UpdateResult,
+    ZeroShiftResult,
+)
 from hwsim.devices.scale import input_scale as divisor_of
 from hwsim.engine.rng import normals, uniforms
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
-Region = tuple[slice, slice]
-"""Rows and columns whose pulses are logged."""
-
 Lines = slice | int | ArrayLike
 """Rows or columns: a slice, numbers or a mask."""
 
 READ, READ_TRANSPOSED = "forward", "backward"
+DIRECTIONS: dict[Side, int] = {"both": 0, "up": 1, "down": -1}
 DEFAULT_IO = IOParameters()
 
 
@@ -37,6 +44,10 @@ class DeviceArray(DevicePopulation):
     Raises:
         UsageError: a shape or thread count that is not positive, or a unit cell of several devices.
     """
+
+    @cached_property
+    def _listener(self) -> LineListener:
+        return LineListener(self.shape, self._update_keys)
 
     @property
     def devices(self) -> tuple[DeviceArray, ...]:
@@ -64,6 +75,8 @@ class DeviceArray(DevicePopulation):
         self._line_sums = None
         if probability < 1:
             chosen &= uniforms(self._key("reset.choice"), first, size).reshape(self.shape) < probability
+        if self.faults.lines_fail:
+            chosen &= self._reached("reset", self._resets - 1)
         noise = normals(self._key("reset.noise"), first, size).reshape(self.shape)
         conductance = self._reset_target + self.spec.parameters.reset_std * noise
         wanted = (conductance - self.reference).astype(np.float32)
@@ -113,6 +126,14 @@ class DeviceArray(DevicePopulation):
             PulseLog.in_turn([log for log in logs if log is not None]) if probe is not None else None,
         )
 
+    def _reached(self, purpose: str, ordinal: int) -> NDArray[np.bool_]:
+        """Return the (rows, cols) devices that slot ``ordinal`` of a purpose reaches through the array's lines."""
+        rows, cols = (
+            uniforms(self._key(f"{purpose}.missed.{side}"), ordinal * n, n)
+            for side, n in zip(("rows", "cols"), self.shape, strict=True)
+        )
+        return self.faults.reached(self.shape, (rows, cols))
+
     def check_zero_shift(self, n_pulses: int | None) -> int:
         """Return the number of pulses that :meth:`seek_symmetric_point` takes.
 
@@ -140,6 +161,8 @@ class DeviceArray(DevicePopulation):
             raise DataError("polarities must be the integers -1, 0 or +1")
         padded = np.zeros(self._cells.weight.shape, np.int32)
         padded[:, : self.shape[1]] = wanted
+        if self.faults.lines_fail:
+            padded[:, : self.shape[1]][~self._reached("pulse", self._samples)] = 0
         self._line_sums = None
         before = self._touch()
         up, down, weight, log = self._cells.pulse(padded, self._region(probe), self._threads)
@@ -154,7 +177,7 @@ class DeviceArray(DevicePopulation):
             np.array([weight]),
             driven.any(axis=1).astype(np.uint32)[None],
             driven.any(axis=0).astype(np.uint32)[None],
-            None if log is None else PulseLog(*log),
+            PulseLog.of_kernel(log),
         )
 
     def update(
@@ -192,15 +215,17 @@ class DeviceArray(DevicePopulation):
         probe: Region | None,
         side: Side = "both",
     ) -> UpdateResult:
+        if self.faults.lines_fail:
+            x, d = self.faults.pulsed(x, d, plan)
         before = self._touch(x, d)
         params, region = plan.params, self._region(probe)
-        self._line_sums = None
+        sums, self._line_sums = self._line_sums, None
         if params.pulse_type == "none_with_device":
             float_update(self._cells, x, d, plan.rates, self._low, self._high, side)
             self._note_pulses(before)
             return self.without_pulses(plan, logged=region is not None)
         implicit = params.pulse_type == "deterministic_implicit"
-        up, down, weight, row_fires, col_fires, log = self._cells.update(
+        up, down, weight, row_fires, col_fires, log, totals = self._cells.update(
             x,
             d,
             plan.bl,
@@ -214,11 +239,25 @@ class DeviceArray(DevicePopulation):
             region,
             self._threads,
             side,
+            probe[2:] if isinstance(probe, TimedRegion) else None,
         )
+        lines = None
+        if region is not None:
+            lines = self._listener.hear(x, d, plan, self._samples, region, DIRECTIONS[side])
         self._samples += len(x)
+        self._line_sums = None if sums is None else sums.after(row_fires, col_fires)
         self._note_pulses(before)
         return UpdateResult(
-            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None if log is None else PulseLog(*log)
+            plan.bl,
+            plan.slots,
+            up,
+            down,
+            weight,
+            row_fires,
+            col_fires,
+            PulseLog.of_kernel(log),
+            sums=PulseTotals(*totals),
+            lines=lines,
         )
 
     def without_pulses(self, plan: TrainPlan, *, logged: bool) -> UpdateResult:
@@ -226,14 +265,14 @@ class DeviceArray(DevicePopulation):
         n = len(plan.bl)
         none = np.zeros(n, np.int64)
         row_fires, col_fires = (np.zeros((n, lines), np.uint32) for lines in self.shape)
-        log = PulseLog.empty() if logged else None
-        return UpdateResult(plan.bl, plan.slots, none, none, np.zeros(n), row_fires, col_fires, log)
+        log, lines = (PulseLog.empty(), LineLog.empty()) if logged else (None, None)
+        return UpdateResult(plan.bl, plan.slots, none, none, np.zeros(n), row_fires, col_fires, log, lines=lines)
 
     def _region(self, probe: Region | None) -> tuple[int, int, int, int] | None:
         if probe is None:
             return None
         (top, bottom, step), (left, right, side_step) = (
-            part.indices(length) for part, length in zip(probe, self.shape, strict=True)
+            part.indices(length) for part, length in zip(probe[:2], self.shape, strict=True)
         )
         if step != 1 or side_step != 1:
             raise UsageError("a probe takes neighbouring rows and columns")
@@ -271,16 +310,16 @@ class DeviceArray(DevicePopulation):
         """
         vectors_in = finite_vectors(x, self.shape[0] if transposed else self.shape[1], "d" if transposed else "x")
         self._settle()
-        matrix = self._weights if weights is None else weights
+        matrix = self._read_weights() if weights is None else weights
         if matrix.shape != self.shape:
             raise DataError(f"weights must have shape {self.shape}, got {matrix.shape}")
-        keys, first = self._next_reads(purpose, len(vectors_in))
+        first = self._next_reads(purpose, len(vectors_in))
         io = io or DEFAULT_IO
         if input_scale is None:
             learn = purpose in (READ, READ_TRANSPOSED)
             input_scale = divisor_of(vectors_in, io, self._scales[transposed], learn=learn)
-        periphery = self._periphery(io, purpose, transposed)
-        return read_array(matrix if transposed else matrix.T, vectors_in, periphery, keys, first, input_scale)
+        reader = self._reader(io, purpose, transposed)
+        return reader.read(matrix if transposed else matrix.T, vectors_in, first, input_scale)
 
     def read_line(
         self,
@@ -308,28 +347,33 @@ class DeviceArray(DevicePopulation):
         transposed = axis == "row"
         chosen = slice(index, index + 1)
         self._settle((chosen, slice(None)) if transposed else (slice(None), chosen))
-        matrix = self._weights if weights is None else weights
+        matrix = self._read_weights() if weights is None else weights
         line = matrix[index : index + 1] if transposed else matrix[:, index : index + 1].T
-        keys, first = self._next_reads(purpose, 1)
+        first = self._next_reads(purpose, 1)
         x = np.full((1, 1), value, np.float32)
         io = io or DEFAULT_IO
         scale = divisor_of(x, io, self._scales[transposed], learn=False)
-        return read_array(line, x, self._periphery(io, purpose, transposed), keys, first, scale, index)
+        return self._reader(io, purpose, transposed).read(line, x, first, scale, index)
 
-    def _periphery(self, io: IOParameters, purpose: str, transposed: bool) -> Periphery:
+    def _read_weights(self) -> NDArray[np.float32]:
+        """What a read sees; a copy only where faulty lines change it."""
+        return self._weights if self.faults.rows is None and self.faults.cols is None else self._seen()
+
+    def _reader(self, io: IOParameters, purpose: str, transposed: bool) -> Reader:
         """The converters of one purpose and direction; spreads are drawn again only for other parameters."""
-        kept = self._peripheries.get((purpose, transposed))
+        kept = self._readers.get((purpose, transposed))
         if kept is None or kept.io is not io:
-            kept = Periphery(io, self.seed, self.path, self.shape, transposed)
-            self._peripheries[purpose, transposed] = kept
+            faults = self.faults.backward if transposed else self.faults.forward
+            kept = self._readers[purpose, transposed] = Reader(
+                io, self.seed, self.path, self.shape, purpose, transposed, faults
+            )
         return kept
 
-    def _next_reads(self, purpose: str, n: int) -> tuple[ReadKeys, int]:
-        if purpose not in self._read_keys:
-            self._read_keys[purpose] = ReadKeys.of(self.seed, self.path, purpose)
+    def _next_reads(self, purpose: str, n: int) -> int:
+        """Take the next ``n`` ordinals of a purpose; returns the first one."""
         first = self._reads.get(purpose, 0)
         self._reads[purpose] = first + n
-        return self._read_keys[purpose], first
+        return first
 
 
 def _lines(choice: Lines, length: int, name: str) -> NDArray[np.intp]:

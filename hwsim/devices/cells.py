@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwsim.devices.array import DeviceArray, Region
+from hwsim.devices.faults import ArrayFaults
 from hwsim.devices.plan import TrainPlan
 from hwsim.devices.results import ReadResult, UpdateResult
 from hwsim.devices.unit_cell_pair import OneSidedCells, ReferenceCells
@@ -86,11 +87,19 @@ KINDS: dict[str, Callable[..., Cells]] = {
 
 
 def make_cells(
-    device: DeviceSpec, shape: tuple[int, int], *, seed: int = 0, threads: int = 1, path: str = "array"
+    device: DeviceSpec,
+    shape: tuple[int, int],
+    *,
+    seed: int = 0,
+    threads: int = 1,
+    path: str = "array",
+    faults: ArrayFaults | None = None,
 ) -> Cells:
     """Make a (rows, cols) array of the unit cells of ``device``; see :class:`DeviceArray` for the arguments.
 
     Raises:
         UsageError: a shape or thread count that is not positive.
     """
-    return KINDS[device.unit_cell.kind](device, shape, seed=seed, threads=threads, path=path)
+    return KINDS[device.unit_cell.kind](
+        device, shape, seed=seed, threads=threads, path=path, faults=faults
+    )

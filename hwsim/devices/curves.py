@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
@@ -53,12 +54,12 @@ def read_curves(name: str) -> Curves:
 def _find(name: str) -> Path:
     if name.endswith((".csv", ".parquet")):
         path = Path(name)
-        if path.is_file():
+        if os.path.isfile(path):
             return path
         raise ValueError(f"no such file: {path}")
     for folder in library.folders("curves"):
         path = folder / f"{name}.csv"
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     raise ValueError(f"no curves are called '{name}'; give the path of a .csv or .parquet file")
 

@@ -185,7 +185,7 @@ def _unit_cell(document: Document) -> UnitCellSpec:
     if isinstance(given, UnitCellSpec):
         return given
     kind = given.get("kind", "single") if isinstance(given, Mapping) else "single"
-    if kind not in UNIT_CELLS:
+    if not isinstance(kind, str) or kind not in UNIT_CELLS:
         at = ("unit_cell", "kind")
         message = unknown("unit cell", str(kind), list(UNIT_CELLS))
         raise SpecError([Problem(message, ".".join(at), document.file, document.line(at))])

@@ -1,4 +1,7 @@
-"""Matrix-vector products through converters: scale, DAC, array, noise, ADC, retries on saturation."""
+"""Matrix-vector products through converters: scale, DAC, array, noise, ADC, retries on saturation.
+
+A few vectors through a plain array are one call of the kernel; everything else goes from converter to converter.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim._kernels import converter
+from hwsim._kernels.converter import ReadChain
 from hwsim.devices.blas import single_thread_blas
+from hwsim.devices.faults import ReadFaults
 from hwsim.devices.periphery import Periphery
 from hwsim.devices.results import ReadResult
 from hwsim.devices.scale import input_scale, worst_case_scale
@@ -18,6 +23,8 @@ from hwsim.spec.analog import IOParameters
 F32 = NDArray[np.float32]
 SMALLEST_SCALE = np.float32(1e-37)
 """Below it an inverse would overflow in float32."""
+FEW_VECTORS = 24
+"""Vectors up to which a product of the kernel's own takes less time than one of BLAS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +47,98 @@ class ReadKeys:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """One read of a stream: ``matrix`` is (inputs, outputs), with ``line`` the one row of it that is driven."""
+class Reader:
+    """Reads one array in one direction for one purpose: through its converters, with random streams of its own.
 
-    matrix: F32
-    periphery: Periphery
-    keys: ReadKeys
-    line: int | None
+    ``shape`` is (rows, cols) of the array; the inputs are its columns, or its rows if ``transposed``. ``faults`` are
+    those of its converters.
+    """
 
-    def attempt(
-        self, x: F32, divisor: F32, ordinals: NDArray[np.uint64], retry: int
+    def __init__(
+        self,
+        io: IOParameters,
+        seed: int,
+        path: str,
+        shape: tuple[int, int],
+        purpose: str,
+        transposed: bool,
+        faults: ReadFaults | None = None,
+    ) -> None:
+        self.io = io
+        self.periphery = Periphery(io, seed, path, shape, transposed, faults)
+        self.keys = ReadKeys.of(seed, path, purpose)
+        self._chain = self._make_chain() if self._is_plain else None
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the array gives plain products and a retry only halves the inputs, so that the kernel does it all."""
+        io = self.io
+        noisy_weights = io.w_noise > 0 and io.w_noise_type != "none"
+        return (
+            self.periphery.plain
+            and self.periphery.faults is None
+            and io.mv_type == "one_pass"
+            and io.bound_management != "iterative_worst_case"
+            and not io.is_perfect
+            and not noisy_weights
+        )
+
+    def _make_chain(self) -> ReadChain:
+        io, periphery = self.io, self.periphery
+        return ReadChain(
+            (io.inp_bound, io.inp_step, io.inp_noise, io.inp_asymmetry, io.inp_sto_round, self.keys.dac),
+            (io.out_bound, io.out_step, io.out_noise, io.out_asymmetry, io.out_sto_round, self.keys.adc),
+            io.out_scale,
+            io.bm_test_negative_bound,
+            periphery.retries,
+            periphery.noise_std,
+            periphery.nonlinearity,
+            periphery.slope,
+        )
+
+    def read(self, matrix: F32, x: F32, first: int, scale: F32 | None = None, line: int | None = None) -> ReadResult:
+        """Multiply the vectors ``x`` (n, inputs) by ``matrix`` (inputs, outputs) through the converters.
+
+        ``first`` is the ordinal of the first vector in the random streams: each vector has its own numbers, each retry
+        new ones. ``scale`` (n,) replaces the divisor of noise management. With ``line`` only that input of the array is
+        driven: ``x`` is (n, 1), ``matrix`` (1, outputs).
+        """
+        io, n = self.io, len(x)
+        if io.is_perfect:
+            with single_thread_blas():
+                y = self.periphery.exact(matrix, x, line)
+            return ReadResult(y * np.float32(io.out_scale), np.zeros(n, np.int32), 0, 0, x, np.ones(n, np.float32))
+        divisor = input_scale(x, io) if scale is None else np.ascontiguousarray(scale, np.float32)
+        if self._chain is not None and n <= FEW_VECTORS:
+            y, applied, retries, retried, saturated = self._chain.read(matrix, x, divisor, first)
+            return ReadResult(y, retries, retried, saturated, applied, divisor)
+        y, applied, retries, saturated = self._in_steps(matrix, x, divisor, first, line)
+        return ReadResult(y, retries, int(retries.sum()), saturated, applied, divisor, io.passes, io.conversions)
+
+    def _in_steps(
+        self, matrix: F32, x: F32, divisor: F32, first: int, line: int | None
+    ) -> tuple[F32, F32, NDArray[np.int32], int]:
+        """Return outputs, clean inputs, retries and saturated outputs, converter by converter."""
+        ordinals = np.arange(first, first + len(x), dtype=np.uint64)
+        with single_thread_blas():
+            y, beyond, applied = self._attempt(matrix, x, divisor, ordinals, 0, line)
+            retries = np.zeros(len(x), np.int32)
+            for retry in range(1, self.periphery.retries + 1):
+                if not beyond.any():
+                    break
+                again = np.flatnonzero(beyond)
+                wider = _wider(x[again], divisor[again], self.io, retry)
+                y[again], beyond[again], applied[again] = self._attempt(
+                    matrix, x[again], wider, ordinals[again], retry, line
+                )
+                retries[again] += 1
+        return self.periphery.silenced(y), applied, retries, int(beyond.sum())
+
+    def _attempt(
+        self, matrix: F32, x: F32, divisor: F32, ordinals: NDArray[np.uint64], retry: int, line: int | None
     ) -> tuple[F32, NDArray[np.int32], F32]:
         """Read once with the vectors ``x`` (n, inputs) over ``divisor`` (n,): outputs, saturated ones, clean inputs."""
-        io = self.periphery.io
+        io = self.io
         factor = np.reciprocal(np.maximum(divisor, SMALLEST_SCALE))
         clean, applied = converter.dac(
             x,
@@ -68,26 +153,26 @@ class _Read:
             self.keys.dac,
         )
         if io.mv_type == "one_pass":
-            y = self.periphery.currents(self.matrix, applied, self.line)
-            return *self._convert(y, applied, divisor, ordinals, retry), clean
+            y = self.periphery.currents(matrix, applied, line)
+            return *self._convert(matrix, y, applied, divisor, ordinals, retry), clean
         positive, negative = np.maximum(applied, 0), np.minimum(applied, 0)
         halves = [
-            self.periphery.currents(self.matrix, positive, self.line),
-            self.periphery.currents(self.matrix, negative, self.line, negative=True),
+            self.periphery.currents(matrix, positive, line),
+            self.periphery.currents(matrix, negative, line, negative=True),
         ]
         if io.mv_type == "pos_neg_separate":
-            return *self._convert(halves[0] + halves[1], applied, divisor, ordinals, retry), clean
-        first, beyond = self._convert(halves[0], positive, divisor, ordinals, 2 * retry)
-        second, also_beyond = self._convert(halves[1], negative, divisor, ordinals, 2 * retry + 1)
+            return *self._convert(matrix, halves[0] + halves[1], applied, divisor, ordinals, retry), clean
+        first, beyond = self._convert(matrix, halves[0], positive, divisor, ordinals, 2 * retry)
+        second, also_beyond = self._convert(matrix, halves[1], negative, divisor, ordinals, 2 * retry + 1)
         return first + second, beyond + also_beyond, clean
 
     def _convert(
-        self, y: F32, applied: F32, divisor: F32, ordinals: NDArray[np.uint64], turn: int
+        self, matrix: F32, y: F32, applied: F32, divisor: F32, ordinals: NDArray[np.uint64], turn: int
     ) -> tuple[F32, NDArray[np.int32]]:
-        periphery, io = self.periphery, self.periphery.io
+        periphery, io = self.periphery, self.io
         return converter.adc(
-            y,
-            _weight_noise(self.matrix, applied, io),
+            periphery.sensed(y),
+            _weight_noise(matrix, applied, io),
             divisor * np.float32(io.out_scale),
             ordinals,
             turn,
@@ -104,41 +189,15 @@ class _Read:
         )
 
 
-def read_array(
-    matrix: F32,
-    x: F32,
-    periphery: Periphery,
-    keys: ReadKeys,
-    first: int,
-    scale: F32 | None = None,
-    line: int | None = None,
-) -> ReadResult:
-    """Multiply the vectors ``x`` (n, inputs) by ``matrix`` (inputs, outputs) through the converters of ``periphery``.
+def applied_inputs(x: F32, io: IOParameters, scale: F32 | None = None) -> ReadResult:
+    """Return what the converters apply for the vectors ``x`` (n, inputs), and the passes and conversions of a read.
 
-    ``first`` is the ordinal of the first vector in the random streams ``keys``: each vector has its own numbers,
-    each retry new ones. ``scale`` (n,) replaces the divisor of noise management. With ``line`` only that input of the
-    array is driven: ``x`` is (n, 1), ``matrix`` (1, outputs).
+    ``scale`` (n,) replaces the divisor of noise management. It is the read of a column of zeros: nothing saturates, so
+    bound management repeats nothing.
     """
-    io, n = periphery.io, len(x)
-    with single_thread_blas():
-        if io.is_perfect:
-            y = x @ matrix
-            one, none = np.ones(n, np.int32), np.zeros(n, np.int32)
-            return ReadResult(y * np.float32(io.out_scale), one, one, none, 0, x, np.ones(n, np.float32))
-        divisor = input_scale(x, io) if scale is None else np.ascontiguousarray(scale, np.float32)
-        ordinals = np.arange(first, first + n, dtype=np.uint64)
-        read = _Read(matrix, periphery, keys, line)
-        y, beyond, applied = read.attempt(x, divisor, ordinals, 0)
-        retries = np.zeros(n, np.int32)
-        for retry in range(1, periphery.retries + 1):
-            if not beyond.any():
-                break
-            again = np.flatnonzero(beyond)
-            wider = _wider(x[again], divisor[again], io, retry)
-            y[again], beyond[again], applied[again] = read.attempt(x[again], wider, ordinals[again], retry)
-            retries[again] += 1
-    attempts = 1 + retries
-    return ReadResult(y, attempts * io.passes, attempts * io.conversions, retries, int(beyond.sum()), applied, divisor)
+    column = np.zeros((x.shape[1], 1), np.float32)
+    reader = Reader(io, 0, "", (1, x.shape[1]), "applied", False)
+    return reader.read(column, np.ascontiguousarray(x, np.float32), 0, scale)
 
 
 def _wider(x: F32, divisor: F32, io: IOParameters, retry: int) -> F32:

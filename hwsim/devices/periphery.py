@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.devices.faults import ReadFaults
 from hwsim.engine.rng import normals, stream_key
 from hwsim.spec.analog import IOParameters
 
@@ -18,11 +19,20 @@ class Periphery:
     """Fixed properties of the outputs of one array in one direction, and of its devices.
 
     Equal seeds and paths have equal spreads, whatever was read before. ``shape`` is (rows, cols) of the array; the
-    outputs are its rows, or its columns if ``transposed``.
+    outputs are its rows, or its columns if ``transposed``. ``faults`` are those of its converters.
     """
 
-    def __init__(self, io: IOParameters, seed: int, path: str, shape: tuple[int, int], transposed: bool) -> None:
+    def __init__(
+        self,
+        io: IOParameters,
+        seed: int,
+        path: str,
+        shape: tuple[int, int],
+        transposed: bool,
+        faults: ReadFaults | None = None,
+    ) -> None:
         self.io = io
+        self.faults = faults
         self._seed, self._path, self._shape, self._transposed = seed, path, shape, transposed
         self.inputs, self.outputs = shape if transposed else shape[::-1]
         self.noise_std = self._noise_std()
@@ -67,6 +77,8 @@ class Periphery:
         ``negative`` marks the pass of negative inputs, which sees each weight as w (1 - f), f of spread
         ``w_read_asymmetry_dtod``.
         """
+        if self.faults is not None:
+            applied = self.faults.drive(applied, line, self.io.inp_bound)
         if negative and self.io.w_read_asymmetry_dtod > 0:
             matrix = matrix * self._negative(line)
         y = applied @ matrix
@@ -75,6 +87,20 @@ class Periphery:
         if self.io.ir_drop > 0:
             y = y - self._drop(matrix, applied, line)
         return self._shifted(y, applied) if self.shifts else y
+
+    def sensed(self, y: F32) -> F32:
+        """Return what integrators and converters make of the collected currents ``y`` (n, outputs)."""
+        return y if self.faults is None else self.faults.sense(y, self.io.out_bound)
+
+    def exact(self, matrix: F32, x: F32, line: int | None) -> F32:
+        """Return the exact product of ``x`` (n, inputs) with ``matrix`` (inputs, outputs), faults included."""
+        if self.faults is None:
+            return x @ matrix
+        return self.faults.sense(self.faults.drive(x, line, self.io.inp_bound) @ matrix, self.io.out_bound)
+
+    def silenced(self, y: F32) -> F32:
+        """Return the numbers of the output converters (n, outputs), of which dead ones give 0."""
+        return y if self.faults is None else np.where(self.faults.dead, np.float32(0), y)
 
     def _negative(self, line: int | None) -> F32:
         if self._negative_factor is None:

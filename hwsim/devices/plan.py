@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hwsim._kernels import pulse
+from hwsim._kernels import converter, pulse
 from hwsim.errors import DataError
 from hwsim.spec.analog import UpdateParameters
 
@@ -22,7 +22,8 @@ class TrainPlan:
     """Trains of n samples. A line fires in a slot with probability min(1, gain |value|).
 
     ``bl`` (n,) int32 slots of one train, ``col_gain`` and ``row_gain`` (n,) float64 gains of x and d, ``rates`` the
-    learning rates, (n,), or (1,) for all samples, ``params`` the rest (pulse type, resolution).
+    learning rates, (n,), or (1,) for all samples, ``params`` the rest (pulse type, resolution), ``negative`` whether
+    the learning rates are negative; all have one sign.
     """
 
     bl: NDArray[np.int32]
@@ -30,16 +31,22 @@ class TrainPlan:
     row_gain: NDArray[np.float64]
     rates: NDArray[np.float64]
     params: UpdateParameters
+    negative: bool
 
-    @property
-    def negative(self) -> bool:
-        """Whether the learning rates are negative; all have one sign."""
-        return bool((self.rates < 0).any())
+    def part(self, samples: slice) -> TrainPlan:
+        """Return the trains of some of the samples."""
+        return replace(
+            self,
+            bl=self.bl[samples],
+            col_gain=self.col_gain[samples],
+            row_gain=self.row_gain[samples],
+            rates=self.rates if len(self.rates) == 1 else self.rates[samples],
+        )
 
     @property
     def slots(self) -> NDArray[np.int64]:
         """Slots that each sample takes, (n,): all passes of its train; none without pulses."""
-        return self.bl.astype(np.int64) * self.params.passes
+        return np.multiply(self.bl, self.params.passes, dtype=np.int64)
 
 
 def plan_trains(
@@ -61,17 +68,16 @@ def plan_trains(
     """
     params = params if params is not None else DEFAULT_UPDATE
     x32, d32 = vectors(x, None, "x"), vectors(d, None, "d")
-    rates = _rates(lr, len(x32))
+    rates, negative = _rates(lr, len(x32))
     if len(x32) != len(d32):
         raise DataError(f"x has {len(x32)} samples, d has {len(d32)}")
     if params.pulse_type == "none_with_device":
-        if not (np.isfinite(x32).all() and np.isfinite(d32).all()):
-            raise DataError(f"{'d' if np.isfinite(x32).all() else 'x'} holds a number that is not finite in float32")
-        return TrainPlan(np.zeros(len(x32), np.int32), np.zeros(len(x32)), np.zeros(len(x32)), rates, params)
+        finite_vectors(x32, x32.shape[1], "x"), finite_vectors(d32, d32.shape[1], "d")
+        return TrainPlan(np.zeros(len(x32), np.int32), np.zeros(len(x32)), np.zeros(len(x32)), rates, params, negative)
     status, sample, bl, col_gain, row_gain = pulse.plan(
         x32,
         d32,
-        np.abs(rates),
+        -rates if negative else rates,
         granularity,
         params.desired_bl,
         params.fixed_bl,
@@ -87,21 +93,22 @@ def plan_trains(
         raise DataError(
             f"a train would be longer than {LONGEST_TRAIN} slots: lr {rate!r} is too large for steps of {granularity!r}"
         )
-    return TrainPlan(bl, col_gain, row_gain, rates, params)
+    return TrainPlan(bl, col_gain, row_gain, rates, params, negative)
 
 
-def _rates(lr: float | NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Return the learning rates of n samples, (1,) where they share one."""
+def _rates(lr: float | NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], bool]:
+    """Return the learning rates of n samples, (1,) where they share one, and whether they are negative."""
     if isinstance(lr, float) and isfinite(lr):
-        return np.array([lr])
+        return np.array([lr]), lr < 0
     rates = np.array(lr, np.float64, ndmin=1)
     if isinstance(lr, np.ndarray) and lr.ndim and lr.shape != (n,):
         raise DataError(f"x has {n} samples, but there are learning rates of shape {lr.shape}")
     if not np.isfinite(rates).all():
         raise DataError(f"the learning rate must be finite, got {lr!r}")
-    if len(rates) > 1 and rates.min() < 0 < rates.max():
+    lowest = rates.min(initial=0.0)
+    if lowest < 0 < rates.max():
         raise DataError("the learning rates of a stream must have one sign")
-    return rates
+    return rates, bool(lowest < 0)
 
 
 def vectors(values: ArrayLike, lines: int | None, name: str) -> NDArray[np.float32]:
@@ -136,7 +143,7 @@ def finite_vectors(values: ArrayLike, lines: int, name: str) -> NDArray[np.float
         DataError: wrong shape, NaN or infinity.
     """
     array = vectors(values, lines, name)
-    if not np.isfinite(array).all():
+    if not converter.is_finite(array):
         raise DataError(f"{name} holds a number that is not finite in float32")
     return array
 

@@ -8,18 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hwsim._kernels import converter
 from hwsim._kernels.pulse import PulsedCells
 from hwsim.devices.aging import WHOLE, Aging, Index
+from hwsim.devices.faults import ArrayFaults
 from hwsim.devices.law import LAWS, Draws, KernelForm, spread
+from hwsim.devices.line_sums import LineSums
 from hwsim.devices.mirror import mirrored
-from hwsim.devices.mvm import ReadKeys
-from hwsim.devices.periphery import Periphery
+from hwsim.devices.mvm import Reader
 from hwsim.devices.plan import finite_vectors
 from hwsim.devices.scale import RunningScale
 from hwsim.engine.rng import GROUP, stream_key
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.device import LONGEST_TIME, DeviceSpec
+
+LARGEST = float(np.finfo(np.float32).max)
+"""Largest number of a device's state and parameters."""
 
 
 class DevicePopulation:
@@ -27,7 +30,8 @@ class DevicePopulation:
 
     Devices differ by the spreads of their parameters, drawn once from ``seed`` and ``path``. Arrays with the same
     ``trains`` (default: ``path``) see the same pulses on their lines when they get the same updates. The devices of an
-    array with ``mirror_of`` are the mirror images, -w for w, of those at that path.
+    array with ``mirror_of`` are the mirror images, -w for w, of those at that path. ``faults`` are in the array's
+    devices, lines and converters.
 
     Raises:
         UsageError: a shape or thread count that is not positive, or a unit cell of several devices.
@@ -46,6 +50,7 @@ class DevicePopulation:
         path: str = "array",
         trains: str | None = None,
         mirror_of: str | None = None,
+        faults: ArrayFaults | None = None,
     ) -> None:
         if device.unit_cell.kind != "single":
             raise UsageError(f"'{device.name}' has {device.unit_cell.n_devices} devices a weight; use make_cells")
@@ -59,14 +64,14 @@ class DevicePopulation:
         self._threads = min(threads, rows)
         self._trains = path if trains is None else trains
         self._mirror_of = mirror_of
+        self.faults = faults or ArrayFaults()
         self._law = LAWS.get(device.law)
-        self._read_keys: dict[str, ReadKeys] = {}
         self._reads: dict[str, int] = {}
-        self._peripheries: dict[tuple[str, bool], Periphery] = {}
+        self._readers: dict[tuple[str, bool], Reader] = {}
         self._scales = (RunningScale(), RunningScale())
         self._samples = 0
         self._resets = 0
-        self._line_sums: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+        self._line_sums: LineSums | None = None
         self._elapsed = 0.0
         self._build()
 
@@ -75,6 +80,7 @@ class DevicePopulation:
         self._form = self._law.kernel_form(p, self.parameters())
         if self._mirror_of is not None:
             self._form = mirrored(self._form)
+        self._form = self.faults.into(self._form)
         stride = -(-cols // GROUP) * GROUP
         self._params = np.zeros((rows, len(self._form.planes), stride), np.float32)
         self._reference: NDArray[np.float32] | None = None
@@ -88,6 +94,10 @@ class DevicePopulation:
         weight = np.zeros((rows, stride), np.float32)
         weight[:, :cols] = np.clip(weight[:, :cols], self._low, self._high)
         counts = np.zeros((2, rows, stride), np.uint32) if p.count_pulses else None
+        self._update_keys = {
+            name: stream_key(self.seed, self._trains if name in ("train", "rounding") else self.path, f"update.{name}")
+            for name in ("pulse", "write", "log", "train", "rounding")
+        }
         self._cells = PulsedCells(
             self._form.law,
             cols,
@@ -97,12 +107,7 @@ class DevicePopulation:
             np.array(self._form.scalars, np.float32),
             self._write_noise,
             np.zeros((2, rows), np.uint64),
-            {
-                name: stream_key(
-                    self.seed, self._trains if name in ("train", "rounding") else self.path, f"update.{name}"
-                )
-                for name in ("pulse", "write", "log", "train", "rounding")
-            },
+            self._update_keys,
             counts,
         )
         self._counts = None if counts is None else counts[:, :, :cols]
@@ -112,7 +117,17 @@ class DevicePopulation:
         self._written()
 
     def _load(self, form: KernelForm) -> None:
-        """Hand the devices' parameters to the kernel."""
+        """Hand the devices' parameters to the kernel.
+
+        Raises:
+            UsageError: float32 cannot hold them.
+        """
+        for values in (form.low, form.high, *form.planes):
+            if (np.isfinite(values) & (np.abs(values) > LARGEST)).any():
+                raise UsageError(
+                    f"the parameters of '{self.spec.name}' and their spreads lead to devices whose numbers exceed "
+                    f"{LARGEST:.1g}: make them smaller"
+                )
         self._low, self._high = form.low.astype(np.float32), form.high.astype(np.float32)
         for index, plane in enumerate(form.planes):
             self._params[:, index, : self.shape[1]] = plane
@@ -123,7 +138,11 @@ class DevicePopulation:
     def weights(self) -> NDArray[np.float32]:
         """A copy of the weights that a read sees, (rows, cols), at the present."""
         self._settle()
-        return self._weights.copy()
+        return self._seen()
+
+    def _seen(self) -> NDArray[np.float32]:
+        """Return the weights as they are seen through the array's lines; a copy."""
+        return self.faults.seen(self._weights.copy())
 
     @property
     def granularity(self) -> float:
@@ -160,6 +179,11 @@ class DevicePopulation:
         if self._counts is None:
             raise UsageError(f"the device '{self.spec.name}' counts no pulses; set count_pulses")
         return self._counts.copy()
+
+    @property
+    def bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The lower and the upper weight bound of each device, both (rows, cols); copies."""
+        return self._low.copy(), self._high.copy()
 
     def parameters(self) -> dict[str, NDArray[np.float64]]:
         """Return the parameters of each device, (rows, cols), by AIHWKit's names: ``max_bound``, ``dwmin_up``, ...
@@ -227,10 +251,8 @@ class DevicePopulation:
         self._settle()
         if self._line_sums is None:
             seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
-            self._line_sums = converter.line_sums(seen, self.shape[1])
-            for sums in self._line_sums:
-                sums.flags.writeable = False
-        return self._line_sums
+            self._line_sums = LineSums(seen, self.shape[1], follow=self._aging is None)
+        return self._line_sums.both
 
     # Time
 

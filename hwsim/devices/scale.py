@@ -37,30 +37,33 @@ def input_scale(x: F32, io: IOParameters, running: RunningScale | None = None, *
 
     ``average_abs_max`` follows ``running``, and changes it only with ``learn``; without it the mean starts anew.
     """
-    n = len(x)
+    n, x = len(x), np.ascontiguousarray(x, np.float32)
     if io.is_perfect or io.noise_management == "none":
         return np.ones(n, np.float32)
     if io.noise_management == "constant":
         return np.full(n, io.nm_thres, np.float32)
     if io.noise_management == "abs_max_np_sum":
         scale = worst_case_scale(x, io)
+    elif io.noise_management == "average_abs_max":
+        scale = (running or RunningScale()).follow(converter.measure(x)[1], learn)
     else:
-        largest, magnitude = converter.measure(np.ascontiguousarray(x, np.float32))
-        scale = largest if io.noise_management == "max" else magnitude
-        if io.noise_management == "average_abs_max":
-            scale = (running or RunningScale()).follow(magnitude, learn)
+        return converter.input_scale(x, io.noise_management == "max", io.nm_thres)
     if io.nm_thres > 0:
         scale = np.minimum(scale, np.float32(io.nm_thres))
     return np.where(scale > 0, scale, np.float32(1))
 
 
+def largest_magnitudes(x: F32) -> F32:
+    """Return the largest magnitude of each vector of ``x`` (n, lines)."""
+    return converter.measure(np.ascontiguousarray(x, np.float32))[1]
+
+
 def worst_case_scale(x: F32, io: IOParameters) -> F32:
     """Return the divisor with which even one-sided sums over weights of 0.6 stay within the output bound."""
-    vectors = np.ascontiguousarray(x, np.float32)
-    magnitude = converter.measure(vectors)[1]
+    magnitude = converter.measure(x)[1]
     if io.out_bound <= 0:
         return magnitude
-    scale = converter.one_sided_sums(vectors) * (0.6 / io.out_bound)
+    scale = converter.one_sided_sums(x) * (0.6 / io.out_bound)
     if io.inp_step > 0:
         scale = np.minimum(scale, magnitude * (io.max_bm_res * 2 * io.inp_bound / io.inp_step))
     return np.maximum(magnitude, scale).astype(np.float32)

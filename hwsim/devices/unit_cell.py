@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hwsim.devices.array import READ, READ_TRANSPOSED, DeviceArray, Region
+from hwsim.devices.array import READ, READ_TRANSPOSED, DeviceArray
+from hwsim.devices.faults import ArrayFaults
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
-from hwsim.devices.results import ReadResult, UpdateResult
+from hwsim.devices.results import ReadResult, Region, UpdateResult
 from hwsim.errors import DataError
 from hwsim.spec.analog import IOParameters, UpdateParameters
 from hwsim.spec.device import DeviceSpec
@@ -46,6 +47,7 @@ class UnitCells:
         seed: int = 0,
         threads: int = 1,
         path: str = "array",
+        faults: ArrayFaults | None = None,
     ) -> None:
         self.spec = device
         self.seed = seed
@@ -54,7 +56,16 @@ class UnitCells:
         self.references = references
         one = device.model_copy(update={"unit_cell": SingleCell()})
         self.devices: tuple[DeviceArray, ...] = tuple(
-            self._plane(k, one, shape, seed=seed, threads=threads, path=f"{path}.device{k}", trains=path)
+            self._plane(
+                k,
+                one,
+                shape,
+                seed=seed,
+                threads=threads,
+                path=f"{path}.device{k}",
+                trains=path,
+                faults=None if faults is None else faults.of_plane(k),
+            )
             for k in range(device.unit_cell.n_devices)
         )
         self.shape = self.devices[0].shape

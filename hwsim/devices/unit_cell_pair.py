@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hwsim.devices.array import DeviceArray, Region
+from hwsim.devices.array import DeviceArray
 from hwsim.devices.float_update import Side
 from hwsim.devices.plan import TrainPlan
-from hwsim.devices.results import UpdateResult
+from hwsim.devices.results import Region, UpdateResult
 from hwsim.devices.unit_cell import F32, UnitCells
 from hwsim.errors import DataError
 from hwsim.spec.device import DeviceSpec

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hwsim.devices.array import Region
 from hwsim.devices.plan import TrainPlan
-from hwsim.devices.results import UpdateResult
+from hwsim.devices.results import Region, UpdateResult
 from hwsim.devices.unit_cell import F32, UnitCells
 from hwsim.engine.rng import stream_key, uniforms
 from hwsim.spec.device import DeviceSpec

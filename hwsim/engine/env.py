@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 import simpy
 
+from hwsim.engine.gauges import Gauges
+
 
 class Env(simpy.Environment):
-    """SimPy's environment with integer time."""
+    """SimPy's environment with integer time, and ``gauges`` of what has a level that changes in it.
 
-    def __init__(self) -> None:
+    A process that lets time pass moves the clock by itself if nothing is scheduled until then: no other process could
+    tell the difference, and an event costs more than most of what happens between two of them. For this to hold, no
+    event may have two processes that wait for it.
+    """
+
+    def __init__(self, gauges: Gauges | None = None) -> None:
         super().__init__(initial_time=0)
+        self.gauges = gauges or Gauges()
 
-    @property
-    def now(self) -> int:
-        """The simulated time, ps."""
-        return self._now  # type: ignore[return-value]
+    now = property(attrgetter("_now"), doc="The simulated time, ps.")
+
+    def move_on(self, time: int) -> bool:
+        """Move the clock on to ``time`` (ps) if nothing else is scheduled until then; returns whether it did."""
+        queue = self._queue
+        if queue and queue[0][0] <= time:
+            return False
+        self._now = time
+        return True
 
     def sleep(self, delay: int) -> Iterable[simpy.Event]:
-        """Let ``delay`` ps pass for the calling process, which waits for the events that are returned.
-
-        If nothing else is scheduled, the clock moves on without an event: no other process could tell the difference.
-        """
-        if self._queue:
-            return (self.timeout(delay),) if delay else ()
-        self._now += delay
-        return ()
+        """Let ``delay`` ps pass for the calling process, which waits for the events that are returned."""
+        return (self.timeout(delay),) if delay and not self.move_on(self.now + delay) else ()

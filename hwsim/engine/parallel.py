@@ -15,8 +15,10 @@ Part = Generator[Any, Any, Stream]
 
 def side_by_side(env: Env, parts: Sequence[Part]) -> Part:
     """Run parts at the same time; returns the stream that has a vector when every part has it."""
-    if len(parts) == 1:
-        return (yield from parts[0])
+    return parts[0] if len(parts) == 1 else _processes(env, parts)
+
+
+def _processes(env: Env, parts: Sequence[Part]) -> Part:
     processes = [env.process(part) for part in parts]
     yield simpy.AllOf(env, processes)
     streams: list[Stream] = [process.value for process in processes]  # type: ignore[misc]

@@ -8,16 +8,19 @@ from collections.abc import Generator
 import simpy
 
 from hwsim.engine.env import Env
+from hwsim.engine.gauges import BYTES_IN_USE
 
 
 class Room:
     """``capacity`` bytes that programs claim, first come, first served, and give back.
 
     ``peak`` is the most bytes in use, ``waits`` how many claims had to wait and ``wait_time`` for how long, ps.
+    A room with a ``name`` has a gauge of them.
     """
 
-    def __init__(self, env: Env, capacity: int) -> None:
+    def __init__(self, env: Env, capacity: int, name: str | None = None) -> None:
         self._env = env
+        self._note = env.gauges.of(name, BYTES_IN_USE) if name is not None else None
         self._waiting: deque[tuple[int, simpy.Event]] = deque()
         self._since = env.now
         self._area = 0
@@ -63,3 +66,5 @@ class Room:
         self._since = now
         self.used += n_bytes
         self.peak = max(self.peak, self.used)
+        if self._note is not None:
+            self._note(now, self.used)

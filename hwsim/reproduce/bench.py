@@ -18,10 +18,8 @@ from hwsim.engine.ledger import Table
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.load import Document, assign, build, load_chip, mutable, named_document
-from hwsim.spec.network import LayerSpec
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.algorithms.base import Algorithm
-from hwsim.training.step import Layer
 
 STEP = 2.0**-7
 """Step of the noise-free device; a power of two, so that gains of pulse trains come out exactly."""
@@ -107,16 +105,15 @@ class NoDevices:
 
     def read_line(self, _index: int, *, axis: str, **_: Any) -> ReadResult:
         """Return ones."""
-        one, none = np.ones(1, np.int32), np.zeros(1, np.int32)
         y = np.ones((1, self.shape[0 if axis == "column" else 1]), np.float32)
         x = np.ones((1, 1), np.float32)
-        return ReadResult(y, one, one, none, 0, x, np.ones(1, np.float32))
+        return ReadResult(y, np.zeros(1, np.int32), 0, 0, x, np.ones(1, np.float32))
 
 
 class _DevicelessChip(Chip):
     """A chip whose tiles hold :class:`NoDevices`."""
 
-    def make_cells(self, shape: tuple[int, int], path: str) -> Any:  # noqa: ARG002
+    def make_cells(self, shape: tuple[int, int], path: str, faults: Any) -> Any:  # noqa: ARG002
         """Return what stands for the devices of an array."""
         return NoDevices(self.device, shape)
 
@@ -243,11 +240,8 @@ def vector_bytes(chip: Chip, batch: int, *, last: bool = False) -> int:
 
     ``last``: the last layer's outputs are kept as well, as at the end of a network.
     """
-    layers = [
-        Layer(LayerSpec(name="layer", inputs=matrix.shape[1], outputs=matrix.shape[0], bias=False), matrix, None, None)
-        for matrix in chip.matrices.values()
-    ]
-    words = sum(layer.kept_words(last=last and layer is layers[-1]) for layer in layers)
+    shapes = [matrix.shape for matrix in chip.matrices.values()]
+    words = sum(rows + cols for rows, cols in shapes) + (shapes[-1][0] if last else 0)
     return batch * words * chip.spec.word_bits // 8
 
 

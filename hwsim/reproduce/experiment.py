@@ -7,6 +7,7 @@ import math
 import os
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ def reproduce(
     check_new(folder)
     if spec.needs_data and options.data is None and not os.environ.get("HWSIM_DATA"):
         raise UsageError(f"{spec.name} trains on files: name their folder with --data DIR, or in $HWSIM_DATA")
+    if find_spec("matplotlib") is None:
+        raise UsageError("figures are drawn by matplotlib, which is not installed: pip install 'hwsim[figures]'")
     found = _figures(spec, options, folder, progress) if spec.chips else _runs(spec, options, folder, progress)
     _write(found)
     return found

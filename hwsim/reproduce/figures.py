@@ -96,6 +96,9 @@ def _floors(spec: ExperimentSpec, table: pd.DataFrame, curves: pd.DataFrame, _ru
     for name, rows in summarized(table).groupby("series", sort=False):
         _sweep_line(right, spec, str(name), rows)
     scales(right, spec)
+    if spec.sweep is not None:
+        right.set_xticks([float(value) for value in spec.sweep.values], [f"{float(value):g}" for value in spec.sweep.values])
+        right.minorticks_off()
     right.set(xlabel=spec.figure.x, ylabel=f"floor: {spec.figure.y}")
     right.legend(fontsize=7.5, frameon=False)
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ WIDTH, HEIGHT = 460, 250
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 40
 POINTS = 240
 """Longer series are drawn as the mean and the range of this many bins."""
+COLOURS = 8
 DOTS = 60
 """Longer series are drawn without dots, which would run into each other."""
 
@@ -58,9 +60,25 @@ def line_chart(series: Sequence[Series], x_label: str, y_label: str, *, log_y: b
     parts = [_grid(x_axis, y_axis), _axis_labels(x_label, y_label)]
     parts += [_line(each, index, x_axis, y_axis) for index, each in enumerate(series)]
     names = ", ".join(each.name for each in series)
-    title = Markup("<title>{} against {}: {}</title>").format(y_label, x_label, names)
-    box = Markup('<svg class="chart" viewBox="0 0 {} {}" role="img">').format(WIDTH, HEIGHT)
-    return box + title + Markup("").join(parts) + Markup("</svg>") + _legend(series)
+    box = Markup(
+        '<svg class="chart" viewBox="0 0 {} {}" role="application" aria-roledescription="chart" tabindex="0"'
+        ' aria-label="{} against {}: {}; arrow keys read values" data-x="{}" data-y="{}" data-series="{}">'
+    ).format(WIDTH, HEIGHT, y_label, x_label, names, x_label, y_label, _readings(series, x_axis, y_axis))
+    return box + Markup("").join(parts) + Markup("</svg>") + _legend(series)
+
+
+def _readings(series: Sequence[Series], x_axis: _Axis, y_axis: _Axis) -> str:
+    """Return what the page's script reads off: for each line, its points as pixels and as text."""
+    found = []
+    for index, each in enumerate(series):
+        x, y = each.x, each.y
+        if len(x) > POINTS:
+            bins = np.array_split(np.arange(len(x)), POINTS)
+            x, y = (np.array([values[part].mean() for part in bins]) for values in (x, y))
+        places = zip(x_axis.pixel(x), y_axis.pixel(y), x, y, strict=True)
+        points = [[round(float(a), 1), round(float(b), 1), f"{u:.5g}", f"{v:.4g}"] for a, b, u, v in places]
+        found.append({"name": each.name, "colour": index % COLOURS, "points": points})
+    return json.dumps(found, separators=(",", ":"))
 
 
 def _finite(series: Series) -> Series:
@@ -134,7 +152,7 @@ def _axis_labels(x_label: str, y_label: str) -> Markup:
 
 
 def _line(series: Series, index: int, x_axis: _Axis, y_axis: _Axis) -> Markup:
-    colour = f"series{index % 4}"
+    colour = f"series{index % COLOURS}"
     if len(series.x) <= POINTS:
         x, y = x_axis.pixel(series.x), y_axis.pixel(series.y)
         markup = Markup('<path class="line {}" d="{}"/>').format(colour, _path(x, y))
@@ -160,7 +178,6 @@ def _path(x: np.ndarray, y: np.ndarray) -> str:
 def _legend(series: Sequence[Series]) -> Markup:
     item = Markup('<span class="key"><i class="series{}"></i>{}{}</span>')
     notes = [" (mean and range)" if len(each.x) > POINTS else "" for each in series]
-    keys = [
-        item.format(index % 4, each.name, note) for index, (each, note) in enumerate(zip(series, notes, strict=True))
-    ]
+    named = zip(series, notes, strict=True)
+    keys = [item.format(index % COLOURS, each.name, note) for index, (each, note) in enumerate(named)]
     return Markup('<p class="legend">') + Markup(" ").join(keys) + Markup("</p>")

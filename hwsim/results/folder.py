@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -122,7 +123,27 @@ def _parquet_frame(stream: BinaryIO, path: Path) -> pd.DataFrame:
 
     try:
         return pq.read_table(stream).to_pandas()
-    except (pa.ArrowException, OSError):  # damaged pages are an OSError
+    except (pa.ArrowException, OSError, UnicodeDecodeError):  # damaged pages are an OSError
+        raise damaged(path) from None
+
+
+def read_batches(path: Path, columns: Sequence[str], names: Sequence[str] = ()) -> Iterator[Any]:
+    """Yield the Arrow record batches of some columns of a Parquet file, in order, one block in memory at a time.
+
+    ``names`` are the columns of texts that come as dictionaries.
+
+    Raises:
+        ResultsError: the file is missing or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as stream, pq.ParquetFile(stream, read_dictionary=list(names)) as log:
+            yield from log.iter_batches(columns=list(columns))
+    except FileNotFoundError as error:
+        raise _unreadable(path, error) from None
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise damaged(path) from None
 
 

@@ -1,36 +1,44 @@
-"""The report of a run as one HTML page that needs nothing beside it: no network, no script."""
+"""Pages that need nothing beside them: one file with its style, scripts and data, and no network."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from markupsafe import Markup
 
 from hwsim.errors import ResultsError, UsageError
-from hwsim.results.breakdown import group_tiles, in_phase_order, mismatches, tile_class
-from hwsim.results.chart import Series, line_chart
-from hwsim.results.layout import area_text, compact, count
-from hwsim.results.run import Run, number
+from hwsim.results.embed import json_block, script_hash
+from hwsim.results.layout import area_text, count
 from hwsim.units import format_quantity
 
-if TYPE_CHECKING:
-    import pandas as pd
+TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_page(run: Run, file: Path) -> Path:
-    """Write the report page of a run to ``file`` and return it; an existing file is replaced at once or not at all.
+def check_file(file: Path) -> None:
+    """Refuse a file that cannot be a page, before the work of making one.
 
     Raises:
-        ResultsError: the run has no summary, a file of it is damaged, or the page cannot be written.
         UsageError: ``file`` is a folder, or its folder does not exist.
     """
     if file.is_dir():
         raise UsageError(f"{file} is a folder; name the file to write, such as {file / 'report.html'}")
     if not file.parent.is_dir():
         raise UsageError(f"cannot write {file}: there is no folder {file.parent}")
-    page = render(run)
+
+
+def write(file: Path, page: str) -> Path:
+    """Write a page to ``file`` and return it; an existing file is replaced at once or not at all.
+
+    Raises:
+        ResultsError: the page cannot be written.
+        UsageError: ``file`` is a folder, or its folder does not exist.
+    """
+    check_file(file)
     try:
         handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
@@ -44,165 +52,47 @@ def write_page(run: Run, file: Path) -> Path:
     return file
 
 
-def render(run: Run) -> str:
-    """Return the report page of a run; raises as :func:`write_page`."""
+def render(
+    template: str, content: Mapping[str, Any], *, scripts: Sequence[str] = (), data: Mapping[str, Any] | None = None
+) -> str:
+    """Return a page: a template with its content, the named scripts as one, and data blocks for them.
+
+    The page's policy lets this script run and nothing else, and nothing be fetched, whatever a name in it says.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(quantity=_quantity, count=count, percent=_percent)
-    return environment.get_template("report.html").render(_content(run))
+    environment.filters.update(quantity=quantity, count=count, percent=percent)
+    script = _joined(tuple(scripts))
+    blocks = Markup("\n").join(json_block(name, value) for name, value in (data or {}).items() if value is not None)
+    frame = {
+        "style": Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        "script": Markup(script),
+        "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src '{script_hash(script)}'",
+        "blocks": blocks,
+    }
+    return environment.get_template(template).render({**content, **frame})
 
 
-def _quantity(value: float | None, unit: str) -> str:
+@cache
+def _joined(scripts: tuple[str, ...]) -> str:
+    parts = [(TEMPLATES / "script" / f"{name}.js").read_text(encoding="utf-8") for name in scripts]
+    return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Write a number with its unit; None becomes a dash."""
     if value is None:
         return "-"
     return area_text(value).replace("^2", "²") if unit == "m^2" else format_quantity(value, unit)
 
 
-def _percent(fraction: float | None) -> str:
+def percent(fraction: float | None) -> str:
+    """Write a part of 1 in per cent; None becomes a dash."""
     return "-" if fraction is None else f"{100 * fraction:.1f} %"
-
-
-def _content(run: Run) -> dict[str, Any]:
-    summary = run.summary
-    return {
-        "run": run,
-        "names": run.names,
-        "summary": summary,
-        "cards": _cards(summary),
-        "charts": _charts(run.metrics, timed=summary["latency_s"] is not None),
-        "components": _components(summary),
-        "phases": _parts(summary, "phase"),
-        "layers": _parts(summary, "layer"),
-        "tiles": _parts(summary, "tile"),
-        "counts": [(name.replace("_", " "), value) for name, value in summary["counts"].items() if value],
-        "mismatches": [str(mismatch) for mismatch in mismatches(summary)],
-        "tables": [_cost_row(row) for row in run.table_rows],
-        "assumptions": summary.get("assumptions") or [],
-        "config": _config_text(run),
-    }
-
-
-def _cards(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the headline numbers as (label, value, note)."""
-    metrics, samples = summary["metrics"], summary["samples"]
-    cards = []
-    accuracy, loss, train_loss = (number(metrics, key) for key in ("accuracy", "loss", "train_loss"))
-    if accuracy is not None:
-        cards.append(("accuracy", f"{100 * accuracy:.2f} %", "on held-out data"))
-    if loss is not None or train_loss is not None:
-        note = f"training {train_loss:.4g}" if train_loss is not None else ""
-        cards.append(("loss", "-" if loss is None else f"{loss:.4g}", note))
-    for label, key, unit in (("latency", "latency_s", "s"), ("energy", "energy_J", "J")):
-        if summary[key] is not None:
-            note = f"{format_quantity(summary[key] / samples, unit)} per sample" if samples else ""
-            cards.append((label, format_quantity(summary[key], unit), note))
-    if summary["latency_s"] and summary["energy_J"] is not None:
-        cards.append(("mean power", format_quantity(summary["energy_J"] / summary["latency_s"], "W"), ""))
-    cards.append(("area", _quantity(summary["area_m2"], "m^2"), ""))
-    cards.append(("samples", count(samples), f"in {count(summary['steps'])} steps"))
-    return cards
-
-
-def _charts(metrics: pd.DataFrame, *, timed: bool) -> list[dict[str, Any]]:
-    """Return loss and accuracy against each quantity of the run: step, and simulated time and energy if it has them."""
-    if metrics.empty:
-        return []
-    axes = [("step", "step", "")]
-    if timed:
-        axes += [("t_s", "simulated time", "s"), ("energy_J", "energy", "J")]
-    charts = []
-    for column, name, unit in axes:
-        x = metrics[column].to_numpy(dtype="float64")
-        factor, prefixed = _axis_unit(float(x.max()), unit)
-        label = f"{name} ({prefixed})" if unit else name
-        charts.append({"name": name, "id": column, "plots": _plots(metrics, x * factor, label)})
-    return charts
-
-
-def _plots(metrics: pd.DataFrame, x: Any, label: str) -> list[Any]:
-    test_loss, accuracy = (metrics[name].to_numpy(dtype="float64") for name in ("test_loss", "test_accuracy"))
-    loss = metrics["loss"].to_numpy(dtype="float64")
-    plots = [
-        line_chart(
-            [Series("mini-batch", x, loss), Series("held-out", x, test_loss, dots=True)], label, "loss", log_y=True
-        )
-    ]
-    if metrics["test_accuracy"].notna().any():
-        plots.append(line_chart([Series("held-out accuracy", x, 100 * accuracy, dots=True)], label, "accuracy (%)"))
-    return plots
-
-
-def _axis_unit(largest: float, unit: str) -> tuple[float, str]:
-    if not unit or largest == 0:
-        return 1.0, unit
-    text, prefixed = format_quantity(largest, unit, digits=9).split(" ")
-    return float(text) / largest, prefixed
-
-
-def _components(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return energy, utilisation (mean over tiles) and area by component class, largest energy first."""
-    energy = group_tiles(summary["energy_by_component"] or {})
-    area = group_tiles(summary.get("area_by_component") or {})
-    # Areas are kept by component class (tile.adc), the ledger's components by instance (tile0.adc).
-    area = {
-        name.replace("tile.", "tile*.", 1) if name.startswith("tile.") else name: value for name, value in area.items()
-    }
-    utilization: dict[str, list[float]] = {}
-    for name, value in (summary["utilization_by_component"] or {}).items():
-        utilization.setdefault(tile_class(name), []).append(value)
-    total = summary["energy_J"]
-    names = sorted(
-        {*energy, *area, *utilization}, key=lambda name: (-energy.get(name, 0.0), -area.get(name, 0.0), name)
-    )
-    return [
-        {
-            "name": name,
-            "energy": energy.get(name) if total is not None else None,
-            "share": energy.get(name, 0.0) / total if total else None,
-            "utilization": _mean(utilization.get(name)),
-            "area": area.get(name),
-        }
-        for name in names
-    ]
-
-
-def _mean(values: list[float] | None) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def _parts(summary: Mapping[str, Any], by: str) -> list[dict[str, Any]]:
-    """Return latency and energy by phase, layer or tile, each with its share of the total."""
-    energy, latency = (summary.get(f"{quantity}_by_{by}") or {} for quantity in ("energy", "latency"))
-    names = list(dict.fromkeys([*latency, *energy]))
-    names = in_phase_order(names) if by == "phase" else names
-    totals = {"energy": summary["energy_J"], "latency": summary["latency_s"]}
-    rows = []
-    for name in names:
-        row: dict[str, Any] = {"name": name or ("shared" if by == "tile" else "(none)")}
-        for quantity, parts in (("energy", energy), ("latency", latency)):
-            row[quantity] = parts.get(name)
-            row[f"{quantity}_share"] = parts.get(name, 0.0) / totals[quantity] if totals[quantity] else None
-        if row["energy"] or row["latency"]:
-            rows.append(row)
-    return rows
-
-
-def _cost_row(row: Mapping[str, Any]) -> dict[str, str]:
-    fields = ("component", "action", "energy", "latency", "per", "value", "provenance", "source")
-    shown = {name: str(row.get(name) or "") for name in fields}
-    for name in ("energy", "latency", "value"):
-        shown[name] = compact(shown[name]).replace("^2", "²")
-    return shown
-
-
-def _config_text(run: Run) -> str:
-    import yaml
-
-    return yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True, width=100)

@@ -1,8 +1,7 @@
-"""Queries over the logs of a run, with DuckDB on Parquet files that are read lazily.
+"""Queries over the logs of a run, with DuckDB, which reads of the Parquet files what a query needs.
 
-The logs are registered as Arrow data sets under the names ``events``, ``pulses`` and ``metrics``, so that filters and
-column choices reach the Parquet reader. DuckDB itself has no access to files, extensions or its own settings: a
-query sees these logs and nothing else.
+The logs are views under the names ``events``, ``pulses`` and ``metrics``. DuckDB has access to no other file, to no
+extension and not to its own settings, and runs nothing but a SELECT: a query sees these logs and changes nothing.
 """
 
 from __future__ import annotations
@@ -15,16 +14,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import ResultsError, UsageError, unknown
+from hwsim.results import logs
 from hwsim.results.folder import damaged
 from hwsim.units import parse_quantity, to_picoseconds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = ("events", "pulses", "metrics")
+TABLES = ("events", "pulses", "metrics", "gauges", "lines")
 """The logs of a run, each a view of the same name."""
 
+OWN_TABLES = (*TABLES, "line_reads")
+"""Logs that the project's own queries may use."""
+
+Time = str | int
+"""A simulated time: whole picoseconds, or text with a unit such as ``"10 us"``."""
+
 CHUNK_ROWS = 8192
+
+PLAIN = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR"}
+"""Types of the columns of the logs: they go to pandas through Arrow, three times as fast as one by one."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +48,8 @@ def select(
     table: str,
     *,
     where: str | None = None,
-    start: str | int | None = None,
-    end: str | int | None = None,
+    start: Time | None = None,
+    end: Time | None = None,
     limit: int | None = None,
 ) -> str:
     """Return the SQL for rows of ``table`` (``events`` or ``pulses``), in the order of the log, which is time order.
@@ -75,13 +84,13 @@ def _condition(where: str) -> str:
     if not where.strip():
         raise UsageError("the condition of where is empty; give one such as \"action = 'convert' and tile = 0\"")
     try:
-        duckdb.SQLExpression(where)
+        duckdb.SQLExpression(_quoted_columns(where))
     except duckdb.Error as error:
         raise UsageError(f"where {where!r}: {_message(error)}") from None
     return where
 
 
-def picoseconds(time: str | int) -> int:
+def picoseconds(time: Time) -> int:
     """Return a time, whole picoseconds or text such as ``"10 us"``, as whole picoseconds.
 
     Raises:
@@ -105,12 +114,21 @@ def query(folder: Path, sql: str) -> Iterator[Rows]:
         UsageError: the SQL is wrong, is no single SELECT, or asks for anything but the logs.
         ResultsError: a log is damaged, or the run kept no such log.
     """
+    sql = _quoted_columns(sql)
+    _check_statement(sql)
+    with answer(folder, sql, TABLES) as rows:
+        yield rows
+
+
+@contextmanager
+def answer(folder: Path, sql: str, tables: Sequence[str] = OWN_TABLES) -> Iterator[Rows]:
+    """Run a SELECT of the project's own over some logs; as :func:`query`, which checks one that comes from outside."""
     import duckdb
 
-    with _connect(folder, sql) as connection:
+    with _connect(folder, sql, tables) as connection:
         try:
             connection.execute(sql)
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError) as error:
             raise _refusal(error, folder) from None
         columns = [column[0] for column in connection.description]
         yield Rows(columns, _fetch(connection, folder))
@@ -120,10 +138,15 @@ def frame(folder: Path, sql: str) -> pd.DataFrame:
     """Run one SELECT over the logs of a run folder and return the whole answer; raises as :func:`query`."""
     import duckdb
 
-    with _connect(folder, sql) as connection:
+    sql = _quoted_columns(sql)
+    _check_statement(sql)
+    with _connect(folder, sql, TABLES) as connection:
         try:
-            return connection.execute(sql).df()
-        except duckdb.Error as error:
+            found = connection.sql(sql)
+            if {str(kind) for kind in found.types} <= PLAIN:
+                return found.to_arrow_table().to_pandas()
+            return found.df()
+        except (duckdb.Error, UnicodeDecodeError) as error:
             raise _refusal(error, folder) from None
 
 
@@ -133,7 +156,7 @@ def _fetch(connection: Any, folder: Path) -> Iterator[tuple[Any, ...]]:
     while True:
         try:
             chunk = connection.fetchmany(CHUNK_ROWS)
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError) as error:
             raise _refusal(error, folder) from None
         if not chunk:
             return
@@ -141,12 +164,10 @@ def _fetch(connection: Any, folder: Path) -> Iterator[tuple[Any, ...]]:
 
 
 @contextmanager
-def _connect(folder: Path, sql: str) -> Iterator[Any]:
+def _connect(folder: Path, sql: str, tables: Sequence[str]) -> Iterator[Any]:
     import duckdb
 
-    _check_statement(sql)
     closed: dict[str, str | bool | int | float | list[str]] = {
-        "enable_external_access": False,
         "autoload_known_extensions": False,
         "autoinstall_known_extensions": False,
         "python_enable_replacements": False,
@@ -154,10 +175,11 @@ def _connect(folder: Path, sql: str) -> Iterator[Any]:
     }
     connection = duckdb.connect(":memory:", config=closed)
     try:
-        for name in TABLES:
-            path = folder / f"{name}.parquet"
-            if path.is_file() and _mentions(sql, name):
-                connection.register(name, _dataset(path))
+        found = {name: folder / f"{name}.parquet" for name in tables if _mentions(sql, name)}
+        found = {name: path for name, path in found.items() if path.is_file()}
+        logs.allow(connection, list(found.values()))
+        for name, path in found.items():
+            logs.make_view(connection, name, path)
         connection.execute("SET lock_configuration = true")
         yield connection
     finally:
@@ -172,23 +194,17 @@ def _mentions(sql: str, name: str) -> bool:
 def _check_statement(sql: str) -> None:
     import duckdb
 
+    if ".parquet" in sql.lower():
+        raise UsageError(f"query: a query sees the views {', '.join(TABLES)} and no files; leave out the .parquet")
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
         raise UsageError(f"query: {_message(error)}") from None
-    allowed = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-    if len(statements) != 1 or statements[0].type not in allowed:
+    if len(statements) == 1 and statements[0].type == duckdb.StatementType.EXPLAIN:
+        # What is explained may be run (EXPLAIN ANALYZE), so it must be a SELECT too.
+        _check_statement(re.sub(r"^\s*explain\b(\s+analyze\b)?", "", sql, count=1, flags=re.IGNORECASE))
+    elif len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise UsageError(f"query: expected one SELECT over the views {', '.join(TABLES)}")
-
-
-def _dataset(path: Path) -> Any:
-    import pyarrow as pa
-    import pyarrow.dataset as ds
-
-    try:
-        return ds.dataset(path, format="parquet")
-    except (pa.ArrowException, OSError):
-        raise damaged(path) from None
 
 
 def _refusal(error: Exception, folder: Path) -> ResultsError | UsageError:
@@ -204,15 +220,27 @@ def _refusal(error: Exception, folder: Path) -> ResultsError | UsageError:
         return UsageError(f"query: {unknown('view', missing[1], TABLES)}")
     if isinstance(error, duckdb.PermissionException):
         return UsageError(f"query: a query sees the views {', '.join(TABLES)} and no files or settings ({message})")
-    if re.search(r"\b(IOError|OSError|ArrowInvalid|reading the stream)\b", message):
+    # DuckDB passes errors of its Parquet reader on without a class of their own.
+    unreadable = isinstance(error, duckdb.IOException | UnicodeDecodeError) or type(error) is duckdb.Error
+    if unreadable or re.search(r"Failed to read file|IOError|OSError|ArrowInvalid|TProtocol|know what type", message):
         return ResultsError(f"a log of {folder} is damaged: {message}")
     return UsageError(f"query: {message}")
+
+
+_ARRAY_COLUMN = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*)|\b(array)\b(?!\s*[\[(])""", re.IGNORECASE)
+
+
+def _quoted_columns(sql: str) -> str:
+    """Quote the column ``array``, which is a word of SQL too: it stands before a bracket where it is meant as one."""
+    return _ARRAY_COLUMN.sub(lambda match: match[1] or f'"{match[2]}"', sql)
 
 
 def _how_to_log(name: str) -> str:
     return {
         "events": " (run with --log events to have them)",
         "pulses": " (run with --log pulses and --probe TILE[:ROWS[:COLS]] to have them)",
+        "gauges": " (run with --log events to have them)",
+        "lines": " (run with --log pulses and --probe TILE[:ROWS[:COLS]] to have them)",
     }.get(name, "")
 
 
@@ -223,17 +251,55 @@ def _message(error: Exception) -> str:
     return re.sub(r"^[A-Za-z]+(?: [A-Za-z]+)? Error: ", "", text)
 
 
+def check_log(folder: Path, table: str) -> None:
+    """Refuse a log that is missing, damaged, of another schema version or of another kind.
+
+    Raises:
+        ResultsError: it is.
+    """
+    check_there(folder, table)
+    with _connect(folder, f"SELECT 1 FROM {table}", (table,)):
+        pass
+
+
+def check_there(folder: Path, table: str) -> None:
+    """Refuse a log that is missing.
+
+    Raises:
+        ResultsError: it is.
+    """
+    if not (folder / f"{table}.parquet").is_file():
+        raise ResultsError(f"the run {folder} kept no {table}{_how_to_log(table)}")
+
+
+def metadata(folder: Path, table: str) -> dict[str, str]:
+    """Return the metadata of a log: schema version, seed and hash of the configuration, and what is its own.
+
+    Raises:
+        ResultsError: the log is missing or damaged.
+    """
+    check_there(folder, table)
+    with _connect(folder, table, (table,)) as connection:
+        return logs.metadata(connection, folder / f"{table}.parquet")
+
+
 def columns(folder: Path, table: str) -> dict[str, tuple[str, str]]:
     """Return the unit and the description of every column of a log, by name.
 
     Raises:
         ResultsError: the run kept no such log, or it is damaged.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    check_log(folder, table)
     path = folder / f"{table}.parquet"
-    if not path.is_file():
-        raise ResultsError(f"the run {folder} kept no {table}{_how_to_log(table)}")
+    try:
+        schema = pq.read_schema(path) if logs.ends_in_footer(path) else logs.recovered(path).schema
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        raise damaged(path) from None
     described = {}
-    for field in _dataset(path).schema:
+    for field in schema:
         metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
         described[field.name] = (metadata.get("unit", ""), metadata.get("description", ""))
     return described

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import cached_property
-from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hwsim.errors import ResultsError, UsageError, unknown
+from hwsim.html import html_table
 from hwsim.results import folder, queries
-from hwsim.units import format_quantity
+from hwsim.results.queries import Time
+from hwsim.results.record import Record
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
-Time = str | int
-"""A simulated time: whole picoseconds, or text with a unit such as ``"10 us"``."""
+    from hwsim.results.figures import Plots
+
+LARGEST = 4
+"""Components that the representation in a notebook names."""
 
 
-class Run:
+class Run(Record):
     """The results of one run, read from its folder as they are asked for.
 
     Everything in ``summary`` is in SI units; the columns of every DataFrame carry their unit in their name.
@@ -30,83 +31,6 @@ class Run:
     Raises:
         ResultsError: the folder is missing, is no run folder, or has another schema version.
     """
-
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        self.info: dict[str, Any] = folder.read_info(self.path)
-
-    @property
-    def state(self) -> str:
-        """``complete``, ``failed`` or ``running`` (also after the simulator was killed)."""
-        return str(self.info["state"])
-
-    @property
-    def error(self) -> str | None:
-        """Why the run failed; None unless it did."""
-        return self.info.get("error")
-
-    @cached_property
-    def summary(self) -> dict[str, Any]:
-        """The totals of the run: latency, energy, breakdowns, counts and metrics, all SI.
-
-        Raises:
-            ResultsError: the run has none (it failed or still runs), or the file is damaged.
-        """
-        if not (self.path / "summary.json").is_file() and self.state != "complete":
-            reason = f": {self.error}" if self.error else ""
-            raise ResultsError(f"the run {self.path} has no summary: its state is {self.state}{reason}")
-        return folder.read_summary(self.path)
-
-    @property
-    def has_summary(self) -> bool:
-        """True if the run came far enough to leave a summary."""
-        return (self.path / "summary.json").is_file()
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        """The fully resolved configuration of the run."""
-        return folder.read_yaml(self.path / "config.yaml", dict)
-
-    @cached_property
-    def table_rows(self) -> list[dict[str, Any]]:
-        """The cost tables of the run as plain entries: component, action, costs with unit, provenance, source."""
-        return folder.read_yaml(self.path / "tables.yaml", list)
-
-    @property
-    def tables(self) -> pd.DataFrame:
-        """The cost tables that the run used, one row an entry, each cost as text with its unit."""
-        import pandas as pd
-
-        return pd.DataFrame(self.table_rows)
-
-    @cached_property
-    def metrics(self) -> pd.DataFrame:
-        """One row per training step: loss, learning rate, simulated time ``t_s`` and energy ``energy_J`` so far."""
-        return folder.read_parquet(self.path / "metrics.parquet")
-
-    @cached_property
-    def phases(self) -> pd.DataFrame:
-        """Time ``t_s`` and energy ``energy_J`` of every phase so far, at every step after which it was evaluated."""
-        return folder.read_parquet(self.path / "phases.parquet")
-
-    @cached_property
-    def stats(self) -> pd.DataFrame:
-        """Statistics of every component: ``path, value, description, unit``."""
-        return folder.read_parquet(self.path / "stats.parquet")
-
-    @property
-    def names(self) -> dict[str, str]:
-        """The names of trace, chip, device and algorithm."""
-        summary = self.summary if self.has_summary else {}
-        return {
-            key: _name(summary.get(key) or self._configured(key)) for key in ("trace", "chip", "device", "algorithm")
-        }
-
-    def _configured(self, key: str) -> Any:
-        try:
-            return self.config.get(key)
-        except ResultsError:
-            return None
 
     def energy(self, by: str = "component") -> pd.DataFrame:
         """Return the energy of the run by ``component``, ``phase``, ``layer`` or ``tile``, largest first.
@@ -170,10 +94,37 @@ class Run:
         """Return rows of the pulse log, one a pulse that a probed device received; arguments as :meth:`events`."""
         return self._log("pulses", where, start, end, limit)
 
+    def device(
+        self,
+        tile: int,
+        row: int,
+        col: int,
+        *,
+        array: int | None = None,
+        start: Time | None = None,
+        end: Time | None = None,
+        only: str | None = None,
+    ) -> pd.DataFrame:
+        """Return the life of one device in order of time: every pulse, reset and read.
+
+        Columns: ``t_ps``, ``kind`` (``pulse``, ``reset``, ``read``), its cause (operation, layer, step, sample), array
+        and device of the unit cell, ``count`` (passes of a read), ``polarity`` (+1, -1, 0 for a reset), weight and
+        conductance (S) before and after, and ``energy_J``: of a pulse that in the device, of a read its equal share.
+        ``array`` picks one array of the tile, ``only`` one kind.
+
+        Raises:
+            UsageError: no such device, or its pulses were not logged; a time or kind is wrong.
+            ResultsError: the run kept no pulse log, or a log is damaged.
+        """
+        from hwsim.results import device
+
+        return device.frame(
+            self.path, self.config, device.Place(tile, row, col, array), start=start, end=end, only=only
+        )
+
     def _log(
         self, table: str, where: str | None, start: Time | None, end: Time | None, limit: int | None
     ) -> pd.DataFrame:
-        queries.columns(self.path, table)  # refuses a missing or damaged log by name
         return queries.frame(self.path, queries.select(table, where=where, start=start, end=end, limit=limit))
 
     def critical_path(self, step: int | None = None) -> pd.DataFrame:
@@ -199,34 +150,60 @@ class Run:
         """
         return queries.frame(self.path, query)
 
-    def weights(self) -> dict[str, np.ndarray]:
-        """Return the final weights by name: ``LAYER.weight`` (rows, cols), ``LAYER.bias``, ``LAYER.array0``, ..."""
-        return folder.read_arrays(self.path / "weights.npz")
+    @cached_property
+    def plot(self) -> Plots:
+        """Figures of this run for a notebook, such as ``run.plot.training()`` or ``run.plot.map(tile=0)``."""
+        from hwsim.results.figures import Plots
 
-    def report(self, file: Path | str) -> Path:
-        """Write the report as one self-contained HTML page and return its path.
+        return Plots(self)
+
+    def devices(self) -> pd.DataFrame:
+        """Return one row a device: place, weight at the start and the end, bounds, pulses; see ``docs/run-folder.md``.
 
         Raises:
-            ResultsError: the run has no summary, or the page cannot be written.
+            ResultsError: the run kept no devices, or the file is damaged.
         """
-        from hwsim.results.page import write_page
+        return folder.read_parquet(self.path / "devices.parquet")
 
-        return write_page(self, Path(file))
+    def report(
+        self, file: Path | str, *, start: Time | None = None, end: Time | None = None, tiles: list[int] | None = None
+    ) -> Path:
+        """Write the report as one self-contained HTML page and return its path.
 
-    def headline(self) -> list[str]:
-        """Return the main results as short texts with units; of a run that has none, its state."""
-        if not self.has_summary:
-            return [self.state + (f": {self.error}" if self.error else "")]
-        parts = [] if self.state == "complete" else [self.state]
-        for key, unit in (("latency_s", "s"), ("energy_J", "J")):
-            if self.summary[key] is not None:
-                parts.append(format_quantity(self.summary[key], unit))
-        accuracy, loss = (number(self.summary["metrics"], key) for key in ("accuracy", "loss"))
-        if accuracy is not None:
-            parts.append(f"accuracy {100 * accuracy:.1f} %")
-        elif loss is not None:
-            parts.append(f"loss {loss:.4g}")
-        return parts
+        ``start`` and ``end`` choose the part of the timeline in which every action is named; by default the first,
+        middle and last steps. ``tiles`` are those whose devices are shown; None: all that fit into a page.
+
+        Raises:
+            ResultsError: the run has no summary, a file of it is damaged, or the page cannot be written.
+            UsageError: ``file`` is a folder, or its folder does not exist; a time or tile is wrong.
+        """
+        from hwsim.results import page
+        from hwsim.results.report_page import report_page
+
+        page.check_file(Path(file))
+        return page.write(Path(file), report_page(self, start=start, end=end, tiles=tiles))
+
+    def export(
+        self,
+        to: str,
+        file: Path | str | None = None,
+        *,
+        window: str = "",
+        table: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Path:
+        """Write the logs as a ``perfetto`` trace, ``vcd`` waves or ``csv``, and return the new file.
+
+        ``file`` None: the name of the run in the current folder. ``window``: the time to write, such as
+        ``"10us:20us"``. ``table``: with ``csv``, the log to write. ``progress`` is called with (rows done, all rows).
+
+        Raises:
+            UsageError: another format or window, or the file exists.
+            ResultsError: the run kept no such log, or it is damaged; or the file cannot be written.
+        """
+        from hwsim.results.export import export
+
+        return export(self, to, file, window=window, table=table, progress=progress)
 
     def __repr__(self) -> str:
         names = self.names
@@ -234,28 +211,12 @@ class Run:
 
     def _repr_html_(self) -> str:
         names = self.names
-        title = f"{names['trace']} on {names['chip']}"
         rows = [("device", names["device"]), ("algorithm", names["algorithm"]), ("result", ", ".join(self.headline()))]
-        rows.append(("folder", str(self.path)))
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{escape(key)}</th><td style='text-align:left'>{escape(value)}</td></tr>"
-            for key, value in rows
-        )
-        return f"<table><caption><b>Run</b> {escape(title)}</caption>{cells}</table>"
-
-
-def _name(value: Any) -> str:
-    if isinstance(value, Mapping):
-        value = value.get("name")
-    return str(value) if value else "?"
-
-
-def number(values: Mapping[str, Any], key: str) -> float | None:
-    """Return a finite number of ``values``, or None if it is missing, null or not finite."""
-    value = values.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+        if self.has_summary and self.summary["energy_J"]:
+            largest = self.energy(by="component").head(LARGEST)
+            shares = zip(largest["component"], largest["energy_percent"], strict=True)
+            rows.append(("energy", ", ".join(f"{name} {percent:.1f} %" for name, percent in shares)))
+        return html_table(f"Run {names['trace']} on {names['chip']}", [*rows, ("folder", str(self.path))])
 
 
 def open_run(path: Path | str) -> Run:

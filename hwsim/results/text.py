@@ -11,14 +11,14 @@ from typing import Any
 
 from hwsim.results.breakdown import group_tiles, in_phase_order, mismatches, rounded_parts, top
 from hwsim.results.layout import area_text, beside, clip, count, scale_of, table
-from hwsim.results.run import Run, number
+from hwsim.results.record import Record, number
 from hwsim.units import format_quantity
 
 WIDTH = 80
 COMPONENT_ROWS = 9
 
 
-def report(run: Run) -> str:
+def report(run: Record) -> str:
     """Return the report of a run in at most 80 x 30 characters: what ran, how well, how long, what energy and where."""
     lines = _headline(run)
     if run.state != "complete":
@@ -29,13 +29,13 @@ def report(run: Run) -> str:
     return "\n".join([*lines, "", *_footer(run)])
 
 
-def _headline(run: Run) -> list[str]:
+def _headline(run: Record) -> list[str]:
     names = run.names
     text = f"{names['trace']} on chip {names['chip']}, device {names['device']}, algorithm {names['algorithm']}"
     return _wrap(f"{text}, seed {run.info.get('seed', '?')}")
 
 
-def _state(run: Run) -> list[str]:
+def _state(run: Record) -> list[str]:
     if run.state == "failed":
         return _wrap(clip(f"THIS RUN FAILED: {run.error or 'no reason was recorded'}", 3 * WIDTH))
     return _wrap("This run is not complete: it still runs, or was killed. What it has written so far can be read.")
@@ -66,6 +66,20 @@ def _results(summary: Mapping[str, Any]) -> list[str]:
     return beside(table(("", "", ""), rows), right, gap=4)
 
 
+def _faults(found: list[Mapping[str, Any]]) -> list[str]:
+    """Return how many faults of each kind there are and where most of them are; the summary names every part."""
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in found:
+        kinds.setdefault(entry["fault"].replace("_", " "), []).append(entry)
+    parts = []
+    for kind, entries in kinds.items():
+        most = max(entries, key=lambda entry: entry["count"])
+        place = most["where"] if len(entries) == 1 else f"most in {most['where']}: {count(most['count'])}"
+        total = sum(entry["count"] for entry in entries)
+        parts.append(f"{count(total)} {kind}{'' if total == 1 or kind.endswith('s') else 's'} ({place})")
+    return textwrap.wrap("faults: " + ", ".join(parts), WIDTH, max_lines=3, placeholder=" ...") if parts else []
+
+
 def _quality(metrics: Mapping[str, Any]) -> tuple[str, str, str] | None:
     accuracy, loss, train_loss = (number(metrics, key) for key in ("accuracy", "loss", "train_loss"))
     losses = [] if loss is None else [f"held-out loss {loss:.4g}"]
@@ -78,9 +92,10 @@ def _quality(metrics: Mapping[str, Any]) -> tuple[str, str, str] | None:
 
 
 def _breakdowns(summary: Mapping[str, Any]) -> list[str]:
+    counts = [*_counts(summary["counts"]), *_faults(summary.get("faults") or [])]
     if summary["energy_J"] is None:
-        return _counts(summary["counts"])
-    return [*beside(_components(summary), _phases(summary)), "", *_counts(summary["counts"])]
+        return counts
+    return [*beside(_components(summary), _phases(summary)), "", *counts]
 
 
 def _components(summary: Mapping[str, Any]) -> list[str]:
@@ -126,7 +141,7 @@ def _sums(summary: Mapping[str, Any]) -> list[str]:
     return [] if summary["energy_J"] is None else ["components, phases, layers and tiles each add up to the total"]
 
 
-def _footer(run: Run) -> list[str]:
+def _footer(run: Record) -> list[str]:
     folder = display_path(run.path)
     host = run.info.get("host_seconds") or {}
     seconds = host.get("total", math.fsum(host.values())) if isinstance(host, Mapping) else host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def choose_statistics(given: str | Path | None, trace: Trace, algorithm: str, de
 
 def _load(given: str | Path) -> ActivitySpec:
     path = Path(given)
-    if path.is_dir():
+    if os.path.isdir(path):
         file = path / STATISTICS_FILE
         if not file.is_file():
             raise UsageError(f"{path} holds no {STATISTICS_FILE}: only a complete run at device fidelity records it")

@@ -7,19 +7,22 @@ from pathlib import Path
 from hwsim.cost import CostTables, component_model
 from hwsim.devices import device_from_document
 from hwsim.errors import InputError, Problem, SpecError
+from hwsim.onnx import network_of
 from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.architecture import ArchitectureSpec
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
 from hwsim.spec.device import CellSpec
-from hwsim.spec.load import Document, build, load_document
+from hwsim.spec.experiment import ExperimentSpec
+from hwsim.spec.load import Document, build, load_document, with_network
 from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.scaling import ScalingSpec
 from hwsim.spec.training import DataSpec, TraceSpec
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import load_data, read_idx
 from hwsim.training.presets import find_algorithm, table_from_document
+from hwsim.training.recorded import RecordedFile
 
 KINDS = (
     "device",
@@ -32,21 +35,27 @@ KINDS = (
     "network",
     "network-trace",
     "statistics",
+    "experiment",
 )
 
 MODELS: dict[str, type[Spec]] = {
     "network": ArchitectureSpec, "network-trace": NetworkTraceSpec, "statistics": ActivitySpec,
+    "experiment": ExperimentSpec,
 }  # fmt: skip
 """Descriptions that need no more than their schema."""
 
 
 def check_file(path: Path | str) -> list[Problem]:
-    """Return every problem of a YAML description, an ``.npz`` or an IDX file; an empty list if it is right."""
+    """Return every problem of a YAML description, an ``.npz``, IDX or ONNX file, or a recorded trace."""
     path = Path(path)
     try:
         if not path.is_file():
             return [Problem("no such file", file=path)]
-        if path.suffix == ".npz":
+        if path.suffix == ".parquet":
+            RecordedFile(path).check()
+        elif path.suffix == ".onnx":
+            build(ArchitectureSpec, network_of(path))
+        elif path.suffix == ".npz":
             load_data(DataSpec(file=str(path)))
         elif ("idx" in path.name and path.suffix in (".gz", "")) or path.name.endswith(("-ubyte", "-ubyte.gz")):
             read_idx(path)
@@ -106,7 +115,7 @@ def _check_description(document: Document) -> None:
 
 
 def _check_trace(document: Document) -> None:
-    trace = build(TraceSpec, document)
+    trace = build(TraceSpec, with_network(document))
     algorithm = {"name": trace.algorithm} if isinstance(trace.algorithm, str) else dict(trace.algorithm)
     try:
         name, preset = find_algorithm(str(algorithm.pop("name")))

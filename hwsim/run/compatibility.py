@@ -9,6 +9,7 @@ from hwsim.spec.analog import UpdateParameters
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
+from hwsim.spec.faults import StuckDevice
 
 WITH_CHANCE = ("stochastic_compressed", "stochastic")
 """Pulse schemes whose trains are random words."""
@@ -29,6 +30,27 @@ def pulse_scheme_problems(chip: ChipSpec, device: DeviceSpec, algorithm: Spec) -
         )
         for path, update in found
         if update.pulse_type in WITH_CHANCE
+    ]
+
+
+def fault_problems(chip: ChipSpec, device: DeviceSpec, fidelity: str) -> list[Problem]:
+    """Return where faults of a chip name what there is not, or need devices where none are kept."""
+    if chip.faults and fidelity == "activity":
+        return [
+            Problem(
+                "activity fidelity keeps no devices and no data, which faults would change: use fidelity device, or "
+                "leave the faults out (chip.faults=[])",
+                "chip.faults",
+            )
+        ]
+    n = device.unit_cell.n_devices
+    return [
+        Problem(
+            f"a unit cell of '{device.name}' has devices 0 to {n - 1}, got {fault.device}",
+            f"chip.faults.{index}.device",
+        )
+        for index, fault in enumerate(chip.faults)
+        if isinstance(fault, StuckDevice) and fault.device is not None and fault.device >= n
     ]
 
 

@@ -16,18 +16,21 @@ from hwsim.cost import CostTables
 from hwsim.devices import device_document, device_from_document
 from hwsim.errors import Problem, SpecError, UsageError, suggest, unknown
 from hwsim.run.activity import choose_statistics
-from hwsim.run.compatibility import pulse_scheme_problems
-from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document
+from hwsim.run.compatibility import fault_problems, pulse_scheme_problems
+from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document, with_data
 from hwsim.run.npz_trace import trace_document_for
+from hwsim.run.recorded_trace import PYTORCH_TRACE, RECORDED_TRACE, recorded_trace_document
 from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
-from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value
+from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value, with_network
 from hwsim.spec.network_trace import NetworkTraceSpec
+from hwsim.spec.recorded import RecordedTraceSpec
 from hwsim.spec.training import TraceSpec
 from hwsim.training.algorithms import ALGORITHMS, AlgorithmParameters
 from hwsim.training.presets import AlgorithmPreset, find_algorithm
+from hwsim.training.stages import without_numbers
 
 Log = Literal["none", "events", "pulses"]
 Fidelity = Literal["device", "activity"]
@@ -36,6 +39,9 @@ LOGS: tuple[Log, ...] = ("none", "events", "pulses")
 DEFAULT_TRACE = "digits-mlp"
 DEFAULT_CHIP = "baseline"
 ROOTS = ("trace", "chip", "device", "algorithm")
+RECORDED = ("file", "digest", "layers", "steps", "samples", "batch_size", "sampled")
+"""What a recorded trace holds, so that nobody can set it."""
+TraceModel = type[TraceSpec] | type[NetworkTraceSpec] | type[RecordedTraceSpec]
 
 
 class AlgorithmSpec(Spec):
@@ -55,7 +61,7 @@ class AlgorithmSpec(Spec):
 class RunSpec(Spec):
     """The complete description of a run."""
 
-    trace: TraceSpec | NetworkTraceSpec
+    trace: TraceSpec | NetworkTraceSpec | RecordedTraceSpec
     chip: ChipSpec
     device: DeviceSpec
     algorithm: AlgorithmSpec
@@ -121,8 +127,10 @@ class _Draft:
     def _names(self, root: str) -> set[str]:
         data = self.documents[root].data
         if root == "trace":
-            fields = _trace_model(self.documents[root]).model_fields
-            return set(fields) - {"kind", "name", "description", "source", "device", "algorithm"}
+            model = _trace_model(self.documents[root])
+            recorded = model is RecordedTraceSpec
+            fields = set(model.model_fields) - set(RECORDED) if recorded else {*model.model_fields, "data"}
+            return fields - {"kind", "name", "description", "source", "device", "algorithm"}
         if root == "chip":
             return set(ChipSpec.model_fields) - {"kind", "name", "description", "source", "device"}
         if root == "device":
@@ -152,7 +160,7 @@ class _Draft:
 
 
 def resolve(
-    trace: str = DEFAULT_TRACE,
+    trace: str | Document = DEFAULT_TRACE,
     *,
     chip: str | None = None,
     device: str | Mapping[str, Any] | DeviceSpec | None = None,
@@ -169,24 +177,24 @@ def resolve(
     fidelity: str = "device",
     statistics: str | Path | None = None,
 ) -> RunSpec:
-    """Resolve the arguments of a run; see :func:`hwsim.simulate` for their meaning.
+    """Resolve the arguments of a run; see :func:`hwsim.simulate` for their meaning. A trace may be a document.
 
     Raises:
         InputError: something is unknown, of the wrong type or unit, or does not fit; every mistake of a file at once.
     """
     _check_choices(log, timing, probe)
     _check_fidelity(fidelity, timing, log, statistics)
-    trace_document = trace_document_for(trace) if trace.endswith(".npz") else _trace_document(trace)
+    trace_document = trace if isinstance(trace, Document) else _trace_document(trace)
     draft = _Draft({"trace": trace_document})
     draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
-    own_algorithm, own_device = trace_document.data.get("algorithm"), trace_document.data.get("device")
+    own_algorithm, own_device = (_own(trace_document, key, (str, Mapping)) for key in ("algorithm", "device"))
     draft.documents["algorithm"], preset = _algorithm_document(algorithm, own_algorithm, trace_document)
     # A preset that the user names brings its device; one that the trace names gives way to the trace's own device.
     of_preset = preset.device if preset is not None else None
     wished = (device, of_preset if algorithm is not None else None, own_device, of_preset)
     chips_own = draft.documents["chip"].data.get("device")
     draft.documents["device"] = _device_document(next((each for each in wished if each is not None), chips_own))
-    for path, value in (trace_document.data.get("settings") or {}).items():
+    for path, value in (_own(trace_document, "settings", (Mapping,)) or {}).items():
         draft.put(path, mutable(value), said=f"{trace_document.file or trace}: settings.{path}")
     for path, value in (preset.settings if preset is not None else {}).items():
         draft.put(path, value, said=f"preset {preset.name if preset is not None else ''}: settings.{path}")
@@ -223,14 +231,36 @@ def _check_choices(log: str | None, timing: bool, probe: Sequence[str]) -> None:
 
 
 def _trace_document(name: str) -> Document:
-    """Read a trace, or make one of the network called ``name`` (or in the file ``name``)."""
+    """Read a trace, or make one of the network called ``name`` or of what the file ``name`` holds."""
+    if name.endswith(".npz"):
+        return trace_document_for(name)
+    if name.endswith(".parquet"):
+        return recorded_trace_document(name)
+    if name.endswith(".onnx"):
+        from hwsim.onnx import network_of
+
+        return network_trace_document(network_of(name))
     if library.is_path(name) or name in library.names("traces"):
         document = _copy(named_document("traces", name))
     elif name in library.names("networks"):
         document = _copy(named_document("networks", name))
     else:
         raise UsageError(unknown("trace or network", name, [*library.names("traces"), *library.names("networks")]))
-    return network_trace_document(document) if document.data.get("kind") == "network" else document
+    if document.data.get("kind") in (RECORDED_TRACE, PYTORCH_TRACE):
+        raise SpecError([Problem("the vectors of such a trace are in a Parquet file: hwsim run FILE.parquet", "kind",
+                                 document.file, document.line(["kind"]))])  # fmt: skip
+    if document.data.get("kind") == "network":
+        return network_trace_document(document)
+    return _copy(with_network(document))
+
+
+def _own(trace: Document, key: str, types: tuple[type, ...]) -> Any:
+    """Return what a trace says itself of its algorithm, device or settings; None if it says nothing."""
+    value = trace.data.get(key)
+    if value is not None and not isinstance(value, types):
+        wanted = "a mapping" if types == (Mapping,) else "a name or a mapping with a name"
+        raise SpecError([Problem(f"expected {wanted}, got {value!r}", key, trace.file, trace.line((key,)))])
+    return value
 
 
 def _copy(document: Document) -> Document:
@@ -296,8 +326,11 @@ def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[
     return pairs
 
 
-def _trace_model(document: Document) -> type[TraceSpec] | type[NetworkTraceSpec]:
-    return NetworkTraceSpec if document.data.get("kind") == NETWORK_TRACE else TraceSpec
+def _trace_model(document: Document) -> TraceModel:
+    models: dict[Any, TraceModel] = {
+        NETWORK_TRACE: NetworkTraceSpec, RECORDED_TRACE: RecordedTraceSpec, PYTORCH_TRACE: RecordedTraceSpec
+    }  # fmt: skip
+    return models.get(document.data.get("kind"), TraceSpec)
 
 
 def _build(
@@ -312,6 +345,7 @@ def _build(
 ) -> RunSpec:
     problems: list[Problem] = []
     built: dict[str, Any] = {}
+    draft.documents["trace"] = with_data(draft.documents["trace"])
     builders = {
         "trace": lambda document: build(_trace_model(document), document),
         "chip": _build_chip,
@@ -324,7 +358,11 @@ def _build(
         except SpecError as error:
             problems += draft.problems(root, error)
     if not problems:
-        problems = pulse_scheme_problems(built["chip"], built["device"], built["algorithm"].parameters)
+        chip, device = built["chip"], built["device"]
+        problems = pulse_scheme_problems(chip, device, built["algorithm"].parameters)
+        problems += fault_problems(chip, device, rest["fidelity"])
+        if rest["fidelity"] == "device" and not isinstance(built["trace"], RecordedTraceSpec):
+            problems += _layers_without_numbers(built["trace"], draft.documents["trace"])
     if problems:
         raise SpecError(problems)
     if not timing and built["device"].parameters.ages:
@@ -336,8 +374,13 @@ def _build(
         raise UsageError("a delayed schedule's numbers depend on time: leave timing on, or use another schedule.kind")
     if rest["fidelity"] == "device" and isinstance(built["trace"], NetworkTraceSpec):
         raise UsageError(
-            f"{built['trace'].name} is a list of layers without data and initial weights, which runs at activity "
-            "fidelity only: use --fidelity activity"
+            f"{built['trace'].name} is a network without data, which runs at activity fidelity only: use --fidelity "
+            "activity, or give it data, such as --set trace.data.name=mnist"
+        )
+    if rest["fidelity"] == "device" and getattr(built["trace"], "sampled", None) is not None:
+        raise UsageError(
+            f"{built['trace'].name} holds a sample of the vectors of each step, which stand for all at activity "
+            "fidelity only: use --fidelity activity, or record all vectors"
         )
     chosen = None
     if rest["fidelity"] == "activity":
@@ -355,6 +398,18 @@ def _build(
         }
     )
     return build(RunSpec, document)
+
+
+def _layers_without_numbers(trace: TraceSpec | NetworkTraceSpec, document: Document) -> list[Problem]:
+    """Return which layers of a trace have time and energy only."""
+    known = f"a run at device fidelity has no numbers for {{}} (layer '{{}}' of {trace.name}); use --fidelity activity"
+    return [
+        Problem(
+            known.format(what, trace.network.layers[index].name), f"network.layers.{index}", document.file,
+            document.line(("network", "layers", index)),
+        )
+        for index, what in without_numbers(trace.network)
+    ]  # fmt: skip
 
 
 def _build_chip(document: Document) -> ChipSpec:

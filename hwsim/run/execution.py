@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,23 +15,27 @@ import numpy as np
 
 from hwsim.chip.activity import ActivityChip
 from hwsim.chip.chip import Chip
+from hwsim.chip.line_log import LINE_COLUMNS
 from hwsim.chip.probe import Probe
 from hwsim.devices import single_thread_blas
+from hwsim.engine.gauges import GAUGE_COLUMNS
 from hwsim.engine.ledger import COLUMNS
-from hwsim.errors import HwsimError, RunError
+from hwsim.errors import HwsimError, RunError, UsageError
 from hwsim.results import Run, open_run
-from hwsim.run.activity import STATISTICS_FILE, recorded
 from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
-from hwsim.run.folder import METRIC_COLUMNS, PHASE_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
-from hwsim.run.statistics import statistics, statistics_text
-from hwsim.run.summary import summarize
+from hwsim.run.devices import DeviceRecord
+from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
+from hwsim.run.outcome import metric_row, phase_rows, write_outcome
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.network_trace import NetworkTraceSpec
+from hwsim.spec.recorded import RecordedTraceSpec
 from hwsim.spec.training import TraceSpec
 from hwsim.training.activity import ActivityTrainer
 from hwsim.training.algorithms import ALGORITHMS
 from hwsim.training.data import DataSet, check_fit, load_data
-from hwsim.training.network_trainer import NetworkTrainer
+from hwsim.training.recorded import RecordedFile
+from hwsim.training.recording import Recording, recorded_to
+from hwsim.training.replay import ReplayTrainer
 from hwsim.training.trainer import StepMetrics, Trainer
 
 Progress = Callable[[int, int, int, Mapping[str, float]], None]
@@ -53,12 +60,13 @@ def simulate(
     fidelity: str = "device",
     statistics: str | Path | None = None,
     out: str | Path | None = None,
+    record: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Train a network on a simulated chip and return the finished run.
 
     Args:
-        trace: name or file of a live trace, or an ``.npz`` with arrays ``x`` and ``y``.
+        trace: name or file of a live trace, an ``.npz`` with arrays ``x`` and ``y``, or a recorded trace (Parquet).
         chip: name or file of a chip; None: ``baseline``.
         device: name or file of a device, or a mapping with ``name`` and overrides; None: the trace's or the chip's.
         algorithm: name of an algorithm, or a mapping with ``name`` and parameters; None: the trace's.
@@ -75,6 +83,8 @@ def simulate(
             time and energy, no loss and no weights.
         statistics: at activity fidelity: a run folder, a file or a name; None: the trace's, or an assumption.
         out: a new folder; None: a free one in ``runs``.
+        record: a new Parquet file for the vectors of every step, to be replayed on other chips; only of live traces at
+            device fidelity.
         progress: called with (step, steps, epoch, metrics) after each step.
 
     Raises:
@@ -87,39 +97,33 @@ def simulate(
     )  # fmt: skip
     if out is not None:
         check_new(Path(out))
-    return execute(spec, None if out is None else Path(out), progress)
+    if record is not None and (spec.fidelity != "device" or not isinstance(spec.trace, TraceSpec)):
+        raise UsageError("only live traces at device fidelity have vectors that can be recorded: leave record out")
+    return execute(spec, None if out is None else Path(out), progress, None if record is None else Path(record))
 
 
-def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = None) -> Run:
+def execute(
+    spec: RunSpec, out: Path | None = None, progress: Progress | None = None, record: Path | None = None
+) -> Run:
     """Run a resolved configuration; see :func:`simulate`."""
     begun = time.perf_counter()
     samples = _samples(spec)
     folder: RunFolder | None = None
 
-    def events(table: Any) -> None:
+    def made() -> RunFolder:
         assert folder is not None
-        folder.write_events(table)
+        return folder
 
-    def pulses(columns: Any) -> None:
-        assert folder is not None
-        folder.write_pulses(columns)
-
-    with single_thread_blas():
-        chip = _chip(
-            spec, events=events if spec.log != "none" else None, pulses=pulses if spec.log == "pulses" else None
-        )
-        trainer = _trainer(spec, samples, chip)
+    with single_thread_blas(), recorded_to(record, spec.trace.name, spec.seed) as recording:
+        chip = build_chip(spec, **log_sinks(spec, made))
+        trainer = _trainer(spec, samples, chip, recording)
         chip.finish_placement()
-        path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
-        folder = RunFolder(path, spec.model_dump(mode="json"), seed=spec.seed, config_hash=spec.hash)
-        folder.write_yaml("tables.yaml", chip.tables.rows())
-        if spec.log != "none":
-            folder.table("events", COLUMNS)
-        if spec.log == "pulses":
-            folder.table("pulses", PULSE_COLUMNS)
+        folder = new_folder(spec, chip, out)
+        path = folder.path
         started = time.perf_counter()
         try:
-            _run(spec, chip, trainer, folder, progress)
+            with kept_out_of_collection():
+                _run(spec, chip, trainer, folder, progress)
         except BaseException as error:
             reason = str(error) or type(error).__name__
             folder.close(host_seconds={"total": time.perf_counter() - begun}, error=reason)
@@ -131,10 +135,48 @@ def execute(spec: RunSpec, out: Path | None = None, progress: Progress | None = 
     return open_run(path)
 
 
+def new_folder(spec: RunSpec, chip: Chip, out: Path | None) -> RunFolder:
+    """Make the folder of a run that is about to begin; None: a free one in ``runs``."""
+    path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
+    folder = RunFolder(path, spec.model_dump(mode="json"), seed=spec.seed, config_hash=spec.hash)
+    folder.write_yaml("tables.yaml", chip.tables.rows())
+    if spec.log != "none":
+        folder.table("events", COLUMNS)
+        folder.table("gauges", GAUGE_COLUMNS)
+    if spec.log == "pulses":
+        folder.table("pulses", PULSE_COLUMNS, {"hwsim.probes": json.dumps(chip.probed())})
+        folder.table("line_reads", LINE_READ_COLUMNS)
+        folder.table("lines", LINE_COLUMNS)
+    return folder
+
+
+def log_sinks(spec: RunSpec, folder: Callable[[], RunFolder]) -> dict[str, Any]:
+    """Return what takes the logs of a run's chip, which is built before there is a folder."""
+    sinks: dict[str, Any] = {}
+    if spec.log != "none":
+        sinks["events"] = lambda table: folder().write_events(table)
+        sinks["gauges"] = lambda *change: folder().write_gauges(*change)
+    if spec.log == "pulses":
+        sinks["pulses"] = lambda columns: folder().write_pulses(columns)
+        sinks["line_reads"] = lambda columns: folder().write_line_reads(columns)
+        sinks["lines"] = lambda *fired: folder().write_lines(*fired)
+    return sinks
+
+
+@contextmanager
+def kept_out_of_collection() -> Iterator[None]:
+    """Spare the garbage collector what exists already: a run makes many objects that live for one operation."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def _samples(spec: RunSpec) -> DataSet | int:
     """Return the data, or how many training samples an epoch has where that is all that is needed."""
     known = spec.statistics
-    if isinstance(spec.trace, NetworkTraceSpec):
+    if isinstance(spec.trace, NetworkTraceSpec | RecordedTraceSpec):
         return spec.trace.samples
     if known is not None and known.samples is not None and known.trace == spec.trace.name:
         return min(known.samples, spec.trace.data.limit_train or known.samples)
@@ -143,19 +185,24 @@ def _samples(spec: RunSpec) -> DataSet | int:
     return samples if known is None else len(samples.x_train)
 
 
-def _chip(spec: RunSpec, **sinks: Any) -> Chip:
-    shared = {"seed": spec.seed, "threads": spec.threads, "timing": spec.timing, **sinks}
+def build_chip(spec: RunSpec, **sinks: Any) -> Chip:
+    """Build the chip of a run; ``sinks`` take its logs."""
+    shared = {
+        "seed": spec.seed, "threads": spec.threads, "timing": spec.timing, "replicas": spec.trace.layer_replicas(),
+        **sinks,
+    }  # fmt: skip
     if spec.statistics is not None:
-        replicas = spec.trace.layer_replicas() if isinstance(spec.trace, NetworkTraceSpec) else {}
-        return ActivityChip(spec.chip, spec.device, statistics=spec.statistics, replicas=replicas, **shared)
+        return ActivityChip(spec.chip, spec.device, statistics=spec.statistics, **shared)
     return Chip(spec.chip, spec.device, probes=[Probe.parse(text) for text in spec.probe], **shared)
 
 
-def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
+def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip, recording: Recording | None = None) -> Trainer:
     algorithm = ALGORITHMS.get(spec.algorithm.name)(spec.algorithm.parameters, chip, spec.seed)
+    if recording is not None:
+        algorithm = recording.of(algorithm)
+    if isinstance(spec.trace, RecordedTraceSpec):
+        return ReplayTrainer(spec.trace, RecordedFile(str(spec.trace.file)), chip, algorithm, spec.seed)
     if isinstance(chip, ActivityChip):
-        if isinstance(spec.trace, NetworkTraceSpec):
-            return NetworkTrainer(spec.trace, chip, algorithm, spec.seed)
         assert isinstance(samples, int)
         return ActivityTrainer(spec.trace, samples, chip, algorithm, spec.seed)
     assert isinstance(samples, DataSet)
@@ -165,13 +212,14 @@ def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip) -> Trainer:
 
 def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progress: Progress | None) -> None:
     history: list[StepMetrics] = []
-    phases: dict[int, dict[str, tuple[float, float]]] = {}
+    devices = DeviceRecord(chip) if spec.fidelity == "device" else None
     n_steps = min(spec.epochs * trainer.steps_per_epoch, spec.steps or spec.epochs * trainer.steps_per_epoch)
 
     def report(metrics: StepMetrics) -> None:
         history.append(metrics)
+        folder.write_metrics(metric_row(metrics, timed=spec.timing))
         if spec.timing and (metrics.test_loss == metrics.test_loss or metrics.step + 1 == n_steps):
-            phases[metrics.step] = chip.phases_so_far()
+            folder.write_phases(*phase_rows(metrics.step, chip.phases_so_far()))
         if progress is not None:
             progress(metrics.step + 1, n_steps, metrics.epoch, asdict(metrics))
 
@@ -181,45 +229,4 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
             chip.run(trainer.program(spec.epochs, spec.steps, report))
     finally:
         chip.finish()
-        if history:
-            _write_metrics(folder, history, timed=spec.timing)
-        if phases:
-            _write_phases(folder, phases)
-    summary = summarize(spec, chip, trainer, history[-1], history)
-    folder.write_json("summary.json", summary)
-    rows = statistics(chip, summary)
-    folder.write_text("stats.txt", statistics_text(rows))
-    columns = {"path": ("string", "1", "statistic"), "value": ("float64", "1", "its value, in its unit"),
-               "description": ("string", "1", "what it is"), "unit": ("string", "1", "unit of the value")}  # fmt: skip
-    folder.write_table("stats", columns, dict(zip(columns, zip(*rows, strict=True), strict=True)))
-    if spec.fidelity == "device":
-        folder.write_weights(trainer.weights())
-        said = (
-            f"recorded by hwsim at device fidelity: trace {spec.trace.name}, chip {spec.chip.name}, device "
-            f"{spec.device.name}, algorithm {spec.algorithm.title}, seed {spec.seed}, {trainer.step} steps"
-        )
-        folder.write_yaml(
-            STATISTICS_FILE,
-            recorded(
-                chip, trace=spec.trace.name, algorithm=spec.algorithm.name, samples=trainer.samples_per_epoch, said=said
-            ),
-        )
-
-
-def _write_phases(folder: RunFolder, phases: Mapping[int, Mapping[str, tuple[float, float]]]) -> None:
-    names = sorted({phase for costs in phases.values() for phase in costs})
-    rows = [
-        (step, names.index(phase), t_ps * 1e-12, energy)
-        for step, costs in phases.items()
-        for phase, (t_ps, energy) in costs.items()
-    ]
-    columns = dict(zip(PHASE_COLUMNS, map(np.array, zip(*rows, strict=True)), strict=True))
-    folder.table("phases", PHASE_COLUMNS).write(columns, names)
-
-
-def _write_metrics(folder: RunFolder, history: list[StepMetrics], *, timed: bool) -> None:
-    rows = [asdict(row) for row in history]
-    for row in rows:
-        row["t_s"] = row.pop("t_ps") * 1e-12 if timed else float("nan")
-        row["energy_J"] = row["energy_J"] if timed else float("nan")
-    folder.write_table("metrics", METRIC_COLUMNS, {name: [row[name] for row in rows] for name in METRIC_COLUMNS})
+    write_outcome(spec, chip, trainer, folder, history, devices)

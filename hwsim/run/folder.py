@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
+from hwsim.chip.line_log import LINE_COLUMNS
+from hwsim.engine.gauges import GAUGE_COLUMNS
 from hwsim.engine.ledger import COLUMNS, Table
-from hwsim.errors import UsageError
+from hwsim.errors import RunError, UsageError
+from hwsim.run.table import Coding, Columns, TableWriter
 
 SCHEMA_VERSION = 1
 
@@ -34,6 +35,15 @@ PULSE_COLUMNS: dict[str, tuple[str, str, str]] = {
     "w": ("float32", "1", "the device's weight after the pulse"),
     "device": ("int16", "1", "device of the unit cell; 0 where a cell has one"),
 }
+LINE_READ_COLUMNS: dict[str, tuple[str, str, str]] = {
+    "t_ps": ("int64", "ps", "simulated time at which the read of the array starts, as in the event log"),
+    "tile": ("int16", "1", "tile"),
+    "array": ("int16", "1", "array of the tile"),
+    "device": ("int16", "1", "device of the unit cells that was read alone; -1 for all of them"),
+    "axis": ("int8", "1", "0: a column was read, 1: a row"),
+    "line": ("int32", "1", "number of the column or row"),
+}
+"""Reads of single lines (transfer, refresh, zero-shifting) of probed tiles; every other read is of a whole array."""
 METRIC_COLUMNS: dict[str, tuple[str, str, str]] = {
     "step": ("int32", "1", "training step"),
     "epoch": ("int32", "1", "epoch, from 0"),
@@ -53,56 +63,19 @@ PHASE_COLUMNS: dict[str, tuple[str, str, str]] = {
 }
 """Columns of ``phases.parquet``: what each phase has cost when the network was evaluated."""
 
-
-class TableWriter:
-    """A Parquet file that grows by row groups; made when the first rows come."""
-
-    def __init__(self, path: Path, columns: Mapping[str, tuple[str, str, str]], metadata: Mapping[str, str]) -> None:
-        self._path = path
-        self._columns = columns
-        fields = [
-            pa.field(name, _arrow_type(dtype), metadata={"unit": unit, "description": text})
-            for name, (dtype, unit, text) in columns.items()
-        ]
-        self._schema = pa.schema(fields, metadata={key: str(value) for key, value in metadata.items()})
-        self._writer: pq.ParquetWriter | None = None
-        self.rows = 0
-
-    def open(self) -> None:
-        """Make the file."""
-        names = [name for name, (dtype, _, _) in self._columns.items() if dtype == "name"]
-        times = {name: "DELTA_BINARY_PACKED" for name in ("t_ps", "dur_ps") if name in self._columns}
-        self._writer = pq.ParquetWriter(
-            self._path, self._schema, compression="zstd", use_dictionary=names, column_encoding=times
-        )
-
-    def write(self, columns: Mapping[str, np.ndarray], names: list[str] | None = None) -> None:
-        """Append a row group; ``names`` are what the name columns are indices into."""
-        if self._writer is None:
-            self.open()
-        assert self._writer is not None
-        arrays = []
-        for name, (dtype, _, _) in self._columns.items():
-            if dtype == "name":
-                arrays.append(
-                    pa.DictionaryArray.from_arrays(pa.array(columns[name], pa.int32()), pa.array(names, pa.string()))
-                )
-            else:
-                arrays.append(pa.array(columns[name], _arrow_type(dtype)))
-        table = pa.Table.from_arrays(arrays, schema=self._schema)
-        self._writer.write_table(table, row_group_size=max(len(table), 1))
-        self.rows += len(table)
-
-    def close(self) -> None:
-        """Write the footer; what was appended stays readable."""
-        if self._writer is None:
-            self.open()
-        assert self._writer is not None
-        self._writer.close()
-
-
-def _arrow_type(dtype: str) -> pa.DataType:
-    return pa.dictionary(pa.int32(), pa.string()) if dtype == "name" else pa.type_for_alias(dtype)
+CODINGS = {
+    "events": Coding(
+        dictionary=[name for name, (kind, _, _) in COLUMNS.items() if kind == "name"], delta=["t_ps", "dur_ps"]
+    ),
+    # Pages that are not compressed are written and read several times as fast; dictionaries make them small enough, and
+    # no compression gains much on the noise in weights.
+    "pulses": Coding(
+        dictionary=["step", "sample", "tile", "array", "row", "col", "polarity", "device"],
+        delta=["t_ps"],
+        packed=False,
+    ),
+}
+LEAST_ROWS = {"metrics": 64}
 
 
 class RunFolder:
@@ -148,11 +121,16 @@ class RunFolder:
         self._write_state()
         self._tables: dict[str, TableWriter] = {}
 
-    def table(self, name: str, columns: Mapping[str, tuple[str, str, str]]) -> TableWriter:
-        """Return the writer of a table that grows as the run goes."""
+    def table(self, name: str, columns: Columns, metadata: Mapping[str, str] | None = None) -> TableWriter:
+        """Return the writer of a table that grows as the run goes; ``metadata`` is added to that of every table."""
         if name not in self._tables:
-            self._tables[name] = TableWriter(self.path / f"{name}.parquet", columns, self._metadata)
-            self._tables[name].open()
+            self._tables[name] = TableWriter(
+                self.path / f"{name}.parquet",
+                columns,
+                self._metadata | dict(metadata or {}),
+                coding=CODINGS.get(name),
+                least=LEAST_ROWS.get(name, 8192),
+            )
         return self._tables[name]
 
     def write_events(self, table: Table) -> None:
@@ -162,6 +140,26 @@ class RunFolder:
     def write_pulses(self, columns: dict[str, np.ndarray]) -> None:
         """Append pulses to the pulse log."""
         self.table("pulses", PULSE_COLUMNS).write(columns)
+
+    def write_phases(self, columns: dict[str, np.ndarray], names: list[str]) -> None:
+        """Append what the phases have cost so far."""
+        self.table("phases", PHASE_COLUMNS).write(columns, names)
+
+    def write_gauges(self, columns: dict[str, np.ndarray], names: list[str]) -> None:
+        """Append changes of gauges."""
+        self.table("gauges", GAUGE_COLUMNS).write(columns, names)
+
+    def write_lines(self, columns: dict[str, np.ndarray], names: list[str]) -> None:
+        """Append firings of lines."""
+        self.table("lines", LINE_COLUMNS).write(columns, names)
+
+    def write_metrics(self, row: Mapping[str, Any]) -> None:
+        """Append the metrics of a step."""
+        self.table("metrics", METRIC_COLUMNS).write({name: np.asarray([row[name]]) for name in METRIC_COLUMNS})
+
+    def write_line_reads(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Append reads of single lines to their log."""
+        self.table("line_reads", LINE_READ_COLUMNS).write(columns)
 
     def write_yaml(self, name: str, data: Any) -> None:
         """Write a YAML file."""
@@ -190,11 +188,23 @@ class RunFolder:
         self.table(name, columns).write({key: np.asarray(value) for key, value in data.items()})
 
     def close(self, *, host_seconds: Mapping[str, float], error: str | None = None) -> None:
-        """Close every table and write the final state: complete, or failed with ``error``."""
-        for table in self._tables.values():
-            table.close()
-        self._state |= {"state": "failed" if error else "complete", "host_seconds": dict(host_seconds), "error": error}
+        """Close every table and write the final state: complete, or failed with ``error``.
+
+        Raises:
+            RunError: a table could not be written, and there was no error before.
+        """
+        unwritten = None
+        for name, table in self._tables.items():
+            try:
+                table.close()
+            except OSError as problem:
+                unwritten = unwritten or f"cannot write {self.path / name}.parquet: {problem.strerror or problem}"
+        reason = error or unwritten
+        state = "failed" if reason else "complete"
+        self._state |= {"state": state, "host_seconds": dict(host_seconds), "error": reason}
         self._write_state()
+        if unwritten and not error:
+            raise RunError(f"the run failed: {unwritten}; its folder is {self.path}")
 
     def _write_state(self) -> None:
         self.write_json("run.json", self._state)

@@ -10,6 +10,7 @@ from hwsim.chip.tile import Tile
 from hwsim.components.base import Component, SharedComponent
 from hwsim.components.channel import Channel
 from hwsim.components.memory import Buffer
+from hwsim.engine.ledger import Work
 from hwsim.engine.station import Station
 
 Row = tuple[str, float, str, str]
@@ -26,15 +27,17 @@ def statistics(chip: Chip, summary: dict[str, Any]) -> list[Row]:
     if summary["timing"]:
         rows += _totals(summary)
         elapsed = chip.env.now
+        work = chip.ledger.work()
         for shared in chip.shared_components:
-            rows += _times(shared, elapsed, shared.station)
+            done = work.get(shared.name, Work())
+            rows += _times(shared, done, elapsed, shared.station)
             rows += _queue(shared.name, shared.station, elapsed)
-            rows += _bytes_moved(shared)
+            rows += _bytes_moved(shared, done)
         for memory in chip.memories:
             rows += _room(memory)
         cells = chip.cells_by_tile
         for tile in chip.tiles:
-            rows += _tile(tile, elapsed, cells[tile.index])
+            rows += _tile(tile, work, elapsed, cells[tile.index])
         rows += _actions(chip, summary)
     return rows
 
@@ -70,9 +73,9 @@ def _totals(summary: dict[str, Any]) -> Iterator[Row]:
             yield f"{part}.{name or 'none'}.latency", time, f"share of the {part} in the time of the run", "s"
 
 
-def _times(part: Component, elapsed: int, station: Station) -> Iterator[Row]:
+def _times(part: Component, done: Work, elapsed: int, station: Station) -> Iterator[Row]:
     """Work, waiting for others while taken, and rest: together the time of the run, as a mean over equal servers."""
-    held, busy = station.held / station.capacity, part.busy / station.capacity
+    held, busy = station.held / station.capacity, done.busy / station.capacity
     yield f"{part.name}.busy", busy * SECONDS, "time that it worked", "s"
     yield f"{part.name}.stalled", (held - busy) * SECONDS, "time that it was taken but waited for other parts", "s"
     yield f"{part.name}.idle", (elapsed - held) * SECONDS, "time that nothing asked for it", "s"
@@ -87,9 +90,10 @@ def _queue(name: str, station: Station, elapsed: int) -> Iterator[Row]:
     yield f"{name}.longest_queue", float(station.longest_queue), "most operations waiting at the same time", "1"
 
 
-def _bytes_moved(part: SharedComponent) -> Iterator[Row]:
+def _bytes_moved(part: SharedComponent, done: Work) -> Iterator[Row]:
     if isinstance(part, Channel | Buffer):
-        yield f"{part.name}.bytes_moved", float(part.words_moved * part.word_bytes), "bytes of whole words moved", "B"
+        words = sum(count for action, count in done.counts.items() if action != "leak")
+        yield f"{part.name}.bytes_moved", float(words * part.word_bytes), "bytes of whole words moved", "B"
 
 
 def _room(buffer: Buffer) -> Iterator[Row]:
@@ -103,13 +107,13 @@ def _room(buffer: Buffer) -> Iterator[Row]:
     yield f"{buffer.name}.full_waiting", room.wait_time * SECONDS, "time that claims waited for room, added up", "s"
 
 
-def _tile(tile: Tile, elapsed: int, cells: int) -> Iterator[Row]:
+def _tile(tile: Tile, work: dict[str, Work], elapsed: int, cells: int) -> Iterator[Row]:
     yield from _queue(f"tile{tile.index}", tile.station, elapsed)
     spec = tile.spec
     used = cells / (spec.rows * spec.cols * spec.arrays)
     yield f"tile{tile.index}.cell_utilization", used, "part of its cells that hold a weight", "1"
     for part in tile.components:
-        yield from _times(part, elapsed, tile.station)
+        yield from _times(part, work.get(part.name, Work()), elapsed, tile.station)
 
 
 def _actions(chip: Chip, summary: dict[str, Any]) -> Iterator[Row]:

@@ -7,16 +7,21 @@ from collections import defaultdict
 from typing import Any
 
 from hwsim.chip.chip import Chip
+from hwsim.components.crossbar import Conductance
 from hwsim.run.config import RunSpec
-from hwsim.spec.network_trace import NetworkTraceSpec
-from hwsim.training.trainer import StepMetrics, Trainer
+from hwsim.spec.layers import Conv2d
+from hwsim.spec.recorded import RecordedTraceSpec
+from hwsim.training.trainer import StepMetrics
 
 SECONDS = 1e-12
+EVALUATION = "evaluation on held-out data takes no simulated time or energy"
+BETWEEN_LAYERS = (
+    "the digital work between the layers (activations, pooling, normalisation, loss) is not part of the trace; "
+    "that of biases is"
+)
 
 
-def summarize(
-    run: RunSpec, chip: Chip, trainer: Trainer, last: StepMetrics, history: list[StepMetrics]
-) -> dict[str, Any]:
+def summarize(run: RunSpec, chip: Chip, trainer: Any, last: StepMetrics, history: list[StepMetrics]) -> dict[str, Any]:
     """Return the contents of ``summary.json``: SI units; every breakdown adds up to its total."""
     timed = _timed(chip) if run.timing else dict.fromkeys(_TIMED)
     return {
@@ -39,6 +44,8 @@ def summarize(
         "tiles": run.chip.tiles,
         "cell_utilization": chip.cell_utilization,
         "mapping": chip.mapping(),
+        "faults": chip.faults.report(),
+        "conductance": _conductance(run),
         "counts": dict(sorted(chip.counts.items())),
         "metrics": {
             "loss": _number(last.test_loss),
@@ -51,23 +58,41 @@ def summarize(
     }
 
 
+def _conductance(run: RunSpec) -> dict[str, float]:
+    """Return the linear map from weights to conductances: at weight 0, and for a weight of 1; both in S."""
+    parameters = run.device.parameters
+    conductance = Conductance.of(run.device.cell, parameters.w_min, parameters.w_max)
+    return {"at_zero_S": conductance.offset, "per_weight_S": conductance.scale}
+
+
 def _assumptions(run: RunSpec) -> list[str]:
     """Return what the results rest on beside the cost tables."""
     shared = [
         "initial weights are in the arrays when the run starts; programming them is not counted",
         "tiles that hold no matrix are powered off",
     ]
+    recorded = isinstance(run.trace, RecordedTraceSpec)
+    if isinstance(run.trace, RecordedTraceSpec):
+        shared.append(BETWEEN_LAYERS)
+    elif any(isinstance(layer, Conv2d) for layer in run.trace.network.layers):
+        shared.append(
+            "every patch of a convolution is read from the buffer as a whole; overlaps are not kept beside the tile"
+        )
+    if any(number > 1 for number in run.trace.layer_replicas().values()):
+        shared.append("replicas of a matrix are kept equal by taking every update, with the same trains")
     if run.statistics is None:
-        return [*shared, "evaluation on held-out data takes no simulated time or energy"]
-    shared += [
-        "activity fidelity: nothing is learnt, so there is no loss, no accuracy and no weights",
-        f"densities and magnitudes are those of the statistics '{run.statistics.name}': {run.statistics.source}",
-    ]
-    if isinstance(run.trace, NetworkTraceSpec):
+        evaluated = [] if recorded and run.trace.kind == "recorded" else [EVALUATION]
+        return [*shared, *evaluated]
+    shared.append("activity fidelity: nothing is learnt, so there is no loss, no accuracy and no weights")
+    if recorded:
         shared += [
-            "every patch of a convolution is read from the buffer as a whole; overlaps are not kept beside the tile",
-            "replicas of a matrix are kept equal by taking every update, with the same trains",
+            "reads and updates are those of the recorded vectors; no read saturates, so bound management repeats none",
+            f"transfers and weights are those of the statistics '{run.statistics.name}': {run.statistics.source}",
         ]
+        return shared
+    shared.append(
+        f"densities and magnitudes are those of the statistics '{run.statistics.name}': {run.statistics.source}"
+    )
     return shared
 
 
@@ -99,8 +124,14 @@ def _timed(chip: Chip) -> dict[str, Any]:
             for name, values in latency.items()
         },
         "bottleneck": _bottleneck(chip, elapsed),
-        "utilization_by_component": {part.name: part.busy / elapsed if elapsed else 0.0 for part in chip.components},
+        "utilization_by_component": _utilization(chip, elapsed),
     }
+
+
+def _utilization(chip: Chip, elapsed: int) -> dict[str, float]:
+    work = chip.ledger.work()
+    names = [part.name for part in chip.components]
+    return {name: work[name].busy / elapsed if elapsed and name in work else 0.0 for name in names}
 
 
 def _bottleneck(chip: Chip, elapsed: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import ceil, log2
 from typing import Literal
 
@@ -176,12 +177,14 @@ class IOParameters(Spec):
         return _bits(self.out_res, self.out_step)
 
 
+@cache
 def _step(resolution: float, bound: float) -> float:
     if resolution <= 0 or bound <= 0:
         return 0.0
     return 2 * bound * (1 / resolution if resolution > 1 else resolution)
 
 
+@cache
 def _bits(resolution: float, step: float) -> int | None:
     if step <= 0:
         return None

@@ -6,11 +6,14 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from hwsim.html import html_table
 from hwsim.spec.base import Hertz, Metres, Seconds, Spec, misplaced
+from hwsim.spec.faults import ConverterError, DeadConverter, Fault
 from hwsim.spec.interconnect import InterconnectPlacement
 from hwsim.spec.placement import PlacedComponent, Placement
 from hwsim.spec.published import PublishedFigure
 from hwsim.spec.tile import TileSpec
+from hwsim.units import format_quantity
 
 
 class BufferPlacement(PlacedComponent):
@@ -109,6 +112,8 @@ class ChipSpec(Spec):
     """How much of a training step runs side by side."""
     mapping: MappingSpec = MappingSpec()
     """How matrices find their tiles."""
+    faults: tuple[Fault, ...] = ()
+    """What is broken: stuck devices, open and shorted lines, dead and inaccurate converters, missed pulses."""
     published: tuple[PublishedFigure, ...] = Field((), exclude=True)
     """Published figures of the design, with those of this description; no part of the configuration of a run."""
     word_bits: int = Field(16, ge=1, le=64)
@@ -123,6 +128,19 @@ class ChipSpec(Spec):
             return self.interconnect
         assert self.bus is not None
         return InterconnectPlacement(kind="bus", **self.bus.model_dump())
+
+    def _repr_html_(self) -> str:
+        tile = self.tile
+        rows = [
+            ("tiles", f"{self.tiles} of {tile.rows} x {tile.cols} cells, {tile.arrays} arrays each"),
+            ("device", self.device),
+            ("interconnect", self.network.kind),
+            ("schedule", self.schedule.kind),
+            ("clocks", ", ".join(f"{name} {format_quantity(rate, 'Hz')}" for name, rate in self.clocks.items())),
+            ("about", self.description),
+            ("source", self.source),
+        ]
+        return html_table(f"Chip {self.name}", rows)
 
     @model_validator(mode="after")
     def _one_interconnect(self) -> ChipSpec:
@@ -167,6 +185,19 @@ class ChipSpec(Spec):
         chip["digital"] = (self.digital, self.digital.lanes)
         chip["controller"] = (self.controller, 1)
         return chip
+
+    @model_validator(mode="after")
+    def _faults_exist(self) -> ChipSpec:
+        tile = self.tile
+        counts = {name: count for name, (_, count) in tile.placements().items()}
+        for index, fault in enumerate(self.faults):
+            fault.check(f"faults.{index}", self.tiles, (tile.rows, tile.cols), tile.arrays)
+            if isinstance(fault, DeadConverter | ConverterError) and fault.numbers is not None:
+                n = counts[fault.part]
+                if fault.numbers[1] > n:
+                    at = f"faults.{index}.numbers"
+                    raise misplaced(at, f"a tile has {fault.part}s 0 to {n - 1}, got {fault.numbers[1] - 1}")
+        return self
 
     @field_validator("published")
     @classmethod

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from hwsim.html import html_table
 from hwsim.spec.base import Amperes, Coulombs, Farads, Seconds, Siemens, Spec, Volts, Watts
 from hwsim.spec.unit_cell import SingleCell, UnitCellSpec
 
@@ -194,3 +195,8 @@ class DeviceSpec(Spec):
     cell: CellSpec
     unit_cell: SerializeAsAny[UnitCellSpec] = SingleCell()
     """How many such devices make one weight, and how they are updated."""
+
+    def _repr_html_(self) -> str:
+        parameters = self.parameters.model_dump(mode="json")
+        shown = {"law": self.law, **parameters, "cell": self.cell.name, "source": self.source}
+        return html_table(f"Device {self.name}", [(name, str(value)) for name, value in shown.items()])

@@ -21,6 +21,7 @@ from hwsim.spec.base import AT
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
 from hwsim.spec.device import CellSpec
+from hwsim.spec.network import NetworkSpec
 from hwsim.spec.scaling import ScalingSpec
 from hwsim.spec.training import TraceSpec
 
@@ -79,8 +80,9 @@ def load_document(path: Path | str) -> Document:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise SpecError([Problem(f"cannot read the file: {reason}", file=path)]) from None
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         lines: dict[Location, int] = {}
         problems: list[Problem] = []
@@ -90,16 +92,22 @@ def load_document(path: Path | str) -> Document:
             raise SpecError(problems)
         data = loader.construct_document(node) if node is not None else None
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        message = getattr(error, "problem", None) or str(error)
-        raise SpecError(
-            [Problem(f"not valid YAML: {message}", file=path, line=mark.line + 1 if mark else None)]
-        ) from None
+        raise SpecError([_not_yaml(error, text, path)]) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     if not isinstance(data, dict):
         raise SpecError([Problem("expected a mapping of names to values", file=path, line=1)])
     return Document(data, path, lines)
+
+
+def _not_yaml(error: yaml.YAMLError, text: str, path: Path) -> Problem:
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return Problem(f"not valid YAML: the character U+{error.character:04X} is not allowed", file=path, line=line)
+    mark = getattr(error, "problem_mark", None)
+    message = getattr(error, "problem", None) or str(error)
+    return Problem(f"not valid YAML: {message}", file=path, line=mark.line + 1 if mark else None)
 
 
 def _collect_lines(
@@ -204,7 +212,9 @@ def _fields_at(model: Any, location: Sequence[str]) -> set[str]:
 
 def _tags(model: type[BaseModel]) -> set[str]:
     """Return the names by which a description is told from its alternatives."""
-    fields = (model.model_fields[name] for name in ("rule", "factor") if name in model.model_fields)
+    fields = (
+        model.model_fields[name] for name in ("rule", "factor", "fault", "kind") if name in model.model_fields
+    )
     return {str(tag) for each in fields for tag in getattr(each.annotation, "__args__", ())}
 
 
@@ -291,7 +301,27 @@ def load_cell(name: str) -> CellSpec:
 
 def load_trace(name: str) -> TraceSpec:
     """Read a live-trace description by name or path."""
-    return build(TraceSpec, named_document("traces", name))
+    return build(TraceSpec, with_network(named_document("traces", name)))
+
+
+def with_network(trace: Document) -> Document:
+    """Return a live trace in which the layers stand in place of the name of a network.
+
+    ``network`` may be the name of a network, or a mapping with ``name`` and what is to be different. Any other trace is
+    returned as it is.
+
+    Raises:
+        UsageError: no such network.
+        SpecError: the network is wrong.
+    """
+    wanted = trace.data.get("network")
+    chosen = {"name": wanted} if isinstance(wanted, str) else dict(wanted) if isinstance(wanted, dict) else {}
+    if "name" not in chosen or "kind" in chosen:
+        return trace
+    network = named_document("networks", str(chosen.pop("name")))
+    build(ArchitectureSpec, network)
+    layers = {key: value for key, value in network.data.items() if key in NetworkSpec.model_fields}
+    return Document({**trace.data, "network": {**layers, **chosen}}, trace.file, trace.lines)
 
 
 def load_statistics(name: str) -> ActivitySpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -129,16 +130,14 @@ def named_choice(value: Any) -> Any:
     raise ValueError(f"expected a name, or a mapping with a name and parameters, got {value!r}")
 
 
-class TraceSpec(Spec):
-    """A live training trace: its operations arise while the simulated chip trains."""
+class TrainingSpec(Spec):
+    """What every description of a training has."""
 
-    kind: Literal["live"] = "live"
     name: str = Field(min_length=1)
     description: str = Field(min_length=1)
     source: str = Field(min_length=1)
     """Where the numbers come from; an assumption says that it is one."""
     network: NetworkSpec
-    data: DataSpec
     loss: LossName
     """``cross_entropy`` (softmax inside), ``nll`` (on log-probabilities), ``mse`` (one-hot targets for classes) or
     ``half_mse``, half of it."""
@@ -147,9 +146,14 @@ class TraceSpec(Spec):
     epochs: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     schedule: ScheduleSpec = ScheduleSpec()
-    evaluation: EvaluationSpec = EvaluationSpec()
     shuffle: bool = True
     """True: a new order of the training samples in every epoch."""
+    replicas: dict[str, int] = Field(default_factory=dict)
+    """How many times the matrix of a layer stands on the chip, by the layer's name. Each replica reads a part of the
+    layer's vectors; all take every update."""
+    vectors_per_replica: int | None = Field(None, ge=1)
+    """Replicate every layer that is not named in ``replicas`` until no replica reads more vectors of a sample than
+    this."""
     algorithm: str | dict[str, Any] = "analog-sgd"
     """Algorithm unless a run names another: its name, or a mapping with ``name`` and parameters of that algorithm."""
     device: str | dict[str, Any] | None = None
@@ -162,19 +166,50 @@ class TraceSpec(Spec):
 
     _named = field_validator("algorithm", "device", mode="before")(named_choice)
 
+    def layer_replicas(self) -> dict[str, int]:
+        """Return how many times each matrix stands on the chip, by the layer's name."""
+        found = {}
+        for layer in self.network.matrix_layers:
+            vectors = layer.vectors(self.network.given(layer))
+            most = 1 if self.vectors_per_replica is None else ceil(vectors / self.vectors_per_replica)
+            found[layer.name] = self.replicas.get(layer.name, most)
+        return found
+
     @model_validator(mode="after")
-    def _loss_fits(self) -> TraceSpec:
-        problem = _loss_problem(self.loss, self.network, self.data)
+    def _known_layers(self) -> TrainingSpec:
+        known = [layer.name for layer in self.network.matrix_layers]
+        for name, number in self.replicas.items():
+            if name not in known:
+                raise ValueError(f"replicas: no layer with weights is called '{name}' (known: {', '.join(known)})")
+            if number < 1:
+                raise ValueError(f"replicas.{name} must be at least 1, got {number}")
+        return self
+
+    @model_validator(mode="after")
+    def _loss_fits(self) -> TrainingSpec:
+        problem = _loss_problem(self.loss, self.network)
         if problem:
             raise ValueError(problem)
         return self
 
 
-def _loss_problem(loss: LossName, network: NetworkSpec, data: DataSpec) -> str | None:
+class TraceSpec(TrainingSpec):
+    """A live training trace: its operations arise while the simulated chip trains."""
+
+    kind: Literal["live"] = "live"
+    data: DataSpec
+    evaluation: EvaluationSpec = EvaluationSpec()
+
+    @model_validator(mode="after")
+    def _targets_fit(self) -> TraceSpec:
+        if self.loss not in REGRESSION_LOSSES and self.data.is_regression:
+            raise ValueError(f"loss {self.loss} needs classes, but {self.data.title} has real targets; use loss: mse")
+        return self
+
+
+def _loss_problem(loss: LossName, network: NetworkSpec) -> str | None:
     last = network.layers[-1]
-    log_softmax = last.activation == "log_softmax"
-    if loss not in REGRESSION_LOSSES and data.is_regression:
-        return f"loss {loss} needs classes, but {data.title} has real targets; use loss: mse"
+    log_softmax = network.activation == "log_softmax"
     if loss == "nll" and not log_softmax:
         return (
             f"loss nll needs log-probabilities; give layer '{last.name}' activation: log_softmax, "
@@ -185,6 +220,6 @@ def _loss_problem(loss: LossName, network: NetworkSpec, data: DataSpec) -> str |
             f"loss {loss} does not take log-probabilities; use loss: nll, "
             f"or give layer '{last.name}' another activation than log_softmax"
         )
-    if loss not in REGRESSION_LOSSES and last.outputs < 2:
-        return f"loss {loss} needs at least 2 outputs, but layer '{last.name}' has {last.outputs}"
+    if loss not in REGRESSION_LOSSES and network.outputs < 2:
+        return f"loss {loss} needs at least 2 outputs, but layer '{last.name}' has {network.outputs}"
     return None

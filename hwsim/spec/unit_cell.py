@@ -41,7 +41,7 @@ class VectorCell(UnitCellSpec):
     """
 
     kind: Literal["vector"] = "vector"
-    devices: int = Field(2, ge=1)
+    devices: int = Field(2, ge=1, le=64)
     """Devices in one cell."""
     gamma_vec: tuple[float, ...] = ()
     """Gain of each device in a read; empty: 1/n each."""

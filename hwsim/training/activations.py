@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.spec.network import Activation as ActivationName
+from hwsim.spec.layers import Activation as ActivationName
 from hwsim.training.operations import Operations, operations
 
 Batch = NDArray[np.float32]
@@ -60,7 +60,9 @@ class Sigmoid(Activation):
         """Return the logistic function of ``y``."""
         # exp overflows to inf below about -88, and 1 / inf is the right answer.
         with np.errstate(over="ignore"):
-            return np.float32(1) / (np.float32(1) + np.exp(-y))
+            output = np.exp(np.negative(y))
+        output += np.float32(1)
+        return np.divide(np.float32(1), output, out=output)
 
     def backward(self, d: Batch, output: Batch) -> Batch:
         """Return d * output * (1 - output)."""

@@ -9,35 +9,12 @@ import numpy as np
 from hwsim.chip.activity import ActivityChip
 from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.vectors import Vectors
-from hwsim.spec.training import TraceSpec
+from hwsim.spec.training import TrainingSpec
 from hwsim.training.algorithms.base import Algorithm
-from hwsim.training.losses import LOSSES, Loss
+from hwsim.training.losses import Loss
 from hwsim.training.operations import Operations
-from hwsim.training.step import Layer
+from hwsim.training.stages import Stage, make_stages, unknown
 from hwsim.training.trainer import Trainer
-
-
-class ExpectedLayer(Layer):
-    """A layer whose vectors are unknown."""
-
-    def activate(self, z: Any) -> Any:
-        """Return a stream as wide as the matrix's outputs."""
-        return z
-
-    def is_finite(self, output: Any) -> bool:  # noqa: ARG002
-        """Return True: nothing is computed that could diverge."""
-        return True
-
-    def through_activation(self, error: Any, output: Any) -> Any:  # noqa: ARG002
-        """Return a stream like the error at the output."""
-        return error
-
-    def at_matrix(self, d: Any) -> Any:
-        """Return a stream like the error."""
-        return d
-
-    def learn(self, d: Any, z: Any, rate: np.float32) -> None:
-        """Do nothing: no numbers are kept."""
 
 
 class ExpectedLoss(Loss):
@@ -59,7 +36,7 @@ class ExpectedLoss(Loss):
 
 
 class ActivityTrainer(Trainer):
-    """Trains the network of a live trace on a chip at activity fidelity: time and energy, no loss, no weights.
+    """Trains the network of a trace on a chip at activity fidelity: time and energy, no loss, no weights.
 
     Args:
         trace: network, loss, batch size, schedule.
@@ -69,37 +46,38 @@ class ActivityTrainer(Trainer):
         seed: seed of the algorithm's own choices.
 
     Raises:
-        MappingError: the network does not fit the chip.
+        MappingError: the network does not fit the chip; the message says what would.
         UsageError: the statistics lack a layer.
     """
 
     chip: ActivityChip
 
-    def __init__(self, trace: TraceSpec, samples: int, chip: ActivityChip, algorithm: Algorithm, seed: int) -> None:
+    def __init__(self, trace: TrainingSpec, samples: int, chip: ActivityChip, algorithm: Algorithm, seed: int) -> None:
         self._n_samples = samples
         super().__init__(trace, None, chip, algorithm, seed)  # type: ignore[arg-type]
-        self.loss = ExpectedLoss(LOSSES[trace.loss])
+
+    def _loss(self) -> Loss:
+        return ExpectedLoss(super()._loss())
 
     @property
     def samples_per_epoch(self) -> int:
         """Training samples."""
         return self._n_samples
 
-    def _place(self) -> list[Layer]:
-        layers: list[Layer] = []
-        for index, spec in enumerate(self.trace.network.layers):
+    def _stages(self) -> list[Stage]:
+        return make_stages(self.trace.network, unknown)
+
+    def _place_matrices(self) -> None:
+        for stage in self._matrix_stages():
             # A matrix of zeros that takes no memory: only its shape is looked at.
-            weights = np.broadcast_to(np.float32(0), (spec.outputs, spec.inputs))
-            bias = np.zeros(spec.outputs, np.float32) if spec.bias else None
-            scale = np.ones(1, np.float32) if spec.output_scale != "none" else None
-            matrix = self.algorithm.place(spec.name, weights)
-            if isinstance(matrix, AnalogMatrix):
-                self.chip.expectations(spec.name).check(backward=index > 0)
-            layers.append(ExpectedLayer(spec, matrix, bias, scale))
-        return layers
+            zeros = np.broadcast_to(np.float32(0), stage.spec.matrix)
+            stage.matrix = self.algorithm.place(stage.spec.name, zeros)
+            if isinstance(stage.matrix, AnalogMatrix):
+                self.chip.expectations(stage.spec.name).check(backward=stage.wanted)
 
     def _samples(self, indices: np.ndarray) -> tuple[Any, Any]:
-        return Vectors(len(indices), self.trace.network.inputs), Vectors(len(indices), 1)
+        shape = self.trace.network.input.shape
+        return Vectors(len(indices) * shape.positions, shape.channels), Vectors(len(indices), 1)
 
     def evaluate(self) -> tuple[float, float]:
         """Return NaN for loss and accuracy: nothing has been learnt."""

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.errors import DataError
-from hwsim.spec.network import LayerSpec, NetworkSpec
+from hwsim.spec.layers import MatrixLayer
+from hwsim.spec.network import NetworkSpec
 from hwsim.training.streams import generator
 
 
@@ -17,7 +18,8 @@ from hwsim.training.streams import generator
 class LayerParameters:
     """Trainable numbers of a layer before training, all float32.
 
-    ``weight`` is (outputs, inputs); ``bias`` (outputs,), or None if the layer has none.
+    ``weight`` is (rows, columns) of the matrix, a row for each output; ``bias`` (outputs,), or None if the layer has
+    none.
     """
 
     weight: NDArray[np.float32]
@@ -25,7 +27,7 @@ class LayerParameters:
 
 
 def initial_parameters(network: NetworkSpec, seed: int) -> dict[str, LayerParameters]:
-    """Draw the initial parameters of every layer, by layer name, or read them from the network's ``init_file``.
+    """Draw the initial parameters of every layer with a matrix, by layer name, or read them from ``init_file``.
 
     Each layer has its own random stream, so changing one layer leaves the others as they are.
 
@@ -34,7 +36,7 @@ def initial_parameters(network: NetworkSpec, seed: int) -> dict[str, LayerParame
     """
     if network.init_file is not None:
         return _stored_parameters(network, Path(network.init_file))
-    return {layer.name: _layer_parameters(layer, network, seed) for layer in network.layers}
+    return {layer.name: _layer_parameters(layer, network, seed) for layer in network.matrix_layers}
 
 
 def _stored_parameters(network: NetworkSpec, path: Path) -> dict[str, LayerParameters]:
@@ -54,17 +56,18 @@ def _stored_parameters(network: NetworkSpec, path: Path) -> dict[str, LayerParam
 
     return {
         layer.name: LayerParameters(
-            array(f"{layer.name}.weight", (layer.outputs, layer.inputs)),
+            array(f"{layer.name}.weight", layer.matrix),
             array(f"{layer.name}.bias", (layer.outputs,)) if layer.bias else None,
         )
-        for layer in network.layers
+        for layer in network.matrix_layers
     }
 
 
-def _layer_parameters(layer: LayerSpec, network: NetworkSpec, seed: int) -> LayerParameters:
-    # nn.Linear draws weights from kaiming_uniform(a=sqrt(5)), which is U(+-1/sqrt(inputs)), and biases from the same.
-    bound = layer.inputs**-0.5
-    shape = (layer.outputs, layer.inputs)
+def _layer_parameters(layer: MatrixLayer, network: NetworkSpec, seed: int) -> LayerParameters:
+    # nn.Linear and nn.Conv2d draw weights from kaiming_uniform(a=sqrt(5)), which is U(+-1/sqrt(columns)), and biases
+    # from the same.
+    shape = layer.matrix
+    bound = shape[1] ** -0.5
     weight, bias = np.zeros(shape, np.float32), np.zeros(layer.outputs, np.float32)
     stream = generator(seed, f"weights/{layer.name}")
     weight_init = network.weight_init

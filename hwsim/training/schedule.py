@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.spec.training import TraceSpec
+from hwsim.spec.training import TrainingSpec
 from hwsim.training.streams import generator
 
 
-def learning_rate(trace: TraceSpec, epoch: int) -> float:
+def learning_rate(trace: TrainingSpec, epoch: int) -> float:
     """Return the learning rate of ``epoch`` (counted from 0)."""
     schedule = trace.schedule
     if schedule.kind == "constant" or schedule.every is None or schedule.factor is None:

@@ -6,97 +6,33 @@ it, or groups of samples that follow each other through the layers like the stag
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from hwsim.chip.operations import Backward, Digital, Forward, Matrix, Move
+from hwsim.chip.operations import Digital, Move
 from hwsim.chip.program import Await, Claim, CountDown, Free, Join, Latch, Mark, Program, Start, Task
-from hwsim.chip.vectors import Vectors
 from hwsim.errors import RunError
 from hwsim.spec.chip import ScheduleSpec
-from hwsim.spec.network import LayerSpec
-from hwsim.training.activations import ACTIVATIONS
 from hwsim.training.algorithms.base import Algorithm
 from hwsim.training.losses import Loss
-from hwsim.training.operations import Operations, plus
 from hwsim.training.refresh import Refreshes
+from hwsim.training.stages import MatrixStage, Pass, Stage
 
 Emits = Generator[Any, Any, Any]
 
 
-@dataclass
-class Layer:
-    """A layer in training: its matrix on the chip, its digital bias and output scale, and its last update."""
-
-    spec: LayerSpec
-    matrix: Matrix
-    bias: np.ndarray | None
-    scale: np.ndarray | None
-    updated: Task | None = None
-
-    def affine(self, z: np.ndarray) -> np.ndarray:
-        """Return ``scale z + bias``."""
-        if self.scale is not None:
-            z = z * self.scale
-        return z if self.bias is None else z + self.bias
-
-    def activate(self, z: np.ndarray) -> np.ndarray:
-        """Return the layer's output for the matrix's (n, outputs)."""
-        return ACTIVATIONS[self.spec.activation].forward(self.affine(z))
-
-    def is_finite(self, output: np.ndarray) -> bool:
-        """Return whether every number of an output is finite."""
-        return bool(np.all(np.isfinite(output)))
-
-    def through_activation(self, error: np.ndarray, output: np.ndarray) -> np.ndarray:
-        """Return the error at ``scale z + bias``, given the error at the output and the output."""
-        return ACTIVATIONS[self.spec.activation].backward(error, output)
-
-    def at_matrix(self, d: np.ndarray) -> np.ndarray:
-        """Return the error at the matrix, given that at ``scale z + bias``."""
-        return d if self.scale is None else d * self.scale
-
-    def learn(self, d: np.ndarray, z: np.ndarray, rate: np.float32) -> None:
-        """Do a step of plain SGD on bias and output scale; ``d`` is the error at ``scale z + bias``."""
-        if self.scale is not None:
-            gradient = np.einsum("ni,ni->i", d, z)
-            self.scale -= rate * (gradient if len(self.scale) > 1 else gradient.sum(keepdims=True))
-        if self.bias is not None:
-            self.bias -= rate * d.sum(axis=0)
-
-    def kept_words(self, *, last: bool) -> int:
-        """Return the words that the buffer keeps for one sample from the layer's forward pass to its update.
-
-        They are its inputs, the errors at its outputs, its raw outputs where a scale is trained, and the outputs of
-        the last layer, which are no other layer's inputs.
-        """
-        return self.spec.inputs + self.spec.outputs * (1 + (self.scale is not None) + last)
-
-
-@dataclass
-class LayerPass:
-    """What one layer sees of one group of samples.
-
-    ``x`` (n, inputs), ``z`` (n, outputs; the matrix's own output), ``output`` (n, outputs), ``d`` (n, outputs; the
-    error at scale z + bias) and ``at_matrix`` (n, outputs; the error at the matrix).
-    """
-
-    x: np.ndarray
-    z: np.ndarray
-    output: np.ndarray
-    d: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
-    at_matrix: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
-
-
 class TrainingStep:
-    """The program of one mini-batch ``x`` (n, inputs) with its targets, at learning rate ``rate``."""
+    """The program of one mini-batch with its targets, at learning rate ``rate``.
+
+    ``x`` (n positions, channels) are the positions of its samples, ``target`` has one row a sample.
+    """
 
     def __init__(
         self,
-        layers: list[Layer],
+        layers: list[Stage],
         loss: Loss,
         algorithm: Algorithm,
         refreshes: Refreshes,
@@ -120,14 +56,15 @@ class TrainingStep:
         self._x = x
         self._target = target
         self._rate = rate
-        self._groups = list(_parts(len(x), schedule.group(len(x))))
-        self._passes: list[dict[int, LayerPass]] = [{} for _ in layers]
+        self._n = len(target)
+        self._groups = list(_parts(self._n, schedule.group(self._n)))
+        self._passes: list[dict[int, Pass]] = [{} for _ in layers]
         self._losses: dict[int, float] = {}
         self._done = [Latch(f"the errors of layer '{layer.spec.name}'", len(self._groups)) for layer in layers]
 
     def program(self) -> Program:
         """Emit the step; it returns the mean loss of the mini-batch."""
-        n = len(self._x)
+        n = self._n
         kept = [-(-n * words * self._word_bits // 8) for words in kept_words(self._layers)]
         yield Mark(self._number, self._first_sample)
         yield Claim(sum(kept), f"the activations and errors of step {self._number}")
@@ -166,93 +103,62 @@ class TrainingStep:
     def _through(self, group: int) -> Program:
         """Take one group of samples forward through all layers and its errors back."""
         part = self._groups[group]
-        x, target = self._x[part], self._target[part]
+        n, positions = part.stop - part.start, len(self._x) // self._n
+        x, target = self._x[part.start * positions : part.stop * positions], self._target[part]
         if len(self._groups) > 1:
             yield Mark(self._number, self._first_sample + part.start)
-        yield Move(len(x), x.shape[1])
-        for index in range(len(self._layers)):
-            x = yield from self._forward(index, group, x)
+        yield Move(n, positions * x.shape[1])
+        output = yield from self._forward(group, n, x)
+        width = output.shape[1]
         loss, error = yield Digital(
-            "loss", "", len(x), self._loss.operations(x.shape[1]), lambda: self._loss.value_and_error(x, target),
-            words_in=x.shape[1], words_out=x.shape[1],
+            "loss", "", n, self._loss.operations(width), lambda: self._loss.value_and_error(output, target),
+            words_in=width, words_out=width,
         )  # fmt: skip
         self._losses[group] = loss
         if len(self._groups) > 1:
             # A loss is the mean over the mini-batch, not over the group.
-            error = error * np.float32(len(x) / len(self._x))
-        yield from self._backward(group, error)
+            error = error * np.float32(n / self._n)
+        yield from self._backward(group, n, error)
 
-    def _forward(self, index: int, group: int, x: np.ndarray) -> Emits:
-        layer = self._layers[index]
-        z = yield Forward(layer.matrix, x)
-        activation = ACTIVATIONS[layer.spec.activation]
-        width = layer.spec.outputs
-        work = plus(
-            activation.forward_operations(width),
-            {"mul": width} if layer.scale is not None else {},
-            {"add": width} if layer.bias is not None else {},
-        )
-        output = yield Digital(
-            "activation", layer.spec.name, len(x), work, lambda: layer.activate(z), words_in=width,
-            words_out=width,
-        )  # fmt: skip
-        if not layer.is_finite(output):
-            raise RunError(
-                f"layer '{layer.spec.name}' gives values that are not finite at step {self._number}: it has diverged"
-            )
-        self._passes[index][group] = LayerPass(x, z, output)
-        return output
+    def _forward(self, group: int, n: int, x: Any) -> Emits:
+        outputs = {"": x}
+        for index, layer in enumerate(self._layers):
+            seen = self._passes[index][group] = Pass(n)
+            x = yield from layer.forward(seen, *(outputs[name] for name in layer.sources))
+            if isinstance(x, np.ndarray) and not np.isfinite(x).all():
+                raise RunError(
+                    f"layer '{layer.spec.name}' gives values that are not finite at step {self._number}: "
+                    "it has diverged"
+                )
+            outputs[layer.spec.name] = x
+        return x
 
-    def _backward(self, group: int, error: np.ndarray) -> Emits:
+    def _backward(self, group: int, n: int, error: Any) -> Emits:
+        errors: dict[str, list[Any]] = defaultdict(list)
+        errors[self._layers[-1].spec.name] = [error]
         for index in range(len(self._layers) - 1, -1, -1):
-            layer, seen = self._layers[index], self._passes[index][group]
-            seen.d = yield from self._through_activation(layer, seen, error)
-            seen.at_matrix = layer.at_matrix(seen.d)
-            if index:
-                error = yield Backward(layer.matrix, seen.at_matrix)
+            layer = self._layers[index]
+            of_readers = errors.pop(layer.spec.name)
+            if layer.wanted or layer.learns:
+                error = yield from layer.error_sum(n, of_readers)
+                error = yield from layer.backward(self._passes[index][group], error)
+            for name in layer.sources:
+                errors[name].append(error)
             yield CountDown(self._done[index])
-
-    def _through_activation(self, layer: Layer, seen: LayerPass, error: np.ndarray) -> Emits:
-        activation = ACTIVATIONS[layer.spec.activation]
-        width = layer.spec.outputs
-        work = plus(activation.backward_operations(width), {"mul": width} if layer.scale is not None else {})
-        return (
-            yield Digital(
-                "activation-backward", layer.spec.name, len(error), work,
-                lambda: layer.through_activation(error, seen.output), words_in=2 * width if work else 0,
-                words_out=width if work else 0,
-            )
-        )  # fmt: skip
 
     # Updates
 
     def _update(self, index: int) -> Emits:
-        """Update bias and output scale digitally, and the matrix as the algorithm does."""
+        """Update what is digital, and the matrix as the algorithm does."""
         layer = self._layers[index]
         passes = [self._passes[index][group] for group in range(len(self._groups))]
-        if layer.bias is not None or layer.scale is not None:
-            yield self._digital_parameters(layer, _joined([part.d for part in passes]), passes)
-        x, d = _joined([part.x for part in passes]), _joined([part.at_matrix for part in passes])
-        yield from self._refreshes.after(self._algorithm.update(layer.matrix, x, d, self._rate))
-
-    def _digital_parameters(self, layer: Layer, d: np.ndarray, passes: list[LayerPass]) -> Digital:
-        """Plain SGD of bias and output scale; ``d`` is the error at ``scale z + bias``."""
-        width = layer.spec.outputs
-        n_parameters = (layer.bias is not None) + (layer.scale is not None)
-        rate = np.float32(self._rate)
-
-        def compute() -> None:
-            layer.learn(d, _joined([part.z for part in passes]), rate)
-
-        # Each vector adds to the sums of the gradients; the step itself is spread over the vectors of the mini-batch.
-        step_share = -(-2 * width * n_parameters // len(d))
-        work: Operations = {"add": width * n_parameters + step_share}
-        if layer.scale is not None:
-            work["mul"] = width
-        return Digital("bias-and-scale", layer.spec.name, len(d), work, compute, words_in=width * n_parameters)
+        yield from layer.digital_update(passes, np.float32(self._rate))
+        if isinstance(layer, MatrixStage):
+            x, d = layer.streams(passes)
+            yield from self._refreshes.after(self._algorithm.update(layer.placed, x, d, self._rate))
 
 
-def kept_words(layers: list[Layer]) -> list[int]:
+def kept_words(layers: list[Stage]) -> list[int]:
     """Return the words that the buffer keeps of one sample for each layer."""
     return [layer.kept_words(last=layer is layers[-1]) for layer in layers]
 
@@ -260,9 +166,3 @@ def kept_words(layers: list[Layer]) -> list[int]:
 def _parts(n: int, size: int) -> Iterator[slice]:
     for start in range(0, n, size):
         yield slice(start, min(n, start + size))
-
-
-def _joined(parts: list[Any]) -> Any:
-    if len(parts) == 1:
-        return parts[0]
-    return Vectors.joined(parts) if isinstance(parts[0], Vectors) else np.concatenate(parts)

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
 from hwsim.chip.chip import Chip
+from hwsim.chip.mapping import Placement
 from hwsim.chip.operations import Matrix
 from hwsim.chip.program import Join, Program, Start, Task
-from hwsim.spec.network import LayerSpec
-from hwsim.spec.training import TraceSpec
-from hwsim.training.activations import ACTIVATIONS
+from hwsim.errors import MappingError
+from hwsim.spec.network import NetworkSpec
+from hwsim.spec.training import EvaluationSpec, TraceSpec, TrainingSpec
 from hwsim.training.algorithms.base import Algorithm
 from hwsim.training.data import DataSet
-from hwsim.training.losses import LOSSES, accuracy
+from hwsim.training.losses import LOSSES, Loss, accuracy
 from hwsim.training.network import initial_parameters
 from hwsim.training.refresh import Refreshes
 from hwsim.training.schedule import batches, learning_rate
-from hwsim.training.step import Layer, TrainingStep, kept_words
+from hwsim.training.stages import MatrixStage, Stage, by_position, known, make_stages
+from hwsim.training.step import TrainingStep, kept_words
 
 EVALUATION_CHUNK = 1000
+"""Most samples that are evaluated at once."""
+EVALUATION_WORDS = 4_000_000
+"""Most numbers of a stream of patches that are held at once in an evaluation, where that makes for fewer samples."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,16 @@ class Trainer:
 
     step_type: ClassVar[type[TrainingStep]] = TrainingStep
 
-    def __init__(self, trace: TraceSpec, data: DataSet, chip: Chip, algorithm: Algorithm, seed: int) -> None:
+    def __init__(self, trace: TrainingSpec, data: DataSet, chip: Chip, algorithm: Algorithm, seed: int) -> None:
         self.trace = trace
         self.data = data
         self.chip = chip
         self.algorithm = algorithm
         self.seed = seed
-        self.loss = LOSSES[trace.loss]
-        self.layers = self._place()
+        self.evaluation = trace.evaluation if isinstance(trace, TraceSpec) else EvaluationSpec()
+        self.loss = self._loss()
+        self.layers = self._stages()
+        self._place()
         self.refreshes = Refreshes(chip.device.unit_cell)
         self.schedule = chip.spec.schedule
         self.step = 0
@@ -74,23 +83,62 @@ class Trainer:
         n_bytes = -(-trace.batch_size * sum(kept_words(self.layers)) * chip.spec.word_bits // 8)
         chip.buffer.check_room(n_bytes, "a mini-batch's activations and errors, which stay until the update,")
 
-    def _place(self) -> list[Layer]:
-        """Place the layers with their initial weights."""
+    def _loss(self) -> Loss:
+        return LOSSES[self.trace.loss]
+
+    def _stages(self) -> list[Stage]:
+        return make_stages(self.trace.network, known)
+
+    def _place(self) -> None:
+        """Place the matrices, and make room in the buffer for what is trained digitally."""
+        network, chip = self.trace.network, self.chip
+        try:
+            self._place_matrices()
+        except MappingError as error:
+            if chip.placement.tiles <= chip.spec.tiles:
+                raise
+            tiles = self._tiles_needed()
+            raise MappingError(
+                f"{self.trace.name} needs {tiles} tiles of {chip.spec.tile.rows} x {chip.spec.tile.cols}, but "
+                f"chip '{chip.spec.name}' has {chip.spec.tiles}; use --set chip.tiles={tiles}, a larger chip (such as "
+                f"--chip large), or fewer replicas ({error})"
+            ) from error
+        digital = network.parameters - sum(prod(layer.matrix) for layer in network.matrix_layers)
+        n_bytes = -(-digital * chip.spec.weight_bits // 8)
+        chip.buffer.allocate(n_bytes, f"the digital parameters of {self.trace.name}")
+
+    def _place_matrices(self) -> None:
+        """Place every matrix with its initial weights, and give its layer the initial bias and scale."""
         initial = initial_parameters(self.trace.network, self.seed)
-        return [
-            Layer(
-                spec,
-                self.algorithm.place(spec.name, initial[spec.name].weight),
-                None if (bias := initial[spec.name].bias) is None else bias.copy(),
-                _initial_scale(spec),
-            )
-            for spec in self.trace.network.layers
-        ]
+        for stage in self._matrix_stages():
+            layer = initial[stage.spec.name]
+            stage.matrix = self.algorithm.place(stage.spec.name, layer.weight)
+            stage.exact_evaluation = self.evaluation.reads == "exact"
+            stage.bias = layer.bias
+            stage.scale = np.ones(stage.spec.scales, np.float32) if stage.spec.scales else None
+
+    def _tiles_needed(self) -> int:
+        """Return how many tiles all matrices take with their replicas."""
+        chip = self.chip
+        placement = Placement((chip.spec.tile.rows, chip.spec.tile.cols), share=chip.spec.mapping.share_tiles)
+        replicas = self.trace.layer_replicas()
+        for layer in self.trace.network.matrix_layers:
+            taken: set[int] = set()
+            for _ in range(replicas[layer.name]):
+                grid = placement.place(layer.matrix, 1, taken)
+                taken |= {block.tile for row in grid for block in row}
+        return placement.tiles
+
+    def _matrix_stages(self) -> Iterator[MatrixStage]:
+        """Every layer with a matrix, from the input to the output."""
+        for stage in self.layers:
+            if isinstance(stage, MatrixStage):
+                yield stage
 
     def _matrices(self) -> Iterator[Matrix]:
         """Every matrix, from the input to the output."""
-        for layer in self.layers:
-            yield layer.matrix
+        for stage in self._matrix_stages():
+            yield stage.placed
 
     @property
     def samples_per_epoch(self) -> int:
@@ -110,14 +158,11 @@ class Trainer:
         last_step = whole if max_steps is None else min(whole, max_steps)
         for epoch in range(epochs):
             rate = learning_rate(self.trace, epoch)
-            order = batches(
-                self.samples_per_epoch, self.trace.batch_size, epoch, self.seed, shuffle=self.trace.shuffle
-            )[: last_step - self._begun]
-            if not order:
+            if self._begun >= last_step:
                 return
             losses: list[float] = []
             under_way: deque[tuple[Task, int]] = deque()
-            for indices in order:
+            for indices in islice(self._batches(epoch), last_step - self._begun):
                 name, step = f"training step {self._begun}", self._next_step(indices, rate)
                 if not self.schedule.delay:
                     loss = yield from step
@@ -131,9 +176,13 @@ class Trainer:
                 losses.append(self._ended((yield Join(task)), n, epoch, rate, last_step, report))
             self.algorithm.end_epoch(float(np.mean(losses)))
 
+    def _batches(self, epoch: int) -> Iterable[Any]:
+        """Return what :meth:`_next_step` takes for each mini-batch of an epoch; its length is that of the batch."""
+        return batches(self.samples_per_epoch, self.trace.batch_size, epoch, self.seed, shuffle=self.trace.shuffle)
+
     def _samples(self, indices: np.ndarray) -> tuple[Any, Any]:
-        """Return the inputs (n, features) and targets of a mini-batch."""
-        return self.data.x_train[indices], self.data.y_train[indices]
+        """Return the inputs (n positions, channels) and targets of a mini-batch."""
+        return by_position(self.data.x_train[indices], self.trace.network.input.shape), self.data.y_train[indices]
 
     def _next_step(self, indices: np.ndarray, rate: float) -> Program:
         x, target = self._samples(indices)
@@ -151,7 +200,7 @@ class Trainer:
         """Take note of the end of a step; returns its loss."""
         self.step += 1
         self.samples += n
-        every = self.trace.evaluation.every or self.steps_per_epoch
+        every = self.evaluation.every or self.steps_per_epoch
         evaluated = self.step % every == 0 or self.step == last_step
         test = self.evaluate() if evaluated else (float("nan"), float("nan"))
         report(self._metrics(epoch, loss, rate, test))
@@ -166,43 +215,40 @@ class Trainer:
 
         Arrays are read through the converters with own random streams, or exactly; it takes no simulated time or energy.
         """
-        on_training = self.trace.evaluation.data == "training"
+        on_training = self.evaluation.data == "training"
         x_test, y_test = (
             (self.data.x_train, self.data.y_train) if on_training else (self.data.x_test, self.data.y_test)
         )
         if not len(x_test):
             return float("nan"), float("nan")
-        outputs = []
-        for start in range(0, len(x_test), EVALUATION_CHUNK):
-            x = x_test[start : start + EVALUATION_CHUNK]
-            for layer in self.layers:
-                z = self._evaluation_read(layer, x)
-                x = ACTIVATIONS[layer.spec.activation].forward(layer.affine(z))
-            outputs.append(x)
-        output = np.concatenate(outputs)
+        chunk = max(1, min(EVALUATION_CHUNK, EVALUATION_WORDS // most_words(self.trace.network)))
+        starts = range(0, len(x_test), chunk)
+        output = np.concatenate([self._evaluated(x_test[start : start + chunk]) for start in starts])
         score = accuracy(output, y_test) if self.data.n_classes is not None else float("nan")
         return self.loss.value(output, y_test), score
 
-    def _evaluation_read(self, layer: Layer, x: np.ndarray) -> np.ndarray:
-        if self.trace.evaluation.reads == "exact":
-            return x @ layer.matrix.weights().T
-        return layer.matrix.read(x, purpose="evaluate")[0]
+    def _evaluated(self, x: np.ndarray) -> np.ndarray:
+        """Return the network's output for samples (n, features)."""
+        outputs: dict[str, Any] = {"": by_position(x, self.trace.network.input.shape)}
+        for layer in self.layers:
+            outputs[layer.spec.name] = layer.evaluate(len(x), *(outputs[name] for name in layer.sources))
+        return outputs[self.layers[-1].spec.name]
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Return every trained number: ``NAME.weight``, ``NAME.bias``, ``NAME.scale`` and each array's own weights."""
+        """Return every trained number: ``NAME.weight``, each array's own weights as ``NAME.array0``, and what is
+        digital, such as ``NAME.bias`` and ``NAME.scale``. A convolution's weights are (outputs, patch)."""
         found: dict[str, np.ndarray] = {}
         for layer in self.layers:
             name = layer.spec.name
-            found[f"{name}.weight"] = layer.matrix.weights()
-            if layer.bias is not None:
-                found[f"{name}.bias"] = layer.bias.copy()
-            if layer.scale is not None:
-                found[f"{name}.scale"] = layer.scale.copy()
-            for array in range(layer.matrix.n_arrays):
-                found[f"{name}.array{array}"] = layer.matrix.weights(array)
+            if isinstance(layer, MatrixStage):
+                found[f"{name}.weight"] = layer.placed.weights()
+            found |= {f"{name}.{what}": value for what, value in layer.parameters().items()}
+            if isinstance(layer, MatrixStage):
+                found |= {f"{name}.array{n}": layer.placed.weights(n) for n in range(layer.placed.n_arrays)}
         return found
 
 
-def _initial_scale(spec: LayerSpec) -> np.ndarray | None:
-    n_scales = {"none": 0, "layer": 1, "output": spec.outputs}[spec.output_scale]
-    return np.ones(n_scales, np.float32) if n_scales else None
+def most_words(network: NetworkSpec) -> int:
+    """Return the most numbers that any layer of a network takes for one sample, patches of convolutions included."""
+    streams = (layer.vectors(network.given(layer)) * layer.matrix[1] for layer in network.matrix_layers)
+    return max(*streams, *(shape.words for shape in network.shapes.values()))

@@ -18,7 +18,12 @@ CASES = {
     "pipelined": {"set": ["chip.schedule.kind=pipelined", "chip.schedule.vectors=3"]},
     "delayed": {"set": ["chip.schedule.kind=delayed"]},
     "shared tile": {"set": ["chip.mapping.share_tiles=true"]},
-}
+    "convolution": {"trace": "digits-cnn"},
+    "convolution, analog-sgd, overlapped": {
+        "trace": "digits-cnn", "algorithm": "analog-sgd", "set": ["chip.schedule.kind=overlapped"],
+    },
+    "convolution on replicas": {"trace": "digits-cnn", "set": {"trace.vectors_per_replica": 12}},
+}  # fmt: skip
 
 
 def assert_agrees(expected: Run, measured: Run) -> None:
@@ -43,8 +48,10 @@ def test_the_bundled_statistics_of_digits_agree_with_another_seed(run, steps: in
 
 
 @pytest.mark.skipif(not os.environ.get("HWSIM_DATA"), reason="needs MNIST in $HWSIM_DATA")
-def test_the_bundled_statistics_of_mnist_agree_with_another_seed(run) -> None:
-    assert_agrees(run("mnist-fcn", steps=40, log="none"), run("mnist-fcn", fidelity="device", seed=4, steps=40))
+@pytest.mark.parametrize("trace", ["mnist-fcn", "mnist-cnn"])
+def test_the_bundled_statistics_of_mnist_agree_with_another_seed(run, trace: str) -> None:
+    options = {"steps": 40, "log": "none", "set": ["trace.data.limit_test=100"]}
+    assert_agrees(run(trace, steps=40, log="none"), run(trace, fidelity="device", seed=4, **options))
 
 
 def test_the_energy_of_the_crossbars_agrees_too(run) -> None:

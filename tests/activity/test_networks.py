@@ -34,7 +34,7 @@ def test_known_sizes() -> None:
     assert max((layer.matrix for layer in load_network("lenet-5").matrix_layers), key=math.prod) == (128, 512)
     assert load_network("resnet-50").macs == 4_089_184_256
     assert load_network("bert-base").parameters == 109_482_240 + 2 * 768 + 2
-    assert load_network("resnet-50").outputs["layer4_2_add"] == (2048, 7, 7)
+    assert load_network("resnet-50").shapes["layer4_2_add"] == (2048, 7, 7)
 
 
 def test_the_small_network_by_hand() -> None:
@@ -43,7 +43,7 @@ def test_the_small_network_by_hand() -> None:
     assert network.macs == 64 * 6 * 18 + 64 * 6 * 54 + 4 * 96
     conv = network.layers[0]
     assert (conv.matrix, conv.vectors(network.given(conv))) == ((6, 18), 64)
-    assert network.outputs["pool"] == (6, 4, 4)
+    assert network.shapes["pool"] == (6, 4, 4)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hwsim.chip.operations import Backward, Digital, Forward, Move, TransferRead, TransferWrite, Update
-from hwsim.devices import UpdateParameters
+from hwsim.devices import TrainPlan, UpdateParameters
 
 ISSUE = 1000
 BUFFER = 2000  # an access of 32 bytes; 1.28 ns rounded up to a cycle
@@ -137,9 +137,20 @@ def test_update_takes_the_passes_of_its_pulse_scheme(make_chip, weights, scheme,
 def test_logged_pulses_of_two_passes_lie_within_their_sample(make_chip, weights) -> None:
     """Each sample takes two passes of ten slots in either polarity; the second pass follows the first."""
     tile = make_chip().place_analog("fc", weights, arrays=1, gains=(1.0,)).pieces[0].tile
-    slots, sample = np.array([20, 20]), np.array([0, 0, 1, 1])
-    times = tile.pulse_times(500, slots, sample, np.array([0, 19, 0, 19]), np.array([1, 1, -1, -1]))
-    assert times.tolist() == [500, 500 + 19_000, 500 + 60_000, 500 + 79_000]
+    region = tile.timed((slice(None), slice(None)), 500, np.array([20, 20]))
+    assert region is not None
+    assert region.starts.tolist() == [500, 500 + 40_000]
+    x = d = np.array([[-1.0] * 4 + [1.0] * 4] * 2, np.float32)
+    # x and d of 1 fire in every slot: columns of positive x in the first pass, the others in the second.
+    params = UpdateParameters(desired_bl=10, pulse_type="stochastic")
+    plan = TrainPlan(np.full(2, 10, np.int32), np.ones(2), np.ones(2), np.array([0.01]), params, negative=False)
+    log = tile.apply(0, x, d, plan, region).log
+    assert log is not None
+    assert log.t_ps is not None
+    ups = [log.t_ps[(log.polarity > 0) & (log.sample == sample)] for sample in (0, 1)]
+    downs = [log.t_ps[(log.polarity < 0) & (log.sample == sample)] for sample in (0, 1)]
+    assert [(t.min(), t.max()) for t in ups] == [(500, 19_500), (40_500, 59_500)]
+    assert [(t.min(), t.max()) for t in downs] == [(20_500, 39_500), (60_500, 79_500)]
 
 
 def test_transfer_reads_one_line_and_writes_it_back(make_chip, weights) -> None:

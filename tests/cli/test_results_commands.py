@@ -129,3 +129,49 @@ def test_missing_and_truncated_logs(call, make_run):
 def test_one_json_object(call, run_folder):
     for arguments in (["report", run_folder], ["events", run_folder], ["compare", run_folder, run_folder]):
         assert isinstance(json.loads(call(*arguments, "--json").stdout), dict)
+
+
+def test_report_page_of_a_part(call, run_folder, tmp_path):
+    file = tmp_path / "r.html"
+    call("report", run_folder, "--html", file, "--from", "50ns", "--to", "60ns", "--tile", 1)
+    source = file.read_text()
+    assert "the chosen part" in source
+    assert "Tiles 0 are not in this page" in source
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--tile", "7", "--html"], "tile 7 holds no devices; those with devices are 0, 1"),
+        (["--from", "3 s", "--html"], "no time of the run is from 3 s to its end: it lasts 399500 ps"),
+        (["--from", "3 kg", "--html"], "a time in the log"),
+        (["--tile", "0"], "--tile is about the page; give --html FILE too"),
+        (["--to", "1us"], "--to is about the page; give --html FILE too"),
+    ],
+)
+def test_wrong_parts_of_a_page_are_refused(call, run_folder, tmp_path, options, message):
+    file = [tmp_path / "r.html"] if options[-1] == "--html" else []
+    assert message in call("report", run_folder, *options, *file, code=2).stderr
+    assert not (tmp_path / "r.html").exists()
+
+
+@pytest.mark.parametrize("name", ["events.parquet", "pulses.parquet", "devices.parquet", "stats.parquet"])
+@pytest.mark.parametrize("content", [b"", b"PAR1", "half"])
+def test_no_page_of_truncated_files(call, make_run, tmp_path, name, content):
+    folder = make_run()
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2] if content == "half" else content)
+    assert name in call("report", folder, "--html", tmp_path / "r.html", code=2).stderr
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_compare_page(call, make_run, tmp_path):
+    runs = [make_run("a"), make_run("b"), make_run("c", state="failed", error="NaN")]
+    file = tmp_path / "c.html"
+    assert call("compare", *runs, "--html", file).stdout == f"wrote {file}\n"
+    source = file.read_text()
+    assert "3 runs side by side" in source
+    assert "by component" in source
+    assert "not reached" in source
+    assert "is a folder" in call("compare", *runs, "--html", tmp_path, code=2).stderr
+    assert "schema version 2" in call("compare", runs[0], make_run("old", schema=2), "--html", file, code=2).stderr

@@ -10,6 +10,7 @@ import numpy as np
 from hwsim._kernels import rng
 
 GROUP = 32
+FEW, PER_BLOCK = 256, 10
 M = np.array([0xD2511F53, 0xCD9E8D57], np.uint64)
 W = (0x9E3779B9, 0xBB67AE85)
 
@@ -130,15 +131,20 @@ def update_row(
     up: np.ndarray,
     normals: Iterator[float],
     noisy: bool,
+    collects: bool = False,
 ) -> tuple[np.ndarray, float]:
     """Apply ``counts`` pulses to each device of a row, in the kernel's order.
 
-    ``planes`` is (planes, cols), ``firing`` marks the columns that have pulses of their own.
+    ``planes`` is (planes, cols), ``firing`` marks the columns that have pulses of their own; ``collects``: where they
+    are few, their devices form blocks of their own.
     """
     w = w.astype(float).copy()
     passed = 0.0
-    blocks = [range(begin, min(begin + GROUP, len(w))) for begin in range(0, len(w), GROUP)]
-    blocks = [block for block in blocks if firing[list(block)].any()]
+    blocks = [np.arange(begin, min(begin + GROUP, len(w))) for begin in range(0, len(w), GROUP)]
+    blocks = [block for block in blocks if firing[block].any()]
+    fired = np.flatnonzero(firing)
+    if collects and len(fired) <= min(FEW, PER_BLOCK * len(blocks)):
+        blocks = [fired[begin : begin + GROUP] for begin in range(0, len(fired), GROUP)]
     together = 2 if law in ("exponential", "power", "exponential_response", "piecewise") else 1
     paired = len(blocks) - len(blocks) % together
     parts = [blocks[b : b + together] for b in range(0, paired, together)] + [[block] for block in blocks[paired:]]

@@ -26,6 +26,16 @@ def _split(total: float, **weights: float) -> dict[str, float]:
 PHASES = {"load": 1, "forward": 4, "backward": 3, "update": 9, "transfer": 2, "digital": 1}
 
 
+STATS = {
+    "chip.latency": LATENCY, "phase.update.energy": 1e-6,
+    "tile0.adc.busy": 1e-4, "tile0.adc.stalled": 2e-4, "tile0.adc.idle": 1e-4, "tile0.adc.utilization": 0.25,
+    "bus.busy": 3e-4, "bus.stalled": 0.0, "bus.idle": 1e-4, "bus.bytes_moved": 4096, "bus.requests": 7,
+    "bus.waiting": 5e-6, "bus.mean_queue": 0.1, "bus.longest_queue": 2, "tile0.requests": 9, "tile0.waiting": 0.0,
+    "tile0.mean_queue": 0.0, "tile0.longest_queue": 0, "buffer.capacity": 1000, "buffer.bytes_moved": 512,
+    "tile0.adc.conversions": 310460,
+}  # fmt: skip
+
+
 def summary(*, timing: bool = True, accuracy: float | None = 0.9639, **changes) -> dict:
     timed = {
         "latency_s": LATENCY,
@@ -45,6 +55,7 @@ def summary(*, timing: bool = True, accuracy: float | None = 0.9639, **changes) 
         "counts": {"forward": 2874, "backward": 1437, "update": 2874, "transfer_read": 288, "transfer_write": 288,
                    "pulses_up": 1204331, "pulses_down": 1199877, "coincidences": 2404208, "adc_conversions": 310460,
                    "bound_management_retries": 0},
+        "conductance": {"at_zero_S": 4e-8, "per_weight_S": 5e-8},
         "metrics": {"loss": 0.1234, "accuracy": accuracy, "train_loss": 0.0987},
         "assumptions": ["evaluation takes no time"],
     }  # fmt: skip
@@ -72,13 +83,14 @@ def write_run(
     if state == "complete":
         (folder / "summary.json").write_text(json.dumps(values))
     pq.write_table(metrics(steps), folder / "metrics.parquet")
-    stats = pa.table(
-        {"path": ["tile0.adc.conversions"], "value": [310460.0], "description": ["conversions"], "unit": ["1"]}
-    )
+    n = len(STATS)
+    values = [float(value) for value in STATS.values()]
+    stats = pa.table({"path": list(STATS), "value": values, "description": ["what it is"] * n, "unit": ["1"] * n})
     pq.write_table(stats, folder / "stats.parquet")
     (folder / "stats.txt").write_text("tile0.adc.conversions 310460 # conversions (1)\n")
     pq.write_table(events(), folder / "events.parquet", row_group_size=64)
     pq.write_table(pulses(), folder / "pulses.parquet")
+    pq.write_table(devices(), folder / "devices.parquet")
     weights = {"hidden.weight": np.ones((3, 2), np.float32), "hidden.array0": np.zeros((3, 2), np.float32)}
     np.savez(folder / "weights.npz", **weights)
     return folder
@@ -143,6 +155,27 @@ def events() -> pa.Table:
     return pa.table(list(columns.values()), schema=pa.schema(fields, metadata=metadata))
 
 
+def devices(tiles: int = 2, shape: tuple[int, int] = (3, 2), arrays: int = 2, layer: str = "hidden") -> pa.Table:
+    """Devices of some tiles with random weights; device (0, 0) of each array is at its upper bound."""
+    draw = np.random.default_rng(0)
+    array, row, col = (part.ravel() for part in np.indices((arrays, *shape)))
+    parts = []
+    for tile in range(tiles):
+        n = len(row)
+        end = draw.uniform(-0.5, 0.5, n).astype(np.float32)
+        end[(row == 0) & (col == 0)] = 0.6
+        columns = {
+            "tile": np.full(n, tile, np.int16), "array": array.astype(np.int16), "row": row.astype(np.int32),
+            "col": col.astype(np.int32), "device": np.zeros(n, np.int16),
+            "layer": pa.array([layer] * n).dictionary_encode(),
+            "w_start": draw.uniform(-0.1, 0.1, n).astype(np.float32), "w_end": end,
+            "w_low": np.full(n, -0.6, np.float32), "w_high": np.full(n, 0.6, np.float32),
+            "pulses_up": draw.integers(0, 99, n), "pulses_down": draw.integers(0, 99, n),
+        }  # fmt: skip
+        parts.append(pa.table(columns))
+    return pa.concat_tables(parts, promote_options="default").unify_dictionaries()
+
+
 def pulses() -> pa.Table:
     n = 50
     return pa.table(
@@ -153,5 +186,6 @@ def pulses() -> pa.Table:
             "row": pa.array([i % 3 for i in range(n)], pa.int32()), "col": pa.array([0] * n, pa.int32()),
             "polarity": pa.array([1 if i % 2 else -1 for i in range(n)], pa.int8()),
             "dw": pa.array([0.001] * n, pa.float32()), "w": pa.array([0.001 * i for i in range(n)], pa.float32()),
+            "device": pa.array([0] * n, pa.int16()),
         }
     )  # fmt: skip

@@ -26,6 +26,20 @@ def test_window_is_half_open(shared_run):
     assert len(shared_run.events(end="0 s")) == 0
 
 
+def test_the_column_array_needs_no_quotes(shared_run):
+    assert len(shared_run.pulses(where="array = 0 and col = 0")) == 50
+    assert len(shared_run.pulses(where='"array" = 0')) == 50
+    sql = "select array, count(*) n, 'array' as word, array[1, 2] as list from pulses group by array -- array"
+    answer = shared_run.sql(sql)
+    assert answer["array"].tolist() == [0]
+    assert answer["word"].tolist() == ["array"]
+    assert list(answer["list"][0]) == [1, 2]
+
+
+def test_an_explained_query(shared_run):
+    assert "physical_plan" in shared_run.sql("explain select count(*) from pulses")["explain_key"].tolist()
+
+
 def test_limit_and_pulses(shared_run):
     assert list(shared_run.pulses(limit=2)["t_ps"]) == [0, 100]
     assert set(shared_run.pulses(where="polarity > 0")["polarity"]) == {1}
@@ -106,6 +120,22 @@ FORBIDDEN = [
     "call pragma_version()",
     "select 1; select 2",
     "explain analyze copy events to '{folder}/copy.csv'",
+    "EXPLAIN  ANALYZE COPY (select 1) TO '{folder}/copy.csv' (USE_TMP_FILE false)",
+    "explain explain copy events to '{folder}/copy.csv'",
+    "explain (format json) copy events to '{folder}/copy.csv'",
+    "select * from read_parquet('https://example.org/a.csv')",
+    "select * from 'https://example.org/a.csv'",
+    "install httpfs from 'https://example.org'",
+    "set allowed_paths = ['{file}']",
+    "set global allowed_directories = ['/']",
+    "with t as (select 1) select * from t, read_csv('{file}')",
+    "select * from query('select * from read_csv(''{file}'')')",
+    "select * from query_table('{file}')",
+    "pivot (select * from read_csv('{file}')) on word",
+    "attach '{file}' as other (type sqlite)",
+    "select * from events; copy events to '{folder}/copy.csv'",
+    "create or replace view events as select 1",
+    "select * from line_reads",
     "select * from secret",
     "select getenv('HOME')",
     "",

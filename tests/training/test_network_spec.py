@@ -32,7 +32,7 @@ def test_a_network_is_frozen():
     ("layers", "options", "message"),
     [
         ([], {}, "at least 1 item"),
-        ([layer("a"), layer("b", 5, 2)], {}, "layer 'b' takes 5 inputs, but layer 'a' gives 3"),
+        ([layer("a"), layer("b", 5, 2)], {}, "layer 'b' does not fit behind layer 'a': it takes 5 inputs, but gets 3"),
         ([layer("a"), layer("a", 3, 2)], {}, "two layers are called 'a'"),
         ([layer("a", activation="log_softmax"), layer("b", 3, 2)], {}, "only the last layer may have"),
         ([layer("a b")], {}, "letters, digits and underscores"),
@@ -43,7 +43,7 @@ def test_a_network_is_frozen():
         ([layer(inputs="4")], {}, "valid integer"),
         ([layer(inputs=4.5)], {}, "valid integer"),
         ([layer(bias="yes")], {}, "valid boolean"),
-        ([layer(activation="gelu")], {}, "'none', 'sigmoid', 'tanh', 'relu' or 'log_softmax'"),
+        ([layer(activation="swish")], {}, "'none', 'sigmoid', 'tanh', 'relu', 'gelu' or 'log_softmax'"),
         ([layer(kernel=3)], {}, "kernel"),
         ([layer()], {"weight_init": "xavier"}, "'uniform', 'normal' or 'zeros'"),
         ([layer("a"), layer("b", 3, 2)], {"weight_init": "zeros"}, "use uniform or normal"),

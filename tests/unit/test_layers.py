@@ -5,7 +5,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "hwsim"
 ORDER = [
-    {"errors", "units", "registry", "library", "_kernels"},
+    {"errors", "units", "html", "registry", "library", "_kernels"},
     {"spec"},
     {"engine"},
     {"cost"},
@@ -13,13 +13,16 @@ ORDER = [
     {"components"},
     {"chip"},
     {"training"},
+    {"onnx"},
     {"run"},
+    {"torch"},
+    {"sweeps"},
     {"reproduce"},
     {"cli", "__main__"},
 ]
 LAYER = {name: index for index, names in enumerate(ORDER) for name in names}
-RESULTS_MAY_IMPORT = {"errors", "units", "results"}
-LAYER_MAY_ALSO_IMPORT = {"run": {"results"}, "reproduce": {"results"}, "cli": {"results"}, "__main__": {"results"}}
+RESULTS_MAY_IMPORT = {"errors", "units", "html", "results"}
+LAYER_MAY_ALSO_IMPORT = {part: {"results"} for part in ("run", "sweeps", "reproduce", "torch", "cli", "__main__")}
 
 
 def imported_parts(path: Path) -> set[str]:
@@ -61,3 +64,29 @@ def test_simpy_and_results_stay_where_they_belong() -> None:
     for folder in ("spec", "cost", "devices"):
         for path in (PACKAGE / folder).rglob("*.py"):
             assert "import simpy" not in path.read_text(encoding="utf-8"), path
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Modules of hwsim that a file imports when it runs, also within functions; not those for type checkers."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def test_no_module_of_results_imports_itself_round_a_circle() -> None:
+    paths = {
+        f"hwsim.results.{path.stem}": path for path in (PACKAGE / "results").glob("*.py") if path.stem != "__init__"
+    }
+    left = {name: imported_modules(path) & set(paths) - {name} for name, path in paths.items()}
+    while free := [name for name, wanted in left.items() if not wanted & set(left)]:
+        for name in free:
+            del left[name]
+    assert not left, f"these import each other: {sorted(left)}"

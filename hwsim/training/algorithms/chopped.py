@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
 from hwsim.chip.operations import Operation, Update
+from hwsim.devices import largest_magnitudes
 from hwsim.training.algorithms.base import Emits
 from hwsim.training.algorithms.hidden_buffer import SLOW, HiddenBufferAlgorithm, HiddenBufferParameters
 from hwsim.training.algorithms.transfer import FAST
@@ -79,6 +80,13 @@ class Choppers:
     sweeps: int = 0
 
 
+def follow(mean: np.float32, largest: np.float32, share: float) -> np.float32:
+    """Return the running mean after one more value, which counts with ``share``; zeros do not, the first starts it."""
+    if largest <= 0:
+        return mean
+    return np.float32(1 - share) * mean + np.float32(share) * largest if mean > 0 else largest
+
+
 class ChoppedAlgorithm(HiddenBufferAlgorithm):
     """Base of c-TTv2 and AGAD: gradients go to the fast array with the choppers' signs.
 
@@ -135,10 +143,11 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
 
         def compute() -> np.ndarray:
             rates = np.empty(len(x))
-            for sample, largest in enumerate(np.column_stack((np.abs(x).max(axis=1), np.abs(d).max(axis=1)))):
-                started = (1 - share) * means + share * largest
-                means[:] = np.where(largest <= 0, means, np.where(means <= 0, largest, started))
-                rates[sample] = full_train / (means[0] * means[1] if means.all() else 1.0)
+            mean_x, mean_d = means
+            for sample, (x_max, d_max) in enumerate(zip(largest_magnitudes(x), largest_magnitudes(d), strict=True)):
+                mean_x, mean_d = follow(mean_x, x_max, share), follow(mean_d, d_max, share)
+                rates[sample] = full_train / (mean_x * mean_d if mean_x and mean_d else 1.0)
+            means[:] = mean_x, mean_d
             return rates
 
         # Two running means of two products and a sum, their product, and the division by it. The largest values are

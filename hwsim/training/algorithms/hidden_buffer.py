@@ -46,7 +46,10 @@ def take_steps(buffer: np.ndarray, threshold: float, options: HiddenBufferParame
     Python class ``TorchTransferTile`` sets H to the momentum where its kernels multiply; this is the kernels' rule.)
     """
     limit = options.transfer_update.desired_bl
-    steps = np.clip(np.trunc(buffer / np.float32(threshold)), -limit, limit)
+    steps = np.trunc(buffer / np.float32(threshold))
+    if not steps.any():
+        return steps
+    np.minimum(np.maximum(steps, -limit, out=steps), limit, out=steps)
     written = steps != 0
     if options.forget_buffer:
         buffer[written] *= np.float32(options.momentum)

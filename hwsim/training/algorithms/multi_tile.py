@@ -19,7 +19,7 @@ class MultiTileParameters(TransferParameters):
     Arrays are counted as the published code does: 0 takes the gradient, the last one is the most significant.
     """
 
-    n_arrays: int = Field(3, ge=2)
+    n_arrays: int = Field(3, ge=2, le=64)
     """Arrays of a weight."""
     gamma: float = Field(0.5, gt=0, lt=1)
     """Weight of an array in reads relative to the next slower one: array k of n counts gamma^(n-1-k). Theory asks for

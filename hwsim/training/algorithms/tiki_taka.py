@@ -16,7 +16,7 @@ from hwsim.training.streams import generator
 class TikiTakaParameters(ResetParameters):
     """Parameters of Tiki-Taka v1, with the names and defaults of AIHWKit's ``TransferCompound`` (release 1.1.0)."""
 
-    n_arrays: int = Field(2, ge=2)
+    n_arrays: int = Field(2, ge=2, le=64)
     """Arrays of the chain, fastest first; the last one is the slow array."""
     gamma: float = Field(0.0, ge=0)
     """Weight of the fast array in forward and backward reads: W = gamma A + C, in a chain of n arrays the sum of

@@ -99,13 +99,14 @@ class Cadence:
 class LayerState:
     """Where a layer stands: its cadence, the next line of each level, how many transfers each has had.
 
-    ``batch`` is the size of the mini-batch at work.
+    ``batch`` is the size of the mini-batch at work, ``periods`` the samples between two transfers of each level.
     """
 
     cadence: Cadence
     lines: list[int]
     transfers: list[int]
     batch: int = 0
+    periods: Sequence[int] = ()
 
     @classmethod
     def of(cls, levels: int) -> LayerState:
@@ -144,8 +145,9 @@ class TransferAlgorithm(Algorithm):
     def update(self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray, lr: float) -> Emits:
         """Emit the pulsed updates of the fast array, with transfers wherever they fall due."""
         state = self.states[matrix.name]
-        state.batch = len(x)
-        for part, due in state.cadence.split(len(x), self.periods(matrix, len(x))):
+        if state.batch != len(x):
+            state.batch, state.periods = len(x), self.periods(matrix, len(x))
+        for part, due in state.cadence.split(len(x), state.periods):
             yield from self.gradient(matrix, x[part], d[part], lr)
             for level in due:
                 yield from self.transfer(matrix, level, lr)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hwsim.errors import DataError
+from hwsim.spec.layers import Linear
 from hwsim.spec.training import REGRESSION_LOSSES, DataSpec, TraceSpec
 from hwsim.training.data.dataset import DataSet, Samples, assemble, split
 from hwsim.training.data.idx import read_idx, read_images
@@ -49,7 +50,7 @@ def _load_digits(spec: DataSpec) -> DataSet:
 
 def _npz_path(file: str, folder: Path | None) -> Path:
     for path in (Path(file), *([folder / file] if folder else [])):
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     raise DataError(f"no such data file: {file}" + (f" (also not in {folder})" if folder else ""))
 
@@ -61,13 +62,18 @@ def check_fit(data: DataSet, trace: TraceSpec) -> None:
         DataError: features, classes or targets do not fit; the message says what to change.
     """
     network = trace.network
-    first, last = network.layers[0], network.layers[-1]
+    first, last, outputs = network.layers[0], network.layers[-1], network.outputs
     problems = []
-    if data.features != first.inputs:
-        problems.append(
-            f"{data.name} has {data.features} features, but layer '{first.name}' takes {first.inputs} inputs; "
-            f"set its inputs to {data.features}"
+    if data.features != network.inputs:
+        takes, change = (
+            (f"layer '{first.name}' takes {network.inputs} inputs", f"set its inputs to {data.features}")
+            if isinstance(first, Linear) and network.input.shape.positions == 1
+            else (
+                f"the network takes {network.input.shape} = {network.inputs} numbers",
+                f"set channels, height and width of network.input to a product of {data.features}",
+            )
         )
+        problems.append(f"{data.name} has {data.features} features, but {takes}; {change}")
     if data.n_classes is None:
         width = data.y_train.shape[1]
         if trace.loss not in REGRESSION_LOSSES:
@@ -75,14 +81,14 @@ def check_fit(data: DataSet, trace: TraceSpec) -> None:
                 f"loss {trace.loss} needs classes, but {data.name} has real targets; "
                 "use loss: mse, or store classes as whole numbers"
             )
-        elif width != last.outputs:
+        elif width != outputs:
             problems.append(
-                f"{data.name} has {width} targets a sample, but layer '{last.name}' gives {last.outputs} outputs; "
+                f"{data.name} has {width} targets a sample, but layer '{last.name}' gives {outputs} outputs; "
                 f"set its outputs to {width}"
             )
-    elif data.n_classes > last.outputs:
+    elif data.n_classes > outputs:
         problems.append(
-            f"{data.name} has classes 0..{data.n_classes - 1}, but layer '{last.name}' gives {last.outputs} outputs; "
+            f"{data.name} has classes 0..{data.n_classes - 1}, but layer '{last.name}' gives {outputs} outputs; "
             f"set its outputs to {data.n_classes}"
         )
     if problems:

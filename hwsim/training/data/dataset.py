@@ -101,19 +101,27 @@ def assemble(spec: DataSpec, train: Samples, test: Samples, *, full_scale: float
 
 
 def _flat_float32(values: Array, array_name: str, name: str) -> NDArray[np.float32]:
-    if not np.isfinite(values).all():
+    if not _is_finite(values):
         sample = int(np.argwhere(~np.isfinite(values))[0][0])
         raise DataError(f"{name}: array '{array_name}' has NaN or infinite values (first in sample {sample})")
     with np.errstate(over="ignore"):
         flat = values.reshape(len(values), int(np.prod(values.shape[1:]))).astype(np.float32, copy=False)
-    if not np.isfinite(flat).all():
+    if flat is not values and not _is_finite(flat):
         raise DataError(f"{name}: array '{array_name}' has values too large for float32 (above 3.4e38)")
     return flat
 
 
+def _is_finite(values: Array) -> bool:
+    """Return whether every number is finite; a part at a time, as a mask of an image set would take as much memory."""
+    if values.dtype.kind != "f":
+        return True
+    return all(np.isfinite(values[start : start + 4096]).all() for start in range(0, len(values), 4096))
+
+
 def _scaled(x: NDArray[np.float32], offset: Any, scale: Any) -> Array:
-    """Return ``(x - offset) / scale`` with one copy, not two: image sets are large."""
-    shifted = x - offset
+    """Return ``(x - offset) / scale``; in place where that stays float32, as image sets are large."""
+    in_place = type(offset) is float and x.flags.writeable
+    shifted = np.subtract(x, offset, out=x if in_place else None)
     shifted /= scale
     return shifted
 

@@ -1,0 +1,300 @@
+"""What every operation of a chip does many times: queue for a component, pass it, and note what that costs.
+
+The classes are those of :mod:`hwsim.engine`, which says what they are for; here they are compiled, because an operation takes
+about five components, and each of them would take longer in Python than all that happens between two SimPy events.
+"""
+
+from collections import deque
+
+import numpy as np
+from libc.stdint cimport int64_t
+from libcpp cimport bool as cbool
+from libcpp.vector cimport vector
+
+
+cdef extern from *:
+    """
+    #include <algorithm>
+    #include <functional>
+    #include <vector>
+    static inline void push_time(std::vector<int64_t> &times, int64_t time) {
+        times.push_back(time);
+        std::push_heap(times.begin(), times.end(), std::greater<int64_t>());
+    }
+    static inline void pop_time(std::vector<int64_t> &times) {
+        std::pop_heap(times.begin(), times.end(), std::greater<int64_t>());
+        times.pop_back();
+    }
+    """
+    void push_time(vector[int64_t] &times, int64_t time)
+    void pop_time(vector[int64_t] &times)
+
+
+cdef cbool moves_on(object env, int64_t time) except *:
+    """Move the clock of a SimPy environment on to ``time`` if nothing else is scheduled until then; return whether it did."""
+    cdef list queue = env._queue
+    if queue and <int64_t>(<tuple>queue[0])[0] <= time:
+        return False
+    env._now = time
+    return True
+
+
+cdef class Bill:
+    """Rows that one unit of work always makes, such as all parts of a tile in one read.
+
+    ``number`` is what the ledger keeps of it, ``energy`` that of all its actions, J. Bills have a multiplicity: durations, counts
+    and energies of n units of work are n times those of one, and all start at the same time.
+    """
+
+    cdef readonly int64_t number
+    cdef readonly double energy
+
+    def __init__(self, int64_t number, double energy):
+        self.number = number
+        self.energy = energy
+
+
+cdef class Origin:
+    """Why an action happens: the ledger's key of operation, phase and layer; step and first sample of the stream."""
+
+    cdef readonly int64_t key, step, sample
+
+    def __init__(self, int64_t key, int64_t step, int64_t sample):
+        self.key = key
+        self.step = step
+        self.sample = sample
+
+
+cdef class Notes:
+    """What the ledger notes until it works out the rows: the number of a bill (or the inverse of an action), the origin, the
+    start, and how often; of rows without a bill also count and energy. ``energy`` is that of everything so far, J."""
+
+    cdef vector[int64_t] what, key, step, sample, start, times, counts
+    cdef vector[double] energies
+    cdef public double energy
+
+    def __len__(self):
+        return self.what.size()
+
+    cdef void _note(self, int64_t what, Origin origin, int64_t start, int64_t times) except *:
+        self.what.push_back(what)
+        self.key.push_back(origin.key)
+        self.step.push_back(origin.step)
+        self.sample.push_back(origin.sample)
+        self.start.push_back(start)
+        self.times.push_back(times)
+
+    cpdef void post(self, Origin origin, Bill bill, int64_t start, int64_t times=1) except *:
+        """Note ``times`` units of work that start at ``start``, ps."""
+        self.energy += bill.energy * times
+        self._note(bill.number, origin, start, times)
+
+    cpdef void book(self, Origin origin, int64_t action, int64_t start, int64_t duration, int64_t count, double energy) except *:
+        """Note ``count`` actions without a bill: their key, start and duration in ps, energy in J (of all of them)."""
+        self.energy += energy
+        self._note(~action, origin, start, duration)
+        self.counts.push_back(count)
+        self.energies.push_back(energy)
+
+    def columns(self):
+        """Return the notes as (what, key, step, sample, start, times), and count and energy of those without a bill."""
+        notes = [_array(self.what), _array(self.key), _array(self.step), _array(self.sample), _array(self.start), _array(self.times)]
+        energies = np.empty(self.energies.size())
+        cdef double[::1] view = energies
+        cdef size_t i
+        for i in range(self.energies.size()):
+            view[i] = self.energies[i]
+        return notes, _array(self.counts), energies
+
+    def clear(self):
+        """Forget the notes."""
+        self.what.clear()
+        self.key.clear()
+        self.step.clear()
+        self.sample.clear()
+        self.start.clear()
+        self.times.clear()
+        self.counts.clear()
+        self.energies.clear()
+
+
+cdef _array(vector[int64_t] &values):
+    out = np.empty(values.size(), np.int64)
+    cdef int64_t[::1] view = out
+    cdef size_t i
+    for i in range(values.size()):
+        view[i] = values[i]
+    return out
+
+
+cdef class Station:
+    """A queue in front of ``capacity`` equal servers, first come, first served.
+
+    ``held`` is the time for which servers have been taken, added up over the servers; ``wait_time`` the time that operations have
+    waited, added up over the operations (ps).
+
+    Nothing costs the engine an event unless somebody must wait while others could come: an idle server is taken at once, and a
+    release in the future is only a note of its time until a waiting operation needs it. ``note`` is called with the time, ps, and
+    the number of operations that wait whenever that changes.
+    """
+
+    cdef object _env, _waiting, _note
+    cdef vector[int64_t] _releases
+    cdef int64_t _free, _alarm, _since
+    cdef readonly int64_t capacity, arrivals, held, wait_time, longest_queue
+
+    def __init__(self, env, int64_t capacity=1, note=None):
+        self._env = env
+        self._note = note
+        self._waiting = deque()
+        self._alarm = -1
+        self._free = capacity
+        self._since = env._now
+        self.capacity = capacity
+
+    @property
+    def held_since(self):
+        """When the last server to be taken was taken, ps; None while one is free."""
+        self._collect(self._env._now)
+        return None if self._free else self._since
+
+    @property
+    def queue_length(self):
+        """How many wait now."""
+        return len(self._waiting)
+
+    cdef void _collect(self, int64_t now):
+        """Take back the servers whose release has passed."""
+        while self._releases.size() and self._releases[0] <= now:
+            pop_time(self._releases)
+            self._free += 1
+
+    cdef int64_t _take(self) except? -2:
+        """Take a server that is free before anything else can happen; returns when, or -1 if there is none."""
+        cdef int64_t now = self._env._now, released
+        self._collect(now)
+        if self._waiting:
+            return -1
+        if not self._free:
+            if not self._releases.size() or not moves_on(self._env, self._releases[0]):
+                return -1
+            # Nothing else happens until the next server is released: the caller waits without an event.
+            released = self._releases[0]
+            pop_time(self._releases)
+            self._free = 1
+            self.wait_time += released - now
+            self.longest_queue = max(self.longest_queue, 1)
+            if self._note is not None:
+                self._note(now, 1)
+                self._note(released, 0)
+            now = released
+        self.arrivals += 1
+        self._free -= 1
+        self._since = now
+        return now
+
+    def acquire(self):
+        """Take a server as soon as one is free; the calling process waits for the events that are returned."""
+        cdef int64_t start = self._take()
+        if start < 0:
+            return self._queue_up()
+        self.held -= start
+        return ()
+
+    def _queue_up(self):
+        cdef int64_t arrived = self._env._now
+        self.arrivals += 1
+        turn = self._env.event()
+        self._waiting.append(turn)
+        self.longest_queue = max(self.longest_queue, <int64_t>len(self._waiting))
+        if self._note is not None:
+            self._note(arrived, len(self._waiting))
+        self._set_alarm()
+        yield turn
+        self.wait_time += self._env._now - arrived
+
+    def release(self):
+        """Give the server to who waits longest, or make it free."""
+        self._free += 1
+        self.held += self._env._now
+        self._serve()
+
+    cpdef void release_at(self, int64_t time) except *:
+        """Release now, or at a later time (ps)."""
+        if time <= self._env._now:
+            self.release()
+            return
+        self.held += time
+        push_time(self._releases, time)
+        if self._waiting:
+            self._set_alarm()
+
+    cdef void _serve(self) except *:
+        while self._free and self._waiting:
+            self._free -= 1
+            self._since = self._env._now
+            self.held -= self._since
+            self._waiting.popleft().succeed()
+            if self._note is not None:
+                self._note(self._since, len(self._waiting))
+
+    cdef void _set_alarm(self) except *:
+        """Wake up at the next release, if there is one and nothing will wake up earlier."""
+        if not self._releases.size() or (self._alarm >= 0 and self._alarm <= self._releases[0]):
+            return
+        self._alarm = self._releases[0]
+        self._env.timeout(self._alarm - self._env._now).callbacks.append(self._wake)
+
+    def _wake(self, _):
+        self._alarm = -1
+        self._collect(self._env._now)
+        self._serve()
+        if self._waiting:
+            self._set_alarm()
+
+
+cdef class Leg:
+    """What one vector asks of one shared component.
+
+    The vector leaves ``latency`` ps after it has been taken, the component is free for the next one after ``interval`` ps, and
+    ``bill`` is what it costs.
+    """
+
+    cdef readonly Station station
+    cdef readonly int64_t latency, interval
+    cdef readonly Bill bill
+
+    def __init__(self, Station station, int64_t latency, int64_t interval, Bill bill):
+        self.station = station
+        self.latency = latency
+        self.interval = interval
+        self.bill = bill
+
+
+def travel(env, Notes notes, Origin origin, stream, tuple way):
+    """Send a stream on its way; returns it as it leaves the last component, when its first vector does.
+
+    Operations queue for each component, first come, first served. A stream that arrives slowly does not keep a component while it
+    has nothing to do: the next one is served after as much time as the work takes, so that the work of all streams adds up but
+    none waits for a gap.
+    """
+    cdef int64_t n, first, last, start, busy
+    cdef Leg leg
+    cdef Station station
+    n, first, last = stream
+    for leg in way:
+        station = leg.station
+        busy = n * leg.interval
+        start = station._take()
+        if start < 0:
+            yield from station._queue_up()
+            start = env._now
+        else:
+            station.held -= start
+        notes.post(origin, leg.bill, start, n)
+        station.release_at(start + busy)
+        first = start + leg.latency
+        last = max(first + busy - leg.interval, last + leg.latency)
+        if not moves_on(env, first) and leg.latency:
+            yield env.timeout(leg.latency)
+    return type(stream)(n, first, last)

@@ -1,0 +1,14 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def squares(x: NDArray[np.float32]) -> NDArray[np.float64]: ...
+def heated(drive: NDArray[np.float64], weight_sums: NDArray[np.float64], offset: float, scale: float) -> float: ...
+def fired(fires: NDArray[np.uint32], weight_sums: NDArray[np.float64]) -> tuple[int, float]: ...
+def follow(
+    weight: NDArray[np.float32],
+    copy: NDArray[np.float32],
+    row_fires: NDArray[np.uint32],
+    col_fires: NDArray[np.uint32],
+    row_sum: NDArray[np.float64],
+    col_sum: NDArray[np.float64],
+) -> None: ...

@@ -1,0 +1,39 @@
+"""The sums of an array's weights over its rows and columns, followed through updates."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim._kernels import converter, lines
+
+Sums = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Sums over each row, (rows,), and over each column, (cols,)."""
+
+
+class LineSums:
+    """The sums of the ``cols`` first columns of ``weights`` (rows, stride), as a read sees them.
+
+    An update changes few rows, and adding up all others would take longer than the update. So this keeps a copy of the
+    weights, and takes the changes of the lines that fired over. ``both`` are the sums, read-only.
+    """
+
+    def __init__(self, weights: NDArray[np.float32], cols: int, *, follow: bool) -> None:
+        self._weights = weights
+        self._copy = weights.copy() if follow else None
+        self.both: Sums = _frozen(converter.line_sums(weights, cols))
+
+    def after(self, row_fires: NDArray[np.uint32], col_fires: NDArray[np.uint32]) -> LineSums | None:
+        """Take an update over whose rows and columns fired (n, rows) and (n, cols) times; None: it was not followed."""
+        if self._copy is None:
+            return None
+        rows, cols = (sums.copy() for sums in self.both)
+        lines.follow(self._weights, self._copy, row_fires, col_fires, rows, cols)
+        self.both = _frozen((rows, cols))
+        return self
+
+
+def _frozen(both: Sums) -> Sums:
+    for sums in both:
+        sums.flags.writeable = False
+    return both

@@ -1,0 +1,63 @@
+"""Gauges: what has a level that changes in time, such as a queue or the bytes in use of a memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+GAUGE_COLUMNS: dict[str, tuple[str, str, str]] = {
+    # name: (dtype, unit, description)
+    "t_ps": ("int64", "ps", "simulated time of the change"),
+    "component": ("name", "1", "component, such as buffer"),
+    "gauge": ("name", "1", "what changes: queue, bytes_in_use; of the controller, an operation with its layer"),
+    "value": ("int64", "1", "new level: operations that wait, bytes in use, operations of that name under way"),
+    "step": ("int32", "1", "training step whose operation began or ended; -1 for other gauges"),
+}
+"""Columns of ``gauges.parquet``: name to type, unit and description."""
+
+QUEUE, BYTES_IN_USE = "queue", "bytes_in_use"
+FLUSH_ROWS = 65536
+INTEGERS = 4
+
+Note = Callable[..., None]
+"""Called with the time (ps), the new level and, optionally, the training step."""
+Sink = Callable[[dict[str, np.ndarray], list[str]], None]
+
+
+class Gauges:
+    """Collects changes in time order and hands blocks of them, with the names they index, to ``sink``."""
+
+    def __init__(self, sink: Sink | None = None) -> None:
+        self._sink = sink
+        self._rows = array("q")
+        self._names: dict[str, int] = {}
+        self._gauges: dict[tuple[int, int], int] = {}
+
+    def of(self, component: str, gauge: str) -> Note | None:
+        """Return what takes note of a change of a gauge; None if nobody listens."""
+        if self._sink is None:
+            return None
+        found = (self._name(component), self._name(gauge))
+        return partial(self._note, self._gauges.setdefault(found, len(self._gauges)))
+
+    def _name(self, name: str) -> int:
+        return self._names.setdefault(name, len(self._names))
+
+    def _note(self, gauge: int, time: int, value: int, step: int = -1) -> None:
+        self._rows.extend((gauge, time, value, step))
+        if len(self._rows) >= FLUSH_ROWS * INTEGERS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Pass on every change so far."""
+        if self._sink is None or not self._rows:
+            return
+        gauge, time, value, step = np.array(self._rows).reshape(-1, INTEGERS).T
+        self._rows = array("q")
+        component, name = np.array(list(self._gauges), dtype=np.int32).T[:, gauge]
+        values = (time, component, name, value, step.astype(np.int32))
+        columns = dict(zip(GAUGE_COLUMNS, map(np.ascontiguousarray, values), strict=True))
+        self._sink(columns, list(self._names))

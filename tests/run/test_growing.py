@@ -1,0 +1,288 @@
+"""The files of a run folder while they grow: readable at any moment, cut back and continued to the same bytes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hwsim
+from hwsim.errors import ResultsError, RunError
+from hwsim.results import logs
+from hwsim.run import growing
+from hwsim.run.folder import CODINGS, PULSE_COLUMNS
+from hwsim.run.footer import Footer, moved, read_footer
+from hwsim.run.growing import GrowingParquet
+from hwsim.run.table import LEAST_ROWS, MOST_ROWS, TableWriter
+
+COLUMNS = {
+    "t_ps": ("int64", "ps", "time"),
+    "name": ("name", "1", "a word"),
+    "value": ("float64", "1", "a number"),
+}
+NAMES = ["zero", "one", "two", "three"]
+
+
+def rows(first: int, n: int) -> dict[str, np.ndarray]:
+    t = np.arange(first, first + n)
+    return {"t_ps": t // 3, "name": (t % 4).astype(np.int32), "value": np.sin(t)}
+
+
+def writer(path: Path, **options: Any) -> TableWriter:
+    return TableWriter(path, COLUMNS, {"hwsim.schema": "1", "own": "yes"}, **options)
+
+
+def file_of(values: list[int], **options: Any) -> memoryview:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"a": pa.array(values, pa.int64()), "b": [str(v) for v in values]}), sink, **options)
+    return memoryview(sink.getvalue()).cast("B")
+
+
+# Footers
+
+
+@given(st.lists(st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=20), max_size=5))
+@settings(max_examples=40, deadline=None)
+def test_row_groups_of_any_rows_go_into_one_file(tmp_path_factory: pytest.TempPathFactory, groups: Any) -> None:
+    path = tmp_path_factory.mktemp("f") / "f.parquet"
+    empty = pa.BufferOutputStream()
+    pq.write_table(pa.table({"a": pa.array([], pa.int64()), "b": pa.array([], pa.string())}), empty)
+    file = GrowingParquet(path, memoryview(empty.getvalue()))
+    for values in groups:
+        file.append(file_of(values, write_page_index=True))
+    file.close()
+    table = pq.read_table(path)
+    assert table["a"].to_pylist() == [value for values in groups for value in values]
+    assert table["b"].to_pylist() == [str(value) for values in groups for value in values]
+    assert pq.ParquetFile(path).metadata.num_row_groups == len(groups)
+
+
+def test_a_footer_is_read_and_written_as_it_was() -> None:
+    for options in ({}, {"compression": "zstd", "use_dictionary": False}, {"write_page_index": True}):
+        content = file_of(list(range(1000)), row_group_size=100, **options)
+        footer = read_footer(content)
+        assert footer.rows == 1000
+        there_and_back = Footer(footer.fields, [moved(moved(group, 77), -77) for group in footer.groups]).encode()
+        own = pq.ParquetFile(pa.BufferReader(bytes(content[: -len(there_and_back)]) + there_and_back))
+        assert own.metadata.num_row_groups == 10
+        assert own.read()["a"].to_pylist() == list(range(1000))
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 4, b"\x00" * 100, b"PAR1\xff\xff\xff\x7fPAR1"])
+def test_what_is_no_footer_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"Parquet|footer"):
+        read_footer(content)
+
+
+# Growing
+
+
+def test_a_table_reads_back_with_units_and_row_groups_that_grow(tmp_path: Path) -> None:
+    table = writer(tmp_path / "t.parquet", least=100)
+    for first in range(0, 5000, 50):
+        table.write(rows(first, 50), NAMES)
+    table.close()
+    read = pd.read_parquet(tmp_path / "t.parquet")
+    expected = rows(0, 5000)
+    np.testing.assert_array_equal(read["t_ps"], expected["t_ps"])
+    np.testing.assert_array_equal(read["value"], expected["value"])
+    assert list(read["name"]) == [NAMES[i] for i in expected["name"]]
+    metadata = pq.ParquetFile(tmp_path / "t.parquet").metadata
+    sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    before = np.cumsum(sizes) - sizes
+    assert all(size == max(100, done // 8) for size, done in zip(sizes[:-1], before[:-1], strict=True))
+    assert metadata.metadata[b"own"] == b"yes"
+    field = pq.read_schema(tmp_path / "t.parquet").field("t_ps")
+    assert field.metadata == {b"unit": b"ps", b"description": b"time"}
+
+
+def test_the_same_rows_make_the_same_bytes(tmp_path: Path) -> None:
+    """However the rows come in; and after a cut back to an earlier state, in a file that has gone on since."""
+
+    def write(path: Path, sizes: list[int]) -> TableWriter:
+        table = writer(path, least=100)
+        first = 0
+        for size in sizes:
+            table.write(rows(first, size), NAMES)
+            first += size
+        return table
+
+    write(tmp_path / "one", [7] * 600).close()
+    write(tmp_path / "two", [4200]).close()
+    expected = (tmp_path / "one").read_bytes()
+    assert (tmp_path / "two").read_bytes() == expected
+
+    table = write(tmp_path / "cut", [7] * 300)
+    state = table.state()
+    table.write(rows(2100, 900), NAMES)  # lost
+    again = writer(tmp_path / "cut", least=100, groups=state["groups"])
+    again.restore(state["waiting"])
+    assert again.rows == 2100
+    again.write(rows(2100, 2100), NAMES)
+    again.close()
+    assert (tmp_path / "cut").read_bytes() == expected
+
+
+def test_a_cut_needs_the_row_groups(tmp_path: Path) -> None:
+    writer(tmp_path / "t").close()
+    with pytest.raises(ValueError, match="has 0 row groups, expected 3"):
+        writer(tmp_path / "t", groups=3)
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_readable_wherever_a_flush_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writing process dies before, within and after every write: every row of a finished flush is there.
+
+    Readers other than ours fail only where a copy of the footer is half written behind the file.
+    """
+    path = tmp_path / "events.parquet"
+    pwrite, ftruncate = os.pwrite, os.ftruncate
+    torn = 0
+    for deadline in range(60):
+        table = writer(path, least=64)
+        left = deadline
+        flushed = 0
+
+        def limited(handle: int, data: Any, at: int) -> int:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                pwrite(handle, bytes(data)[: len(data) // 2], at)
+                raise Killed
+            return pwrite(handle, data, at)
+
+        def cut(handle: int, size: int) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+            ftruncate(handle, size)
+
+        monkeypatch.setattr(growing.os, "pwrite", limited)
+        monkeypatch.setattr(growing.os, "ftruncate", cut)
+        try:
+            for first in range(0, 64 * 12, 64):
+                table.write(rows(first, 64), NAMES)
+                flushed = table.rows - len(table.state()["waiting"])
+        except Killed:
+            pass
+        monkeypatch.undo()
+        ours = logs.recovered(path).to_table() if not logs.ends_in_footer(path) else None
+        torn += ours is not None
+        table_read = ours if ours is not None else pq.read_table(path)
+        # The flush that was cut off may have come through.
+        assert len(table_read) in (flushed, flushed + max(64, flushed // 8))
+        np.testing.assert_array_equal(table_read["value"].to_numpy(), rows(0, len(table_read))["value"])
+    assert torn <= 60 / 4
+
+
+def test_a_run_that_is_killed_leaves_what_was_flushed(tmp_path: Path) -> None:
+    """SIGKILL at some moments: pandas and hwsim read the logs, in order of time, up to the last flush."""
+    for delay in (0.0, 0.4):
+        out = tmp_path / f"run{delay}"
+        command = [
+            sys.executable,
+            "-m",
+            "hwsim",
+            "run",
+            "--quiet",
+            "--log",
+            "pulses",
+            "--probe",
+            "0",
+            "--out",
+            str(out),
+        ]
+        process = subprocess.Popen(command)
+        grown = out / "pulses.parquet"
+        while not grown.is_file() or grown.stat().st_size < 200_000:
+            assert process.poll() is None
+            time.sleep(0.02)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+        run = hwsim.open_run(out)
+        assert run.state == "running"
+        for name in ("events", "pulses"):
+            table = pd.read_parquet(out / f"{name}.parquet")
+            assert len(table) >= (LEAST_ROWS if name == "pulses" else 0)
+            assert table["t_ps"].is_monotonic_increasing
+            assert run.sql(f"select count(*) n from {name}")["n"][0] == len(table)
+        assert len(run.device(0, 3, 7, only="pulse")) > 0
+        pd.testing.assert_frame_equal(run.metrics, pd.read_parquet(out / "metrics.parquet"))
+
+
+@pytest.mark.parametrize("room", [0, 3, 30])
+def test_a_full_disk_ends_the_run_and_keeps_what_was_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    pwrite = os.pwrite
+    left = room
+
+    def limited(handle: int, data: Any, at: int) -> int:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwrite(handle, data, at)
+
+    monkeypatch.setattr(growing.os, "pwrite", limited)
+    with pytest.raises(RunError, match="No space left on device"):
+        hwsim.simulate(steps=80, log="pulses", probe=["0"], out=tmp_path / "run")
+    monkeypatch.undo()
+    run = hwsim.open_run(tmp_path / "run")
+    assert run.state == "failed"
+    assert "No space left" in str(run.error)
+    flushed = pd.read_parquet(run.path / "pulses.parquet")
+    assert len(flushed) == run.sql("select count(*) n from pulses")["n"][0]
+    assert (len(flushed) > 0) == (room > 0)
+
+
+def test_a_log_with_a_half_written_footer_is_queried(tmp_path: Path) -> None:
+    path = tmp_path / "pulses.parquet"
+    (tmp_path / "run.json").write_text('{"schema": 1, "state": "running"}')
+    table = TableWriter(path, PULSE_COLUMNS, {"hwsim.schema": "1"}, coding=CODINGS["pulses"])
+    table.write({name: np.zeros(3 * LEAST_ROWS) for name in PULSE_COLUMNS})
+    footer = read_footer(path.read_bytes()).encode()
+    with path.open("r+b") as stream:
+        stream.seek(1 << 22)
+        stream.write(footer[: len(footer) // 2])
+    run = hwsim.open_run(tmp_path)
+    assert run.sql("select count(*) n from pulses")["n"][0] == 3 * LEAST_ROWS
+    assert len(run.pulses(limit=5)) == 5
+
+
+def test_rubbish_holds_no_footer(tmp_path: Path) -> None:
+    path = tmp_path / "events.parquet"
+    for content in (b"", b"PAR1", b"PAR1" + b"x" * 1000, b"PAR1" * 100):
+        path.write_bytes(content)
+        with pytest.raises(ResultsError, match="damaged"):
+            logs.recovered(path)
+
+
+def test_memory_is_bounded_by_the_row_group(tmp_path: Path) -> None:
+    """Rows beyond the largest row group are on disk, however many come."""
+    table = TableWriter(tmp_path / "p.parquet", PULSE_COLUMNS, {}, coding=CODINGS["pulses"])
+    block = {name: np.zeros(1 << 18) for name in PULSE_COLUMNS}
+    for _ in range(64):
+        table.write(block)
+        assert len(table.state()["waiting"]) <= MOST_ROWS
+    assert table.rows == 1 << 24
+    table.close()
+    metadata = pq.ParquetFile(tmp_path / "p.parquet").metadata
+    assert max(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)) <= MOST_ROWS
