@@ -296,10 +296,10 @@ def columns(folder: Path, table: str) -> dict[str, tuple[str, str]]:
     path = folder / f"{table}.parquet"
     try:
         schema = pq.read_schema(path) if logs.ends_in_footer(path) else logs.recovered(path).schema
+        described = {}
+        for field in schema:
+            metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+            described[field.name] = (metadata.get("unit", ""), metadata.get("description", ""))
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise damaged(path) from None
-    described = {}
-    for field in schema:
-        metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-        described[field.name] = (metadata.get("unit", ""), metadata.get("description", ""))
     return described

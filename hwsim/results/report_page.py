@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hwsim.results.breakdown import group_tiles, in_phase_order, mismatches, tile_class
@@ -55,6 +55,7 @@ def _content(run: Record) -> dict[str, Any]:
         "phases": _parts(summary, "phase"),
         "layers": _parts(summary, "layer"),
         "tiles": _parts(summary, "tile"),
+        "faults": _faults(summary.get("faults") or []),
         "counts": [(name.replace("_", " "), value) for name, value in summary["counts"].items() if value],
         "mismatches": [str(mismatch) for mismatch in mismatches(summary)],
         "tables_used": [_cost_row(row) for row in run.table_rows],
@@ -153,3 +154,16 @@ def _config_text(run: Record) -> str:
     import yaml
 
     return yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _faults(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, int, str]]:
+    """Return kind, part, number and first places of the faults of each part."""
+    return [
+        (each["fault"].replace("_", " "), each["where"], each["count"], _places(each["count"], each["places"]))
+        for each in found
+    ]
+
+
+def _places(number: int, places: Sequence[Any]) -> str:
+    shown = [" x ".join(map(str, place)) if isinstance(place, list) else str(place) for place in places]
+    return ", ".join(shown) + (f" and {number - len(shown)} more" if number > len(shown) else "")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+import hwsim
 from hwsim.errors import SpecError
 from hwsim.results.text import report
 from hwsim.spec.chip import ChipSpec
@@ -142,3 +143,13 @@ def test_faults_that_do_not_fit_the_run_are_refused(run, npz) -> None:
     second = [{"fault": "stuck_device", "at": 0.1, "rate": 0.1, "device": 1}]
     with pytest.raises(SpecError, match=r"chip\.faults\.0\.device: a unit cell of .* has devices 0 to 0, got 1"):
         run(str(npz), steps=1, set={"chip.faults": second})
+
+
+def test_the_page_names_the_faulty_parts(tmp_path) -> None:
+    faults = [{"fault": "stuck_device", "at": "upper", "tile": 0, "array": 1, "rows": "0-3", "cols": 7}]
+    run = hwsim.simulate("digits-mlp", steps=1, set={"chip.faults": faults}, out=tmp_path / "run")
+    page = run.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<td>tile0.array1</td>" in page
+    assert "0 x 7, 1 x 7, 2 x 7, 3 x 7" in page
+    healthy = hwsim.simulate("digits-mlp", steps=1, out=tmp_path / "healthy")
+    assert "<h2>Faults" not in healthy.report(tmp_path / "other.html").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -167,17 +167,19 @@ class Reader:
         Raises:
             ResultsError: the log is damaged.
         """
-        file = self._file(selection.table)
         for number, n_rows in self._groups(selection):
             path = self._folder / f"{selection.table}.parquet"
-            chosen = _undamaged(path, lambda number=number: selection.of(_read(file, number, selection.needed)))
+            chosen = _undamaged(path, partial(self._chosen, selection, number))
             done = self._done
             for block in chosen.to_batches(max_chunksize=BLOCK_ROWS):
-                yield from zip(*_undamaged(path, lambda block=block: _lists(block)), strict=True)
+                yield from zip(*_undamaged(path, partial(_lists, block)), strict=True)
                 done += n_rows * block.num_rows // chosen.num_rows
                 self._progress(done, self._total)
             self._done += n_rows
             self._progress(self._done, self._total)
+
+    def _chosen(self, selection: Selection, number: int) -> pa.Table:
+        return selection.of(_read(self._file(selection.table), number, selection.needed))
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Return every row of an answer, which is short."""
@@ -201,7 +203,7 @@ class Reader:
             known = hasattr(file, "metadata")
             if not known or selection.latest(file.metadata.row_group(number), file.schema_arrow.names) > end:
                 path = self._folder / "events.parquet"
-                rows = _undamaged(path, lambda number=number: _lists(_read(file, number, selection.needed)))
+                rows = _lists(_undamaged(path, partial(_read, file, number, selection.needed)))
                 end = max(end, *(start + duration for start, duration in zip(*rows, strict=True)))
         return end
 

@@ -43,6 +43,7 @@ def write(run: Run, file: BinaryIO, window: Window, progress: Callable[[int, int
         UsageError: its pulses do not come from trains on lines.
     """
     from vcd import VCDWriter
+    from vcd.writer import VCDPhaseError
 
     queries.columns(run.path, "lines")  # refuses a run without by name
     _check_trains(run.config)
@@ -67,7 +68,10 @@ def write(run: Run, file: BinaryIO, window: Window, progress: Callable[[int, int
         for time, _, wire, value in heapq.merge(*changes, key=lambda change: change[:2]):
             if window.end is not None and time > window.end:
                 break
-            writer.change(wire, max(time, window.start), value)
+            try:
+                writer.change(wire, max(time, window.start), value)
+            except VCDPhaseError:
+                raise ResultsError(f"a log of {run.path} is damaged: its rows are not in order of time") from None
     text.flush()
     text.detach()
 
