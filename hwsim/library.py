@@ -19,7 +19,8 @@ from hwsim.errors import UsageError, unknown
 from hwsim.registry import load_plugin
 
 KINDS = (
-    "devices", "cells", "components", "scaling", "chips", "algorithms", "traces", "networks", "statistics", "experiments",
+    "devices", "cells", "components", "scaling", "chips", "algorithms", "traces", "networks", "statistics",
+    "experiments",
 )  # fmt: skip
 OF_CHIPS = ("devices", "cells", "components")
 """What the folder of a chip may hold beside the chip."""

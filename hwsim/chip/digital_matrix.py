@@ -55,7 +55,7 @@ class DigitalMatrix:
     def apply_gradient(
         self, x: np.ndarray, d: np.ndarray, lr: float, noise: np.ndarray | None = None, tau: float = float("inf")
     ) -> None:
-        """Subtract ``lr g`` and ``(lr / tau) |g| W``, g being ``d x^T`` summed over the vectors (n, cols) and (n, rows),
+        """Subtract ``lr g`` and ``(lr / tau) |g| W``: g is ``d x^T``, summed over the vectors (n, cols) and (n, rows),
         plus ``noise``."""
         gradient = d.T @ x if noise is None else d.T @ x + noise
         pull = np.abs(gradient) * self._weights / np.float32(tau) if np.isfinite(tau) else np.float32(0)

@@ -22,9 +22,13 @@ from hwsim.errors import UsageError
 @click.option("--variant", metavar="NAME", help="Reading of the source, where its text and its code differ.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs of every run. Default: the experiment's.")
 @click.option("--seeds", metavar="N|A,B,...", help="How many seeds (0, 1, ...), or which. Default: the experiment's.")
-@click.option("--fast", is_flag=True, help="Smoke version: a few epochs, one seed, some of the points; nothing is judged.")
 @click.option(
-    "--data", metavar="DIR|FILE.npz", type=click.Path(path_type=Path),
+    "--fast", is_flag=True, help="Smoke version: a few epochs, one seed, some of the points; nothing is judged."
+)
+@click.option(
+    "--data",
+    metavar="DIR|FILE.npz",
+    type=click.Path(path_type=Path),
     help="Folder of data files (default: $HWSIM_DATA); for the least-squares problems an .npz with x and y.",
 )
 @click.option(

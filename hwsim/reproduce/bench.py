@@ -100,8 +100,8 @@ class NoDevices:
     def apply_trains(self, x: np.ndarray, _d: np.ndarray, plan: TrainPlan, **_: Any) -> UpdateResult:
         """Take the trains without a coincidence."""
         none = np.zeros(len(x), np.int64)
-        fires = (np.zeros((len(x), lines), np.uint32) for lines in self.shape)
-        return UpdateResult(plan.bl, plan.slots, none, none, none.astype(float), *fires, None)
+        rows, cols = (np.zeros((len(x), lines), np.uint32) for lines in self.shape)
+        return UpdateResult(plan.bl, plan.slots, none, none, none.astype(float), rows, cols, None)
 
     def read_line(self, _index: int, *, axis: str, **_: Any) -> ReadResult:
         """Return ones."""

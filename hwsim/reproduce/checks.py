@@ -212,7 +212,9 @@ class Below(Check):
         ours, theirs = of_series(table, self.series), of_series(table, self.reference)
         places = [self.at] if self.at is not None else list((theirs if ours["at"].isna().all() else ours)["at"])
         ratios = [at_or_once(theirs, at) / at_or_once(ours, at) for at in places]
-        return f"factor {min(ratios):.4g}" + (f" to {max(ratios):.4g}" if len(ratios) > 1 else ""), min(ratios) >= self.factor
+        return f"factor {min(ratios):.4g}" + (f" to {max(ratios):.4g}" if len(ratios) > 1 else ""), min(
+            ratios
+        ) >= self.factor
 
 
 @CHECKS.register("above-published")
@@ -247,7 +249,9 @@ class Between(Check):
     @property
     def statement(self) -> str:  # noqa: D102
         where = "" if self.at is None else f" at {', '.join(map(str, self.at))}"
-        bounds = [f"at least {self.low:g}"] * math.isfinite(self.low) + [f"at most {self.high:g}"] * math.isfinite(self.high)
+        bounds = [f"at least {self.low:g}"] * math.isfinite(self.low) + [f"at most {self.high:g}"] * math.isfinite(
+            self.high
+        )
         return f"{self.series}{where}: {' and '.join(bounds)}"
 
     def judge(self, spec: ExperimentSpec, table: pd.DataFrame) -> tuple[str, bool]:  # noqa: D102, ARG002

@@ -112,9 +112,14 @@ def _figures(spec: ExperimentSpec, options: Options, folder: Path, progress: Pro
     for chip in chips:
         for figure, value in measured(chip):
             met = figure.published_figure.shows(value)
-            rows.append({"series": figure.figure, "at": chip, "seed": 0, "value": value, "published": figure.published_figure.value,
-                         "met": met, "source": figure.source, "difference": figure.difference})  # fmt: skip
-            judged.append(Verdict(f"{chip}, {figure.figure}: {figure.published}", f"{value:.4g} ns", "pass" if met else "fail"))
+            rows.append({
+                "series": figure.figure, "at": chip, "seed": 0, "value": value,
+                "published": figure.published_figure.value, "met": met, "source": figure.source,
+                "difference": figure.difference,
+            })  # fmt: skip
+            judged.append(
+                Verdict(f"{chip}, {figure.figure}: {figure.published}", f"{value:.4g} ns", "pass" if met else "fail")
+            )
             if progress is not None:
                 progress(len(rows), total, f"{chip} {figure.name}", 0.0)
     table = pd.DataFrame(rows)
@@ -131,7 +136,8 @@ def _write(found: Reproduction) -> None:
 
     folder = found.folder
     (folder / "experiment.yaml").write_text(
-        yaml.safe_dump(found.spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120), encoding="utf-8"
+        yaml.safe_dump(found.spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120),
+        encoding="utf-8",
     )
     tables = {"table": found.table, "curves": found.curves, "comparison": found.comparison, "costs": found.costs}
     for name, table in tables.items():
@@ -141,7 +147,9 @@ def _write(found: Reproduction) -> None:
             if name != "curves":
                 plain.to_csv(folder / f"{name}.csv", index=False)
     draw(found.spec, found.table, found.curves, folder / "runs", folder / "figure.png")
-    (folder / "results.json").write_text(json.dumps(as_object(found), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    (folder / "results.json").write_text(
+        json.dumps(as_object(found), indent=2, allow_nan=False) + "\n", encoding="utf-8"
+    )
     write_page(found, folder / "index.html")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,12 @@ def plot_curves(axes: Axes, spec: ExperimentSpec, curves: pd.DataFrame, x: str, 
     axes.plot(wide.index, mean, **how)
     if values.shape[1] > 1:
         axes.fill_between(
-            wide.index, np.nanmin(values, axis=1), np.nanmax(values, axis=1), color=how["color"], alpha=0.15, linewidth=0
+            wide.index,
+            np.nanmin(values, axis=1),
+            np.nanmax(values, axis=1),
+            color=how["color"],
+            alpha=0.15,
+            linewidth=0,
         )
 
 
@@ -97,7 +102,9 @@ def _floors(spec: ExperimentSpec, table: pd.DataFrame, curves: pd.DataFrame, _ru
         _sweep_line(right, spec, str(name), rows)
     scales(right, spec)
     if spec.sweep is not None:
-        right.set_xticks([float(value) for value in spec.sweep.values], [f"{float(value):g}" for value in spec.sweep.values])
+        right.set_xticks(
+            [float(value) for value in spec.sweep.values], [f"{float(value):g}" for value in spec.sweep.values]
+        )
         right.minorticks_off()
     right.set(xlabel=spec.figure.x, ylabel=f"floor: {spec.figure.y}")
     right.legend(fontsize=7.5, frameon=False)
@@ -147,16 +154,18 @@ def _curves(spec: ExperimentSpec, table: pd.DataFrame, curves: pd.DataFrame, _ru
         part = curves[curves["series"] == name]
         how = look(spec, name) | ({"linestyle": "--"} if not (table["series"] == name).any() else {})
         plot_curves(axes, spec, part, "step", "loss", label=name, **how)
-    predicted = table["predicted"].dropna() if "predicted" in table else []
+    predicted = table["predicted"].dropna() if "predicted" in table else pd.Series(dtype=float)
     if len(predicted):
-        axes.axhline(float(np.mean(predicted)), color="black", linestyle=":", linewidth=1.2, label="closed form of the floor")
+        axes.axhline(
+            float(np.mean(predicted)), color="black", linestyle=":", linewidth=1.2, label="closed form of the floor"
+        )
     scales(axes, spec)
     axes.set(xlabel="training step", ylabel=spec.figure.y)
     axes.legend(fontsize=7, frameon=False, ncols=2)
     return figure
 
 
-def _accuracy(spec: ExperimentSpec, table: pd.DataFrame, curves: pd.DataFrame, _runs: Path) -> Figure:
+def _accuracy(spec: ExperimentSpec, _table: pd.DataFrame, curves: pd.DataFrame, _runs: Path) -> Figure:
     """Accuracy against the epoch, one panel for each swept value; published values beside their end."""
     places = list(dict.fromkeys(at for at in curves["at"] if at)) or [""]
     figure, axes = new_figure(len(places), width=4.0, height=3.7, sharey=True)
@@ -181,9 +190,11 @@ def _accuracy(spec: ExperimentSpec, table: pd.DataFrame, curves: pd.DataFrame, _
         panel.title.set_fontsize(9)
     axes[0][0].set_ylabel("held-out accuracy (%)")
     handles, labels = axes[0][0].get_legend_handles_labels()
-    note = "open marks: published, after " + f"{spec.epochs} epochs" if spec.published else ""
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8, title=note or None,
-                  title_fontsize=7.5)  # fmt: skip
+    note = f"open marks: published, after {spec.epochs} epochs" if spec.published else ""
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8, title=note or None,
+        title_fontsize=7.5,
+    )  # fmt: skip
     return figure
 
 
@@ -194,11 +205,20 @@ def _histogram(spec: ExperimentSpec, table: pd.DataFrame, _curves: pd.DataFrame,
         found = [weights_of(runs / run) for run in table[table["series"] == name]["run"]]
         color = look(spec, name)["color"]
         weights = np.concatenate([each[0] for each in found])
-        left.hist(weights, bins=200, range=(-1, 1), density=True, histtype="step", color=color, label=name, linewidth=1.2)
+        left.hist(
+            weights, bins=200, range=(-1, 1), density=True, histtype="step", color=color, label=name, linewidth=1.2
+        )
         parts = [each[1] for each in found if each[1] is not None]
         if parts:
             right.hist(
-                np.concatenate(parts), bins=100, range=(0, 1), density=True, histtype="step", color=color, label=name, linewidth=1.2
+                np.concatenate(parts),
+                bins=100,
+                range=(0, 1),
+                density=True,
+                histtype="step",
+                color=color,
+                label=name,
+                linewidth=1.2,
             )
     left.set(xlabel="weight", ylabel="density")
     right.set(xlabel="|weight| / saturation level", ylabel="density", xlim=(0, 1))
@@ -232,16 +252,20 @@ def _bars(spec: ExperimentSpec, table: pd.DataFrame, _curves: pd.DataFrame, _run
             x = place + (number - (len(names) - 1) / 2) * width
             label = name if place == 0 else None
             if len(row):
-                axes.bar(x, row["mean"].iloc[0], 0.9 * width, yerr=row["std"].fillna(0).iloc[0], color=look(spec, name)["color"],
-                         label=label, capsize=2)  # fmt: skip
+                axes.bar(
+                    x, row["mean"].iloc[0], 0.9 * width, yerr=row["std"].fillna(0).iloc[0], label=label, capsize=2,
+                    color=look(spec, name)["color"],
+                )  # fmt: skip
             for each in spec.published:
                 if each.series == name and each.at in (at, None):
                     axes.plot([x], [each.value], marker="_", markersize=13, color="black", markeredgewidth=2)
     axes.set_xticks(range(len(places)), [str(at) for at in places])
     axes.set(xlabel=spec.sweep.label if spec.sweep else "", ylabel="held-out accuracy (%)", ylim=(0, 101))
     note = "black bars: published" if spec.published else None
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=min(len(names), 5), frameon=False,
-                  fontsize=8, title=note, title_fontsize=7.5)  # fmt: skip
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=min(len(names), 5), frameon=False,
+        fontsize=8, title=note, title_fontsize=7.5,
+    )  # fmt: skip
     return figure
 
 
@@ -253,8 +277,12 @@ def _published_figures(_spec: ExperimentSpec, table: pd.DataFrame, _curves: pd.D
     axes.plot(table["published"], places, linestyle="", marker="|", markersize=14, markeredgewidth=2.2, color="black",
               label="published")  # fmt: skip
     for place, value in zip(places, table["value"], strict=True):
-        axes.annotate(f"{value:.1f}", (value, place), xytext=(8, 0), textcoords="offset points", va="center", fontsize=7)
-    axes.set_yticks(places, [f"{chip}: {series}" for chip, series in zip(table["at"], table["series"], strict=True)], fontsize=7)
+        axes.annotate(
+            f"{value:.1f}", (value, place), xytext=(8, 0), textcoords="offset points", va="center", fontsize=7
+        )
+    axes.set_yticks(
+        places, [f"{chip}: {series}" for chip, series in zip(table["at"], table["series"], strict=True)], fontsize=7
+    )
     axes.set_xscale("log")
     axes.set(xlabel="time of a sample (ns)")
     axes.set_xlim(right=3 * table["value"].max())
@@ -274,7 +302,12 @@ def _cost(spec: ExperimentSpec, table: pd.DataFrame, curves: pd.DataFrame, runs:
             if part.empty:
                 continue
             mean = part.groupby("step")[["t_s", "energy_J", "accuracy"]].mean()
-            how = look(spec, name) | {"markersize": 3, "linewidth": 1.2, "label": name, "markevery": max(1, len(mean) // 6)}
+            how = look(spec, name) | {
+                "markersize": 3,
+                "linewidth": 1.2,
+                "label": name,
+                "markevery": max(1, len(mean) // 6),
+            }
             axes[0][column].plot(mean["t_s"], 100 * mean["accuracy"], **how)
             axes[1][column].plot(mean["energy_J"], 100 * mean["accuracy"], **how)
         for row, label in ((0, "simulated time (s)"), (1, "energy (J)")):
@@ -283,7 +316,9 @@ def _cost(spec: ExperimentSpec, table: pd.DataFrame, curves: pd.DataFrame, runs:
             for target in spec.targets:
                 axes[row][column].axhline(target, color="0.6", linewidth=0.8, linestyle=":")
         axes[0][column].set_title(at, fontsize=10)
-        _split_bars(axes[2][column], split_of(table[table["at"].isin([at]) | table["at"].isna()], runs), first=not column)
+        _split_bars(
+            axes[2][column], split_of(table[table["at"].isin([at]) | table["at"].isna()], runs), first=not column
+        )
     handles = axes[0][0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=5, frameon=False, fontsize=8)
     return figure
@@ -306,8 +341,3 @@ _FIGURES: dict[str, Callable[[ExperimentSpec, pd.DataFrame, pd.DataFrame, Path],
     "floors": _floors, "panels": _panels, "curves": _curves, "accuracy": _accuracy, "histogram": _histogram,
     "bars": _bars, "figures": _published_figures, "cost": _cost,
 }  # fmt: skip
-
-
-def kinds() -> Sequence[str]:
-    """Return the kinds of figures there are."""
-    return list(_FIGURES)

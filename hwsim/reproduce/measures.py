@@ -20,12 +20,14 @@ CURVE_COLUMNS = {"test_loss": "loss", "test_accuracy": "accuracy", "t_s": "t_s",
 
 
 def measure(spec: ExperimentSpec, cases: Sequence[Case], paths: Mapping[Key, Path]) -> pd.DataFrame:
-    """Return one row a run: series, at, seed, ``value``, and ``predicted`` where there is a closed form.
+    """Return one row a run: series, at, seed, ``value``, and ``predicted`` where a check asks for the closed form.
 
-    A floor is the mean loss over the last part of the steps, by inputs if the experiment says so; an accuracy is in percent.
+    A floor is the mean loss over the last part of the steps, by inputs if the experiment says so; an accuracy is in
+    percent.
     ``steps`` and ``epochs`` say how far the run went; with timing, ``latency_s`` and ``energy_J`` are its totals.
     """
     rows = []
+    judged = {check.get("series") for check in spec.checks if check["check"] == "predicted"}
     for case in cases:
         run = open_run(paths[case.series, case.at, case.seed])
         summary, metrics = run.summary, run.metrics
@@ -38,7 +40,7 @@ def measure(spec: ExperimentSpec, cases: Sequence[Case], paths: Mapping[Key, Pat
         if spec.measure == "floor":
             scale = _scale(spec, run)
             row["value"] = scale * float(losses[-last:].mean())
-            predicted = predicted_floor(resolve(**case.arguments)) if case.start is None else None
+            predicted = predicted_floor(resolve(**case.arguments)) if case.series in judged else None
             row["predicted"] = np.nan if predicted is None else scale * predicted
         else:
             row["value"] = 100 * summary["metrics"]["accuracy"]

@@ -46,4 +46,5 @@ def command(found: Reproduction) -> str:
 def _differences(found: Reproduction) -> list[tuple[str, str]]:
     if not found.spec.chips:
         return []
-    return [(f"{row.at}, {row.series}", row.difference) for row in found.table.itertuples() if row.difference]
+    rows = found.table.to_dict("records")
+    return [(f"{row['at']}, {row['series']}", str(row["difference"])) for row in rows if row["difference"]]

@@ -14,12 +14,13 @@ from hwsim.errors import DataError, UsageError, unknown
 from hwsim.run import RunSpec, resolve
 from hwsim.spec.experiment import ExperimentSpec, Point, Series, Setting, Value
 from hwsim.spec.load import build, load_document, load_trace, mutable, named_document
+from hwsim.spec.training import TraceSpec
 from hwsim.training.data import load_data
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a user asks for: ``seeds`` to run with, epochs, the reading of the source, data, overrides, smoke version."""
+    """What a user asks for: seeds, epochs, the reading of the source, data, overrides, smoke version."""
 
     seeds: tuple[int, ...] | None = None
     epochs: int | None = None
@@ -142,7 +143,8 @@ def _arguments(
     options: Options,
 ) -> dict[str, Any]:  # fmt: skip
     reading = spec.variants[variant] if variant is not None else None
-    layers: list[Setting | None] = [spec.common, reading, point, series]
+    own = reading.series.get(series.name) if reading is not None else None
+    layers: list[Setting | None] = [spec.common, reading, point, series, own]
     arguments: dict[str, Any] = {
         "trace": spec.trace, "seed": seed, "timing": spec.timing, "log": "none", "data": _folder(options.data),
     }  # fmt: skip
@@ -183,13 +185,18 @@ def _add_physics(arguments: dict[str, Any], layers: Sequence[Setting], *, reads_
         value = noise / (_mean_singular_value(run) if last("noise_of_reads") == "over-singular-values" else 1.0)
         found |= {f"tile.{read}.w_noise": value for read in ("forward", "backward")}
     if reads_all_columns:
-        found["algorithm.n_reads_per_transfer"] = run.trace.network.layers[0].inputs
+        found["algorithm.n_reads_per_transfer"] = load_rows(run).shape[1]
     arguments["set"] = found | arguments["set"]
 
 
 def _mean_singular_value(run: RunSpec) -> float:
-    rows = load_data(run.trace.data, data_dir=run.data_dir, seed=run.seed).x_train
-    return float(np.linalg.svd(rows.astype(float), compute_uv=False).mean())
+    return float(np.linalg.svd(load_rows(run), compute_uv=False).mean())
+
+
+def load_rows(run: RunSpec) -> np.ndarray:
+    """Return the training inputs (n, d) of a run on data."""
+    assert isinstance(run.trace, TraceSpec)
+    return load_data(run.trace.data, data_dir=run.data_dir, seed=run.seed).x_train.astype(float)
 
 
 def _folder(data: Path | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 from hwsim.reproduce.cost import PHASES, summarized_costs
 from hwsim.reproduce.experiment import Reproduction
 from hwsim.results.layout import table as layout
+from hwsim.spec.experiment import ExperimentSpec
 from hwsim.units import format_quantity
 
 WIDTH = 110
@@ -28,30 +29,47 @@ def report(found: Reproduction) -> str:
     lines += ["", *layout(*comparison(found), right=(2, 3, 4, 5))]
     if len(found.costs):
         lines += ["", *_costs(found)]
-    lines += ["", *_verdicts(found), "", f"folder {found.folder}   (figure.png, index.html, results.json, *.parquet, *.csv)"]
+    lines += [
+        "",
+        *_verdicts(found),
+        "",
+        f"folder {found.folder}   (figure.png, index.html, results.json, *.parquet, *.csv)",
+    ]
     return "\n".join(lines)
 
 
 def comparison(found: Reproduction) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return header and rows of our numbers beside the published ones."""
-    spec, rows = found.spec, []
+    spec = found.spec
     swept = "chip" if spec.chips else spec.sweep.label if spec.sweep is not None else ""
-    for row in found.comparison.to_dict("records"):
-        ours = number(row["mean"], spec) + (f" ± {number(row['std'], spec)}" if row["std"] == row["std"] else "")
-        published = ""
-        if row["published"] == row["published"]:
-            spread = row["published_spread"]
-            published = number(row["published"], spec) + (f" ± {number(spread, spec)}" if spread == spread else "")
-        predicted = row.get("predicted", math.nan)
-        rows.append(
-            (row["series"], "" if row["at"] is None or row["at"] != row["at"] else str(row["at"]), ours, str(row["count"]),
-             number(predicted, spec) if predicted == predicted else "", published)
-        )  # fmt: skip
     unit = "accuracy (%)" if spec.measure == "accuracy" and not spec.chips else "ns" if spec.chips else "floor"
-    return ("series", swept, f"ours: {unit}", "runs", "closed form", "published"), rows
+    header = ("series", swept, f"ours: {unit}", "runs", "closed form", "published")
+    return header, [_compared(row, spec) for row in found.comparison.to_dict("records")]
 
 
-def number(value: float, spec: Any) -> str:
+def _compared(row: Any, spec: ExperimentSpec) -> tuple[str, ...]:
+    at = "" if row["at"] is None or row["at"] != row["at"] else str(row["at"])
+    ours, published = (
+        _with_spread(row[value], row[spread], spec)
+        for value, spread in (("mean", "std"), ("published", "published_spread"))
+    )
+    return (
+        row["series"],
+        at,
+        ours,
+        str(row["count"]),
+        _with_spread(row.get("predicted", math.nan), math.nan, spec),
+        published,
+    )
+
+
+def _with_spread(value: float, spread: float, spec: ExperimentSpec) -> str:
+    if math.isnan(value):
+        return ""
+    return number(value, spec) + ("" if math.isnan(spread) else f" ± {number(spread, spec)}")
+
+
+def number(value: float, spec: ExperimentSpec) -> str:
     """Return a measured number in the digits that it deserves."""
     if spec.chips:
         return f"{value:.1f}"
@@ -66,7 +84,8 @@ def _verdicts(found: Reproduction) -> Iterator[str]:
         )
     states = [each.state for each in found.verdicts]
     if states:
-        yield f"{states.count('pass')} of {len(states)} hold, {states.count('fail')} fail, {states.count('not judged')} not judged"
+        passed, failed, open_ = (states.count(state) for state in ("pass", "fail", "not judged"))
+        yield f"{passed} of {len(states)} hold, {failed} fail, {open_} not judged"
 
 
 def cost_rows(found: Reproduction) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 The loss is ``(c / 2n) sum_i (a_i w - b_i)^2`` with c = 2 (``mse``) or 1 (``half_mse``). Analog SGD pulses the gradient
 of each sample by itself, so the asymmetry of the devices acts on each sample's ``|a_ij r_i|`` and not on the
-gradient of the mini-batch. The stationary mean of eq. 3 of Wu et al. (NeurIPS 2024, arXiv 2406.12774), summed over the samples,
+gradient of the mini-batch. The stationary mean of eq. 3 of Wu et al. (NeurIPS 2024, arXiv 2406.12774), summed over
+the samples,
 
     sum_i E[d_i] a_ij F(w_j) + E|d_i| |a_ij| G(w_j) = 0,     F = (q- + q+) / 2,  G = (q- - q+) / 2,
 
@@ -25,6 +26,8 @@ GRID = np.linspace(-5, 5, 101)
 WEIGHTS = np.exp(-(GRID**2) / 2) / np.exp(-(GRID**2) / 2).sum()
 TURNS = 6
 BLOCKS, BLOCK = 100, 200
+RESTING = 3e-6
+"""Largest drift of a rest, over that of the whole weights; means on a grid jump where an error changes its sign."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,9 @@ class Problem:
 class Array:
     """What Analog SGD runs on: linear responses without spreads, and reads with additive noise.
 
-    ``q+ = up (1 - w / w_max)`` and ``q- = down (1 - w / w_min)`` times ``dw_min``; ``w_noise`` is the standard deviation
-    on every weight, ``out_bound`` the clipping of an output (infinite: none), ``desired_bl`` the longest pulse train.
+    ``q+ = up (1 - w / w_max)`` and ``q- = down (1 - w / w_min)`` times ``dw_min``; ``w_noise`` is the standard
+    deviation on every weight, ``out_bound`` the clipping of an output (infinite: none), ``desired_bl`` the longest
+    pulse train.
     """
 
     w_max: float
@@ -143,8 +147,12 @@ class _Step:
         mean, size = (carried * d) @ WEIGHTS, (carried * np.abs(d)) @ WEIGHTS
         # What fluctuates together: w_j is above its mean where the error of a sample is, E[dw_j |d|] = cov E[sign d].
         scale = self.problem.factor / len(self.problem.b)
-        together = np.einsum("ij,i,ij->j", np.abs(self.x), scale * (carried * np.sign(d)) @ WEIGHTS, self.x @ covariance)
-        slope = np.where(self.analog, (1 / -self.array.w_min * self.array.down + self.array.up / self.array.w_max) / 2, 0.0)
+        together = np.einsum(
+            "ij,i,ij->j", np.abs(self.x), scale * (carried * np.sign(d)) @ WEIGHTS, self.x @ covariance
+        )
+        slope = np.where(
+            self.analog, (1 / -self.array.w_min * self.array.down + self.array.up / self.array.w_max) / 2, 0.0
+        )
         exact = d @ WEIGHTS @ self.x
         return np.where(self.analog, f * (mean @ self.x) + g * (size @ np.abs(self.x)) + slope * together, exact)
 
@@ -169,7 +177,7 @@ class _Step:
         start, scale = w, np.abs(self.problem.hessian).sum(axis=1).max() * np.abs(w).max()
         for _ in range(8):
             move, jacobian = self.drift(w, covariance), self.jacobian(w, covariance)
-            if np.abs(move).max() < 1e-9 * scale:
+            if np.abs(move).max() < RESTING * scale:
                 stable = bool((np.linalg.eigvals(jacobian).real > 0).all())
                 near = np.abs(w - start).max() <= 0.1 * np.abs(start).max()
                 return w if stable and near else None
@@ -186,13 +194,14 @@ class _Step:
     def fluctuations(self, w: Vector, covariance: Vector) -> Vector:
         """Return the stationary covariance of the weights around ``w``."""
         keep = np.eye(len(w)) - self.lr * self.jacobian(w, covariance)
+        if np.abs(np.linalg.eigvals(keep)).max() >= 1:
+            raise ArithmeticError("the fluctuations around the fixed point grow without bound")
         found = self.lr**2 * self._noise(w)
-        for _ in range(60):
+        added = found
+        while np.abs(added).max() > 1e-12 * np.abs(found).max():
             added = keep @ found @ keep.T
             found, keep = found + added, keep @ keep
-            if np.abs(added).max() < 1e-12 * np.abs(found).max():
-                return found
-        raise ArithmeticError("the fluctuations around the fixed point grow without bound")
+        return found
 
     def _noise(self, w: Vector) -> Vector:
         """Return the covariance of a step over lr: read noise, and the chance of row and column trains."""
@@ -213,7 +222,9 @@ class _Step:
             firing = (WEIGHTS * length[i] * row[i])[:, None]
             pulses = (signed * firing * (1 - row[i])[:, None]).T @ signed
             # In one column a coincidence is a draw of its own: variance n p (1 - p) with p = row col.
-            alone = (firing * (1 - row[i][:, None] * col) * np.where(col > 0, signed**2 / np.maximum(col, 1e-30), 0)).sum(axis=0)
+            alone = (
+                firing * (1 - row[i][:, None] * col) * np.where(col > 0, signed**2 / np.maximum(col, 1e-30), 0)
+            ).sum(axis=0)
             np.fill_diagonal(pulses, alone)
             total += (self.array.dw_min / self.lr) ** 2 * pulses
         return total

@@ -52,7 +52,7 @@ METRIC_COLUMNS: dict[str, tuple[str, str, str]] = {
     "energy_J": ("float64", "J", "energy so far, leakage included"),
     "loss": ("float64", "1", "mean loss of the mini-batch"),
     "learning_rate": ("float64", "1", "learning rate"),
-    "test_loss": ("float64", "1", "loss on held-out data (or as the trace's evaluation says); NaN where it was not evaluated"),
+    "test_loss": ("float64", "1", "loss on held-out data, or what the trace's evaluation says; NaN: not evaluated"),
     "test_accuracy": ("float64", "1", "accuracy on the same data; NaN where it was not evaluated"),
 }
 PHASE_COLUMNS: dict[str, tuple[str, str, str]] = {

@@ -79,6 +79,8 @@ class Variant(Setting):
     epochs: int | None = Field(None, ge=1)
     sweep: Sweep | None = None
     """What is varied in this reading, in place of the experiment's."""
+    series: dict[str, Setting] = Field(default_factory=dict)
+    """What it sets for single series, by their names."""
 
 
 class Fast(Spec):
@@ -169,9 +171,14 @@ class ExperimentSpec(Spec):
             if published.at is not None and published.at not in values:
                 problems.append(f"published: {published.at} is not swept")
         for series in self.series:
-            problems += [f"series '{series.name}': {each} is not swept" for each in series.at or () if each not in values]
+            unknown = [each for each in series.at or () if each not in values]
+            problems += [f"series '{series.name}': {each} is not swept" for each in unknown]
             if series.start is not None and series.start[0] not in names:
                 problems.append(f"series '{series.name}' starts from '{series.start[0]}', which does not exist")
+        for name, variant in self.variants.items():
+            problems += [
+                f"variant '{name}': there is no series '{each}'" for each in variant.series if each not in names
+            ]
         for check in self.checks:
             if not isinstance(check.get("check"), str):
                 problems.append("every check needs the name of what it checks: {check: NAME, ...}")

@@ -25,7 +25,7 @@ class NetworkSpec(Spec):
     ``nn.Conv2d``; ``normal``: weights with standard deviation 1/sqrt(columns), biases zero; ``zeros``: both zero;
     ``constant``: both ``init_value``; ``file``: those of ``init_file``."""
     init_value: float = 0.0
-    """Every weight and bias at the start, with ``weight_init: constant``; arrays cut it to the bounds of their devices."""
+    """Every weight and bias at the start, with ``weight_init: constant``; arrays cut it to their devices' bounds."""
     init_file: str | None = None
     """With ``weight_init: file``: an ``.npz`` with arrays ``LAYER.weight`` (rows, columns of the matrix) and
     ``LAYER.bias``, such as the ``weights.npz`` of a run."""

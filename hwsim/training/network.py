@@ -77,5 +77,5 @@ def _layer_parameters(layer: MatrixLayer, network: NetworkSpec, seed: int) -> La
     elif weight_init == "normal":
         weight = stream.normal(0.0, bound, shape).astype(np.float32)
     elif weight_init == "constant":
-        weight, bias = (np.full_like(each, network.init_value) for each in (weight, bias))
+        weight[:], bias[:] = network.init_value, network.init_value
     return LayerParameters(weight, bias if layer.bias else None)

@@ -213,7 +213,8 @@ class Trainer:
     def evaluate(self) -> tuple[float, float]:
         """Return loss and accuracy (NaN for real targets) on the data that the trace's ``evaluation`` names.
 
-        Arrays are read through the converters with own random streams, or exactly; it takes no simulated time or energy.
+        Arrays are read through the converters with own random streams, or exactly; no simulated time or energy goes
+        by.
         """
         on_training = self.evaluation.data == "training"
         x_test, y_test = (
