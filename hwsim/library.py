@@ -18,7 +18,10 @@ from pathlib import Path
 from hwsim.errors import UsageError, unknown
 from hwsim.registry import load_plugin
 
-KINDS = ("devices", "cells", "components", "scaling", "chips", "algorithms", "traces", "networks", "statistics")
+KINDS = (
+    "devices", "cells", "components", "scaling", "chips", "algorithms", "traces", "networks", "statistics",
+    "experiments",
+)  # fmt: skip
 OF_CHIPS = ("devices", "cells", "components")
 """What the folder of a chip may hold beside the chip."""
 CHIP_FILE = "chip.yaml"

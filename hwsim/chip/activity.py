@@ -117,7 +117,7 @@ class ExpectedDigitalMatrix(DigitalMatrix):
         """Return a stream of unknown products."""
         return Vectors(len(x), self.shape[1] if transposed else self.shape[0]), None
 
-    def apply_gradient(self, x: Any, d: Any, lr: float) -> None:
+    def apply_gradient(self, x: Any, d: Any, lr: float, noise: Any = None, tau: float = float("inf")) -> None:
         """Do nothing: no weights are kept."""
 
 

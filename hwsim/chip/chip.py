@@ -149,18 +149,15 @@ class Chip(Platform):
         return guest
 
     def _new_tile(self, name: str, block: Block, path: str, arrays: int, gains: Sequence[float]) -> Tile:  # noqa: ARG002
-        shared = {"seed": self.seed, "threads": self.threads}
         cells = [
-            make_cells(
-                self._counted_device,
-                block.shape,
-                path=f"{path}.array{number}",
-                faults=self.faults.of_array(block, number),
-                **shared,
-            )
+            self.make_cells(block.shape, f"{path}.array{number}", self.faults.of_array(block, number))
             for number in range(arrays)
         ]
         return Tile(self.env, block.tile, self.spec.tile, self.tables, self.ledger, self.device, cells, gains)
+
+    def make_cells(self, shape: tuple[int, int], path: str, faults: Any) -> Any:
+        """Make the cells of one array, with those of its devices that are ``faults``."""
+        return make_cells(self._counted_device, shape, seed=self.seed, threads=self.threads, path=path, faults=faults)
 
     def place_digital(self, name: str, weights: np.ndarray) -> DigitalMatrix:
         """Keep a (rows, cols) float matrix in the buffer.
@@ -304,6 +301,14 @@ class Chip(Platform):
     def idle(self) -> bool:
         """Whether nothing is under way, as between two steps of a training that do not overlap."""
         return self.runner.idle and self.env.idle
+
+    def phases_so_far(self) -> dict[str, tuple[float, float]]:
+        """Return simulated time (ps) and energy (J, leakage under ``static``) of every phase until now."""
+        energy = self.ledger.energy_by_phase() | {"static": self._leakage * self.env.now * 1e-12}
+        time: dict[str, float] = defaultdict(float)
+        for (phase, _), duration in self.time_by.items():
+            time[phase] += duration
+        return {phase: (time.get(phase, 0.0), energy.get(phase, 0.0)) for phase in sorted({*time, *energy})}
 
     def energy_so_far(self) -> float:
         """Return the energy until now, leakage included, J."""

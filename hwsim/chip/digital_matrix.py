@@ -53,9 +53,14 @@ class DigitalMatrix:
         yield from chip.wait_until(stream.last)
         return y
 
-    def apply_gradient(self, x: np.ndarray, d: np.ndarray, lr: float) -> None:
-        """Subtract ``lr d x^T``, summed over the (n, cols) and (n, rows) vectors."""
-        self._weights -= np.float32(lr) * (d.T @ x)
+    def apply_gradient(
+        self, x: np.ndarray, d: np.ndarray, lr: float, noise: np.ndarray | None = None, tau: float = float("inf")
+    ) -> None:
+        """Subtract ``lr g`` and ``(lr / tau) |g| W``: g is ``d x^T``, summed over the vectors (n, cols) and (n, rows),
+        plus ``noise``."""
+        gradient = d.T @ x if noise is None else d.T @ x + noise
+        pull = np.abs(gradient) * self._weights / np.float32(tau) if np.isfinite(tau) else np.float32(0)
+        self._weights -= np.float32(lr) * (gradient + pull)
 
     def state(self) -> dict[str, Any]:
         """Return the weights."""

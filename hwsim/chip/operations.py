@@ -211,12 +211,14 @@ class TransferRead(Operation):
 
 @dataclass
 class DigitalUpdate(Operation):
-    """``W -= lr d^T x`` of a digital matrix."""
+    """``W -= lr g`` of a digital matrix with ``g = d^T x + noise``; with ``tau`` also ``W -= (lr / tau) |g| W``."""
 
     matrix: DigitalMatrix
     x: np.ndarray
     d: np.ndarray
     lr: float
+    noise: np.ndarray | None = None
+    tau: float = float("inf")
 
     kind: ClassVar[str] = "update"
     phase = "update"
@@ -227,7 +229,7 @@ class DigitalUpdate(Operation):
     def run(self, chip: Platform) -> None:
         """Change the weights."""
         chip.count(self.kind, len(self.x))
-        self.matrix.apply_gradient(self.x, self.d, self.lr)
+        self.matrix.apply_gradient(self.x, self.d, self.lr, self.noise, self.tau)
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Change the weights when they are written."""

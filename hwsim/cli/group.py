@@ -17,7 +17,7 @@ from hwsim.errors import HwsimError, SpecError
 
 COMMANDS = (
     "run", "sweep", "report", "compare", "events", "device", "path", "export", "devices", "chips", "components",
-    "algorithms", "traces", "networks", "tables", "check",
+    "algorithms", "traces", "networks", "tables", "check", "reproduce",
 )  # fmt: skip
 """Every subcommand: the module ``hwsim.cli.<name>`` holds it as ``command``."""
 

@@ -214,6 +214,17 @@ class Ledger:
             for (action, origin), (energy, count, busy) in self._totals.items()
         ]
 
+    def energy_by_phase(self) -> dict[str, float]:
+        """Return the energy of every row booked so far, flushed or not, by phase, J."""
+        phases = [phase for _, phase, _ in self._origins]
+        found = dict.fromkeys(phases, 0.0)
+        for (_, origin), (energy, _, _) in self._totals.items():
+            found[phases[origin]] += energy
+        rows = self._pending_rows()
+        for phase, energy in zip(phases, np.bincount(rows.origin, rows.energy, len(phases)), strict=True):
+            found[phase] += float(energy)
+        return found
+
     def work(self) -> dict[str, Work]:
         """Return what every component has done so far, flushed or not, by its name."""
         totals = {key: list(values) for key, values in self._totals.items()}

@@ -81,6 +81,11 @@ class Record:
         return folder.read_parquet(self.path / "metrics.parquet")
 
     @cached_property
+    def phases(self) -> pd.DataFrame:
+        """Time ``t_s`` and energy ``energy_J`` of every phase so far, at every step after which it was evaluated."""
+        return folder.read_parquet(self.path / "phases.parquet")
+
+    @cached_property
     def stats(self) -> pd.DataFrame:
         """Statistics of every component: ``path, value, description, unit``."""
         return folder.read_parquet(self.path / "stats.parquet")

@@ -14,6 +14,7 @@ from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.component import ComponentSpec
 from hwsim.spec.device import CellSpec
+from hwsim.spec.experiment import ExperimentSpec
 from hwsim.spec.load import Document, build, load_document, with_network
 from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.scaling import ScalingSpec
@@ -34,10 +35,12 @@ KINDS = (
     "network",
     "network-trace",
     "statistics",
+    "experiment",
 )
 
 MODELS: dict[str, type[Spec]] = {
     "network": ArchitectureSpec, "network-trace": NetworkTraceSpec, "statistics": ActivitySpec,
+    "experiment": ExperimentSpec,
 }  # fmt: skip
 """Descriptions that need no more than their schema."""
 

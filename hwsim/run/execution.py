@@ -30,7 +30,7 @@ from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, configured, resolve
 from hwsim.run.devices import DeviceRecord
 from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
 from hwsim.run.interrupt import noted_interrupts
-from hwsim.run.outcome import metric_row, write_outcome
+from hwsim.run.outcome import metric_row, phase_rows, write_outcome
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.recorded import RecordedTraceSpec
@@ -287,6 +287,8 @@ def _run(run: Checkpoints, progress: Progress | None) -> None:
     def report(metrics: StepMetrics) -> None:
         history.append(metrics)
         folder.write_metrics(metric_row(metrics, timed=spec.timing))
+        if spec.timing and (metrics.test_loss == metrics.test_loss or metrics.step + 1 == n_steps):
+            folder.write_phases(*phase_rows(metrics.step, chip.phases_so_far()))
         if progress is not None:
             progress(metrics.step + 1, n_steps, metrics.epoch, asdict(metrics))
 

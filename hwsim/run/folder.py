@@ -53,9 +53,16 @@ METRIC_COLUMNS: dict[str, tuple[str, str, str]] = {
     "energy_J": ("float64", "J", "energy so far, leakage included"),
     "loss": ("float64", "1", "mean loss of the mini-batch"),
     "learning_rate": ("float64", "1", "learning rate"),
-    "test_loss": ("float64", "1", "loss on held-out data; NaN where it was not evaluated"),
-    "test_accuracy": ("float64", "1", "accuracy on held-out data; NaN where it was not evaluated"),
+    "test_loss": ("float64", "1", "loss on held-out data, or what the trace's evaluation says; NaN: not evaluated"),
+    "test_accuracy": ("float64", "1", "accuracy on the same data; NaN where it was not evaluated"),
 }
+PHASE_COLUMNS: dict[str, tuple[str, str, str]] = {
+    "step": ("int32", "1", "training step after which the network was evaluated"),
+    "phase": ("name", "1", "phase of training"),
+    "t_s": ("float64", "s", "simulated time of the phase so far"),
+    "energy_J": ("float64", "J", "energy of the phase so far"),
+}
+"""Columns of ``phases.parquet``: what each phase has cost when the network was evaluated."""
 
 CODINGS = {
     "events": Coding(
@@ -188,6 +195,10 @@ class RunFolder:
     def write_pulses(self, columns: dict[str, np.ndarray]) -> None:
         """Append pulses to the pulse log."""
         self.table("pulses", PULSE_COLUMNS).write(columns)
+
+    def write_phases(self, columns: dict[str, np.ndarray], names: list[str]) -> None:
+        """Append what the phases have cost so far."""
+        self.table("phases", PHASE_COLUMNS).write(columns, names)
 
     def write_gauges(self, columns: dict[str, np.ndarray], names: list[str]) -> None:
         """Append changes of gauges."""

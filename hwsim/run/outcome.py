@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -37,6 +37,19 @@ def metric_row(metrics: StepMetrics, *, timed: bool) -> dict[str, Any]:
     row["t_s"] = row.pop("t_ps") * 1e-12 if timed else float("nan")
     row["energy_J"] = row["energy_J"] if timed else float("nan")
     return row
+
+
+def phase_rows(
+    step: int, phases: Mapping[str, tuple[float, float]]
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the rows of ``phases.parquet`` after a step, and the names that they point to.
+
+    ``phases`` holds simulated time (ps) and energy (J) of each phase so far.
+    """
+    times, energies = np.array(list(phases.values())).T
+    n = len(phases)
+    columns = {"step": np.full(n, step), "phase": np.arange(n), "t_s": times * 1e-12, "energy_J": energies}
+    return columns, list(phases)
 
 
 def write_outcome(

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from hwsim.spec.base import Spec, misplaced
 from hwsim.spec.layers import Add, InputSpec, LayerSpec, MatrixLayer, NamedLayer, Shape
 
-WeightInit = Literal["uniform", "normal", "zeros"]
+WeightInit = Literal["uniform", "normal", "zeros", "constant", "file"]
 
 
 class NetworkSpec(Spec):
@@ -22,7 +22,13 @@ class NetworkSpec(Spec):
     """From the input to the output."""
     weight_init: WeightInit = "uniform"
     """``uniform``: weights and biases within +-1/sqrt(columns of the matrix), as PyTorch's ``nn.Linear`` and
-    ``nn.Conv2d``; ``normal``: weights with standard deviation 1/sqrt(columns), biases zero; ``zeros``: both zero."""
+    ``nn.Conv2d``; ``normal``: weights with standard deviation 1/sqrt(columns), biases zero; ``zeros``: both zero;
+    ``constant``: both ``init_value``; ``file``: those of ``init_file``."""
+    init_value: float = 0.0
+    """Every weight and bias at the start, with ``weight_init: constant``; arrays cut it to their devices' bounds."""
+    init_file: str | None = None
+    """With ``weight_init: file``: an ``.npz`` with arrays ``LAYER.weight`` (rows, columns of the matrix) and
+    ``LAYER.bias``, such as the ``weights.npz`` of a run."""
 
     @property
     def inputs(self) -> int:
@@ -96,8 +102,7 @@ class NetworkSpec(Spec):
         problems += [] if unknown else self._broken_links()
         if not self.matrix_layers:
             problems.append((0, "a network needs at least one layer with weights: linear or conv2d"))
-        if self.weight_init == "zeros" and len(self.matrix_layers) > 1:
-            problems.append((0, "weight_init zeros trains only a network of one layer; use uniform or normal"))
+        problems += [(0, problem) for problem in self._initial_weights()]
         if problems:
             first = min(index for index, _ in problems)
             raise misplaced(f"layers.{first}", "; ".join(problem for _, problem in problems))
@@ -111,6 +116,16 @@ class NetworkSpec(Spec):
             for name in layer.inputs_of
             if name and name not in names[:index]
         ]
+
+    def _initial_weights(self) -> list[str]:
+        problems = []
+        if self.weight_init in ("zeros", "constant") and len(self.matrix_layers) > 1:
+            problems.append(f"weight_init {self.weight_init} trains only a network of one layer; use uniform or normal")
+        if (self.weight_init == "file") != (self.init_file is not None):
+            problems.append("init_file and weight_init: file belong together; give both or neither")
+        if self.init_value and self.weight_init != "constant":
+            problems.append("init_value needs weight_init: constant")
+        return problems
 
     def _duplicate_names(self) -> list[tuple[int, str]]:
         names = [layer.name for layer in self.layers]

@@ -11,7 +11,8 @@ from hwsim.spec.base import Spec
 from hwsim.spec.network import NetworkSpec
 
 DataName = Literal["digits", "mnist", "fashion-mnist", "least-squares"]
-LossName = Literal["cross_entropy", "nll", "mse"]
+LossName = Literal["cross_entropy", "nll", "mse", "half_mse"]
+REGRESSION_LOSSES: tuple[LossName, ...] = ("mse", "half_mse")
 Normalisation = Literal["none", "unit", "standard"]
 
 _LIMITS = ("limit_train", "limit_test")
@@ -20,7 +21,7 @@ _DATA_OPTIONS: dict[str, tuple[str, ...]] = {
     "mnist": ("normalisation", *_LIMITS),
     "fashion-mnist": ("normalisation", *_LIMITS),
     "a file": ("normalisation", "test_fraction", *_LIMITS),
-    "least-squares": ("dimensions", "rows", "test_rows", "sigma_a", "sigma_w", "label_noise"),
+    "least-squares": ("dimensions", "rows", "test_rows", "sigma_a", "sigma_w", "label_noise", "offset"),
 }
 
 
@@ -41,8 +42,8 @@ class DataSpec(Spec):
     """Keep only the first so many training samples."""
     limit_test: int | None = Field(None, ge=1)
     """Keep only the first so many test samples."""
-    test_fraction: float = Field(0.2, gt=0, lt=1)
-    """Share held out where the data have no test set of their own; the split is the same for every seed."""
+    test_fraction: float = Field(0.2, ge=0, lt=1)
+    """Share held out where the data have no test set of their own; the split is the same for every seed. 0: none."""
     dimensions: int = Field(40, ge=1)
     """Least squares: length D of the weight vector w*."""
     rows: int = Field(100, ge=1)
@@ -55,6 +56,8 @@ class DataSpec(Spec):
     """Least squares: standard deviation of the entries of w*."""
     label_noise: float = Field(0.0, ge=0)
     """Least squares: standard deviation of the noise added to A w*."""
+    offset: float = 0.0
+    """Least squares: constant added to A w*, which a bias can take."""
 
     @property
     def title(self) -> str:
@@ -107,6 +110,17 @@ class ScheduleSpec(Spec):
         return self
 
 
+class EvaluationSpec(Spec):
+    """When and how the network is evaluated; it takes no simulated time or energy."""
+
+    data: Literal["held-out", "training"] = "held-out"
+    """Which samples."""
+    reads: Literal["converters", "exact"] = "converters"
+    """``converters``: through the arrays' converters, with their noise; ``exact``: with the weights as they are."""
+    every: int | None = Field(None, ge=1)
+    """Training steps between two evaluations; None: at the end of every epoch."""
+
+
 def named_choice(value: Any) -> Any:
     """Check that a choice of an algorithm or a device is None, a name, or a mapping with a name."""
     if value is None or (isinstance(value, str) and value):
@@ -125,7 +139,8 @@ class TrainingSpec(Spec):
     """Where the numbers come from; an assumption says that it is one."""
     network: NetworkSpec
     loss: LossName
-    """``cross_entropy`` (softmax inside), ``nll`` (on log-probabilities) or ``mse`` (one-hot targets for classes)."""
+    """``cross_entropy`` (softmax inside), ``nll`` (on log-probabilities), ``mse`` (one-hot targets for classes) or
+    ``half_mse``, half of it."""
     batch_size: int = Field(ge=1)
     """Samples of a mini-batch; the last one of an epoch may be smaller."""
     epochs: int = Field(ge=1)
@@ -183,10 +198,11 @@ class TraceSpec(TrainingSpec):
 
     kind: Literal["live"] = "live"
     data: DataSpec
+    evaluation: EvaluationSpec = EvaluationSpec()
 
     @model_validator(mode="after")
     def _targets_fit(self) -> TraceSpec:
-        if self.loss != "mse" and self.data.is_regression:
+        if self.loss not in REGRESSION_LOSSES and self.data.is_regression:
             raise ValueError(f"loss {self.loss} needs classes, but {self.data.title} has real targets; use loss: mse")
         return self
 
@@ -204,6 +220,6 @@ def _loss_problem(loss: LossName, network: NetworkSpec) -> str | None:
             f"loss {loss} does not take log-probabilities; use loss: nll, "
             f"or give layer '{last.name}' another activation than log_softmax"
         )
-    if loss != "mse" and network.outputs < 2:
+    if loss not in REGRESSION_LOSSES and network.outputs < 2:
         return f"loss {loss} needs at least 2 outputs, but layer '{last.name}' has {network.outputs}"
     return None

@@ -101,10 +101,19 @@ class MeanSquaredError(Loss):
         return operations(add=2 * width, mul=2 * width)
 
 
+class HalfMeanSquaredError(MeanSquaredError):
+    """Half of the mean of the squared differences, whose error is the plain difference over samples and outputs."""
+
+    def _value_and_error(self, output: Batch, target: Targets) -> tuple[np.floating[Any], Batch]:
+        value, error = super()._value_and_error(output, target)
+        return value / 2, error / np.float32(2)
+
+
 LOSSES: dict[LossName, Loss] = {
     "cross_entropy": CrossEntropy(),
     "nll": NegativeLogLikelihood(),
     "mse": MeanSquaredError(),
+    "half_mse": HalfMeanSquaredError(),
 }
 """Every loss by the name it has in a trace description."""
 

@@ -17,7 +17,7 @@ from hwsim.chip.operations import Matrix
 from hwsim.chip.program import Join, Program, Start, Task
 from hwsim.errors import MappingError
 from hwsim.spec.network import NetworkSpec
-from hwsim.spec.training import TrainingSpec
+from hwsim.spec.training import EvaluationSpec, TraceSpec, TrainingSpec
 from hwsim.training.algorithms.base import Algorithm
 from hwsim.training.data import DataSet
 from hwsim.training.losses import LOSSES, Loss, accuracy
@@ -71,6 +71,7 @@ class Trainer:
         self.chip = chip
         self.algorithm = algorithm
         self.seed = seed
+        self.evaluation = trace.evaluation if isinstance(trace, TraceSpec) else EvaluationSpec()
         self.loss = self._loss()
         self.layers = self._stages()
         self._place()
@@ -114,6 +115,7 @@ class Trainer:
         for stage in self._matrix_stages():
             layer = initial[stage.spec.name]
             stage.matrix = self.algorithm.place(stage.spec.name, layer.weight)
+            stage.exact_evaluation = self.evaluation.reads == "exact"
             stage.bias = layer.bias
             stage.scale = np.ones(stage.spec.scales, np.float32) if stage.spec.scales else None
 
@@ -239,7 +241,8 @@ class Trainer:
         """Take note of the end of a step; returns its loss."""
         self.step += 1
         self.samples += n
-        evaluated = self.step % self.steps_per_epoch == 0 or self.step == last_step
+        every = self.evaluation.every or self.steps_per_epoch
+        evaluated = self.step % every == 0 or self.step == last_step
         test = self.evaluate() if evaluated else (float("nan"), float("nan"))
         report(self._metrics(epoch, loss, rate, test))
         return loss
@@ -249,11 +252,15 @@ class Trainer:
         return StepMetrics(self.step - 1, epoch, self.samples, now, self.chip.energy_so_far(), loss, rate, *test)
 
     def evaluate(self) -> tuple[float, float]:
-        """Return loss and accuracy (NaN for real targets) on the held-out data.
+        """Return loss and accuracy (NaN for real targets) on the data that the trace's ``evaluation`` names.
 
-        It reads the arrays through the converters with own random streams; it takes no simulated time or energy.
+        Arrays are read through the converters with own random streams, or exactly; no simulated time or energy goes
+        by.
         """
-        x_test, y_test = self.data.x_test, self.data.y_test
+        on_training = self.evaluation.data == "training"
+        x_test, y_test = (
+            (self.data.x_train, self.data.y_train) if on_training else (self.data.x_test, self.data.y_test)
+        )
         if not len(x_test):
             return float("nan"), float("nan")
         chunk = max(1, min(EVALUATION_CHUNK, EVALUATION_WORDS // most_words(self.trace.network)))

@@ -1,21 +1,14 @@
 """Shared by the tests of published designs."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
+
+import hwsim.reproduce.bench
 
 
 @pytest.fixture(scope="session")
 def bench():
     """Return the module that runs programs on the chips and takes figures from their events."""
-    file = Path(__file__).parent / "bench.py"
-    spec = importlib.util.spec_from_file_location("published_bench", file)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["published_bench"] = module
-    spec.loader.exec_module(module)
-    return module
+    return hwsim.reproduce.bench
 
 
 @pytest.fixture(scope="session")

@@ -2,65 +2,19 @@
 
 import pytest
 
+from hwsim.reproduce import update_times
 from hwsim.spec.load import load_chip
 
 CHIP = "li-2025"
 FIGURES = {figure.name: figure for figure in load_chip(CHIP).published}
+ROWS = update_times.li_2025()
 TRAIN = {"desired_bl": 5, "update_management": False, "update_bl_management": False}
-SAMPLES = {"units_in_mbatch": False, "update": TRAIN}
-TTV2 = {**SAMPLES, "transfer_every": 2.0, "transfer_lr": 1e4, "momentum": 0.0}
-
-
-def multi_tile(step: float) -> dict:
-    """The cost model adds the transfers of endlessly many arrays, 1/2 + 1/4 + ... = 1 a sample with n_s = 2. Here the
-    last of three levels is transferred as often as the one before it, which adds up to the same; what is read is the
-    pulse probability itself."""
-    return {
-        **SAMPLES,
-        "n_arrays": 4,
-        "transfer_every_vec": [2.0, 4.0, 4.0],
-        "transfer_lr_vec": [TRAIN["desired_bl"] * step] * 3,
-        "transfer_update": TRAIN,
-    }
-
-
-MULTIPLY_ADD = {"digital.model": "li-2025-multiply-add"}
-LARGE = {"tile.rows": 4608, "tile.cols": 4608}
-
-
-@pytest.fixture(scope="module")
-def times(bench):
-    """Return the update time of a sample, by name of the figure."""
-
-    def mixed(shape, batch):
-        # Every element of the digital matrix reaches one and a half steps: one pulse for each row of the array.
-        return bench.Training(
-            "mixed-precision", shape, batch, {"scaled": "inputs"}, batch=batch, lr=6 * bench.STEP / batch
-        )
-
-    square, large = (512, 512), (4608, 4608)
-    trainings = {
-        "time-sgd": (bench.Training("analog-sgd", square, 4, {"update": TRAIN}), {}),
-        "time-ttv2": (bench.Training("ttv2", square, 8, TTV2), {}),
-        "time-multi-tile": (bench.Training("multi-tile", square, 8, multi_tile(bench.STEP)), {}),
-        "time-mixed-precision": (mixed(square, 100), {}),
-        "time-mixed-precision-lenet": (mixed((128, 512), 8), MULTIPLY_ADD),
-        "time-sgd-resnet": (bench.Training("analog-sgd", large, 2, {"update": TRAIN}), LARGE),
-        "time-ttv2-resnet": (bench.Training("ttv2", large, 2, TTV2), LARGE),
-        "time-multi-tile-resnet": (bench.Training("multi-tile", large, 4, multi_tile(bench.STEP)), LARGE),
-        "time-mixed-precision-resnet": (mixed((512, 4608), 128), LARGE | MULTIPLY_ADD),
-    }
-    return {
-        name: bench.update_time(
-            training.on(bench.Bench(CHIP, settings, keep_devices=not name.endswith("resnet"))), training.samples
-        )
-        for name, (training, settings) in trainings.items()
-    }
+LARGE = update_times.LARGE
 
 
 @pytest.mark.parametrize("name", [name for name in FIGURES if name.startswith("time")])
-def test_time(check, times, name) -> None:
-    check(FIGURES[name], times[name])
+def test_time(check, name) -> None:
+    check(FIGURES[name], ROWS[name].time(CHIP))
     assert FIGURES[name].met
 
 
@@ -69,7 +23,7 @@ def test_partial_sums_of_the_series(bench, arrays) -> None:
     """With n arrays the transfers are 1/2 + ... + 1/2^(n-1) a sample, each a read and a train."""
     levels = arrays - 1
     periods = [2.0**level for level in range(1, arrays)]
-    parameters = multi_tile(bench.STEP) | {
+    parameters = update_times.multi_tile() | {
         "n_arrays": arrays, "transfer_every_vec": periods, "transfer_lr_vec": [5 * bench.STEP] * levels,
     }  # fmt: skip
     events = bench.Training("multi-tile", (64, 64), 8, parameters).on(bench.Bench(CHIP))
@@ -79,7 +33,7 @@ def test_partial_sums_of_the_series(bench, arrays) -> None:
 
 def test_the_layer_as_it_is_takes_less(bench) -> None:
     """The published row of ResNet-18 takes both vectors of its 512 x 4608 layer as 4608 long."""
-    training = bench.Training("ttv2", (512, 4608), 4, TTV2)
+    training = bench.Training("ttv2", (512, 4608), 4, update_times.ttv2())
     events = training.on(bench.Bench(CHIP, LARGE, keep_devices=False))
     assert bench.update_time(events, training.samples) == pytest.approx((5120 + 512) / 175 + 27.5 + 20, abs=2e-3)
 
@@ -112,7 +66,7 @@ def energy(bench):
     """Return what a perceptron 785-250-10 takes in nJ with 4 arrays: each read, pulses and transfer reads."""
     platform = bench.Bench(CHIP)
     train = TRAIN | {"desired_bl": 10}
-    parameters = multi_tile(bench.STEP) | {"transfer_every_vec": [1.0, 10.0, 10.0], "update": train}
+    parameters = update_times.multi_tile() | {"transfer_every_vec": [1.0, 10.0, 10.0], "update": train}
     algorithm, matrices = platform.place("multi-tile", parameters, {"hidden": (250, 785), "output": (10, 250)})
     events = platform.run(bench.step_of(algorithm, matrices))
     converters = events[events.component.str.endswith(("dac", "adc"))]
@@ -148,7 +102,7 @@ def test_area(bench, check, name) -> None:
     check(FIGURES[name], bench.array_area(CHIP, AREAS[name]))
 
 
-def test_every_figure_is_measured(times) -> None:
+def test_every_figure_is_measured() -> None:
     storage = {f"storage-{network}-{name}" for network in NETWORKS for name in STORED}
-    measured = {*times, *storage, *ENERGIES, *AREAS}
+    measured = {*ROWS, *storage, *ENERGIES, *AREAS}
     assert measured == {name for name, figure in FIGURES.items() if figure.ours is not None}

@@ -2,45 +2,23 @@
 
 import pytest
 
+from hwsim.reproduce import update_times
 from hwsim.spec.load import load_chip
 
 CHIP = "rasch-2024"
 N = 512
 BATCH = 100
 FIGURES = {figure.name: figure for figure in load_chip(CHIP).published}
-TRAIN = {"desired_bl": 5, "update_management": False, "update_bl_management": False}
-SAMPLES = {"units_in_mbatch": False, "update": TRAIN}
-EAGER = 1e4
-"""Transfer rate at which every transfer writes, as the published averages take it."""
-
-
-def past_first_periods(algorithm) -> None:
-    """AGAD writes nothing in the first periods of its choppers, which take thousands of samples."""
-    for choppers in algorithm.choppers.values():
-        choppers.sweeps = 1000
+ROWS = update_times.rasch_2024()
 
 
 @pytest.fixture(scope="module")
 def runs(bench):
-    """Return the events and the chip of each algorithm's run, the number of its samples, and its matrix."""
-    transfers = {**SAMPLES, "transfer_every": 2.0, "transfer_lr": EAGER}
-    trainings = {
-        "sgd": bench.Training("analog-sgd", (N, N), 4, {"update": TRAIN}),
-        # H is cleared where it was written, as in c-TTv2.
-        "ttv2": bench.Training("ttv2", (N, N), 8, {**transfers, "momentum": 0.0}),
-        "c-ttv2": bench.Training("c-ttv2", (N, N), 8, transfers),
-        "agad": bench.Training("agad", (N, N), 8, transfers, ready=past_first_periods),
-        "agad-10": bench.Training(
-            "agad", (N, N), 20, transfers | {"transfer_every": 10.0, "update": TRAIN | {"desired_bl": 1}},
-            ready=past_first_periods,
-        ),
-        # Every element of the digital matrix reaches one and a half steps: one pulse for each row of the array.
-        "mixed-precision": bench.Training("mixed-precision", (N, N), BATCH, batch=BATCH, lr=6 * bench.STEP / BATCH),
-    }  # fmt: skip
+    """Return the events and the chip of each algorithm's run, and the number of its samples."""
     results = {}
-    for name, training in trainings.items():
+    for name, row in ROWS.items():
         platform = bench.Bench(CHIP)
-        results[name] = (training.on(platform), platform.chip, training.samples)
+        results[name.removeprefix("time-")] = (row.training.on(platform), platform.chip, row.training.samples)
     return results
 
 

@@ -17,11 +17,12 @@ ORDER = [
     {"run"},
     {"torch"},
     {"sweeps"},
+    {"reproduce"},
     {"cli", "__main__"},
 ]
 LAYER = {name: index for index, names in enumerate(ORDER) for name in names}
 RESULTS_MAY_IMPORT = {"errors", "units", "html", "results"}
-LAYER_MAY_ALSO_IMPORT = {part: {"results"} for part in ("run", "sweeps", "torch", "cli", "__main__")}
+LAYER_MAY_ALSO_IMPORT = {part: {"results"} for part in ("run", "sweeps", "reproduce", "torch", "cli", "__main__")}
 
 
 def imported_parts(path: Path) -> set[str]:

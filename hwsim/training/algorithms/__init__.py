@@ -8,6 +8,7 @@ from hwsim.training.algorithms import (
     mixed_precision,
     multi_tile,
     residual_v2,
+    smooth_sgd,
     tiki_taka,
     ttv2,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "mixed_precision",
     "multi_tile",
     "residual_v2",
+    "smooth_sgd",
     "tiki_taka",
     "ttv2",
 ]

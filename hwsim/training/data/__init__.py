@@ -9,7 +9,7 @@ import numpy as np
 
 from hwsim.errors import DataError
 from hwsim.spec.layers import Linear
-from hwsim.spec.training import DataSpec, TraceSpec
+from hwsim.spec.training import REGRESSION_LOSSES, DataSpec, TraceSpec
 from hwsim.training.data.dataset import DataSet, Samples, assemble, split
 from hwsim.training.data.idx import read_idx, read_images
 from hwsim.training.data.least_squares import draw_least_squares
@@ -76,7 +76,7 @@ def check_fit(data: DataSet, trace: TraceSpec) -> None:
         problems.append(f"{data.name} has {data.features} features, but {takes}; {change}")
     if data.n_classes is None:
         width = data.y_train.shape[1]
-        if trace.loss != "mse":
+        if trace.loss not in REGRESSION_LOSSES:
             problems.append(
                 f"loss {trace.loss} needs classes, but {data.name} has real targets; "
                 "use loss: mse, or store classes as whole numbers"

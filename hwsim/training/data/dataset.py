@@ -70,7 +70,7 @@ def split(samples: Samples, test_fraction: float, name: str) -> tuple[Samples, S
     for index, group in enumerate(groups or [np.arange(len(samples.x))]):
         chosen = generator(0, "split", index).permutation(group)
         held_out[chosen[: round(test_fraction * len(group))]] = True
-    if held_out.all() or not held_out.any():
+    if test_fraction and (held_out.all() or not held_out.any()):
         raise DataError(
             f"{name}: a test_fraction of {test_fraction} leaves no samples to "
             f"{'train' if held_out.all() else 'test'} with ({len(held_out)} samples)"
@@ -96,7 +96,7 @@ def assemble(spec: DataSpec, train: Samples, test: Samples, *, full_scale: float
     if how != "none":
         offset, scale = _normalisation(x_train, how, full_scale)
         x_train, x_test = (_flat_float32(_scaled(x, offset, scale), "x", name) for x in (x_train, x_test))
-    n_classes = int(max(y_train.max(), y_test.max())) + 1 if y_train.dtype.kind == "i" else None
+    n_classes = int(max(y_train.max(), y_test.max(initial=0))) + 1 if y_train.dtype.kind == "i" else None
     return DataSet(name, x_train, y_train, x_test, y_test, n_classes)
 
 
@@ -105,7 +105,7 @@ def _flat_float32(values: Array, array_name: str, name: str) -> NDArray[np.float
         sample = int(np.argwhere(~np.isfinite(values))[0][0])
         raise DataError(f"{name}: array '{array_name}' has NaN or infinite values (first in sample {sample})")
     with np.errstate(over="ignore"):
-        flat = values.reshape(len(values), -1).astype(np.float32, copy=False)
+        flat = values.reshape(len(values), int(np.prod(values.shape[1:]))).astype(np.float32, copy=False)
     if flat is not values and not _is_finite(flat):
         raise DataError(f"{name}: array '{array_name}' has values too large for float32 (above 3.4e38)")
     return flat

@@ -11,7 +11,7 @@ from hwsim.training.streams import generator
 
 
 def draw_least_squares(spec: DataSpec, seed: int) -> tuple[Samples, Samples]:
-    """Draw rows of A ~ N(0, sigma_a^2), w* ~ N(0, sigma_w^2) and targets A w* + N(0, label_noise^2).
+    """Draw rows of A ~ N(0, sigma_a^2), w* ~ N(0, sigma_w^2) and targets A w* + offset + N(0, label_noise^2).
 
     Training and held-out rows share w*.
     """
@@ -22,4 +22,4 @@ def draw_least_squares(spec: DataSpec, seed: int) -> tuple[Samples, Samples]:
 def _rows(spec: DataSpec, solution: np.ndarray, part: str, n_rows: int, seed: int) -> Samples:
     a = generator(seed, f"least-squares/rows/{part}").normal(0.0, spec.sigma_a, (n_rows, spec.dimensions))
     noise = generator(seed, f"least-squares/noise/{part}").normal(0.0, 1.0, (n_rows, 1))
-    return Samples(a, a @ solution + spec.label_noise * noise)
+    return Samples(a, a @ solution + spec.offset + spec.label_noise * noise)

@@ -24,12 +24,14 @@ class MatrixStage(KeptStage):
     """A linear or convolutional layer; ``matrix`` is on the chip.
 
     ``bias`` (outputs,) and ``scale`` (one, or outputs) are None where the layer has none, or where nothing is computed.
+    With ``exact_evaluation`` it is evaluated with the weights as they are, and not through the converters.
     """
 
     spec: MatrixLayer
     matrix: Matrix | None = None
     bias: np.ndarray | None = None
     scale: np.ndarray | None = None
+    exact_evaluation: bool = False
 
     def kept_words(self, *, last: bool) -> int:
         """Return the output, the errors at it, the matrix's own output where a scale is trained, and the network's
@@ -76,7 +78,11 @@ class MatrixStage(KeptStage):
 
     def evaluate(self, n: int, *inputs: Any) -> Any:
         """Return the output; the arrays are read with own random streams."""
-        z, _ = self.placed.read(self._vectors(n, inputs[0]), purpose="evaluate")
+        vectors = self._vectors(n, inputs[0])
+        if self.exact_evaluation:
+            z = vectors @ self.placed.weights().T
+        else:
+            z, _ = self.placed.read(vectors, purpose="evaluate")
         return self._activated(self._of_own_group(n, z))
 
     def _vectors(self, n: int, x: Any) -> Any:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -50,7 +48,8 @@ class Bench:
         spec = build(ChipSpec, Document(data))
         device = load_device(spec.device) if self.own_device else load_device("constant_step", **exact)
         self._blocks: list[pd.DataFrame] = []
-        self.chip = Chip(spec, device, events=self._keep)
+        kind = Chip if self.keep_devices else _DevicelessChip
+        self.chip = kind(spec, device, events=self._keep)
 
     def _keep(self, table: Table) -> None:
         block = pd.DataFrame(table.columns)
@@ -69,9 +68,7 @@ class Bench:
     ) -> tuple[Algorithm, dict[str, Any]]:
         """Place layers of (rows, cols) zeros with an algorithm; returns it and the matrices."""
         algorithm = self.algorithm(name, parameters)
-        made = nullcontext() if self.keep_devices else patch("hwsim.chip.chip.make_cells", NoDevices)
-        with made:
-            matrices = {layer: algorithm.place(layer, np.zeros(shape, np.float32)) for layer, shape in layers.items()}
+        matrices = {layer: algorithm.place(layer, np.zeros(shape, np.float32)) for layer, shape in layers.items()}
         return algorithm, matrices
 
     def run(self, program: Program) -> pd.DataFrame:
@@ -87,7 +84,7 @@ class NoDevices:
 
     ages = False
 
-    def __init__(self, device: DeviceSpec, shape: tuple[int, int], **_: Any) -> None:
+    def __init__(self, device: DeviceSpec, shape: tuple[int, int]) -> None:
         one = make_cells(device, (1, 1))
         self.shape = shape
         self.granularity, self.n_states, self.references = one.granularity, one.n_states, one.references
@@ -103,14 +100,22 @@ class NoDevices:
     def apply_trains(self, x: np.ndarray, _d: np.ndarray, plan: TrainPlan, **_: Any) -> UpdateResult:
         """Take the trains without a coincidence."""
         none = np.zeros(len(x), np.int64)
-        fires = (np.zeros((len(x), lines), np.uint32) for lines in self.shape)
-        return UpdateResult(plan.bl, plan.slots, none, none, none.astype(float), *fires, None)
+        rows, cols = (np.zeros((len(x), lines), np.uint32) for lines in self.shape)
+        return UpdateResult(plan.bl, plan.slots, none, none, none.astype(float), rows, cols, None)
 
     def read_line(self, _index: int, *, axis: str, **_: Any) -> ReadResult:
         """Return ones."""
         y = np.ones((1, self.shape[0 if axis == "column" else 1]), np.float32)
         x = np.ones((1, 1), np.float32)
         return ReadResult(y, np.zeros(1, np.int32), 0, 0, x, np.ones(1, np.float32))
+
+
+class _DevicelessChip(Chip):
+    """A chip whose tiles hold :class:`NoDevices`."""
+
+    def make_cells(self, shape: tuple[int, int], path: str, faults: Any) -> Any:  # noqa: ARG002
+        """Return what stands for the devices of an array."""
+        return NoDevices(self.device, shape)
 
 
 @dataclass(frozen=True)

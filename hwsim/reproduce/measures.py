@@ -1,0 +1,82 @@
+"""What is measured of the runs of an experiment, as tables: one number a run, and the curve of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hwsim.reproduce.execute import Key
+from hwsim.reproduce.floors import predicted_floor
+from hwsim.reproduce.plan import Case
+from hwsim.results import Run, open_run
+from hwsim.run import resolve
+from hwsim.spec.experiment import ExperimentSpec
+
+CURVE_COLUMNS = {"test_loss": "loss", "test_accuracy": "accuracy", "t_s": "t_s", "energy_J": "energy_J"}
+
+
+def measure(spec: ExperimentSpec, cases: Sequence[Case], paths: Mapping[Key, Path]) -> pd.DataFrame:
+    """Return one row a run: series, at, seed, ``value``, and ``predicted`` where a check asks for the closed form.
+
+    A floor is the mean loss over the last part of the steps, by inputs if the experiment says so; an accuracy is in
+    percent.
+    ``steps`` and ``epochs`` say how far the run went; with timing, ``latency_s`` and ``energy_J`` are its totals.
+    """
+    rows = []
+    judged = {check.get("series") for check in spec.checks if check["check"] == "predicted"}
+    for case in cases:
+        run = open_run(paths[case.series, case.at, case.seed])
+        summary, metrics = run.summary, run.metrics
+        losses = metrics["test_loss"].dropna().to_numpy()
+        last = max(1, round(spec.window * len(losses)))
+        row: dict[str, Any] = {
+            "series": case.series, "at": case.at, "seed": case.seed, "steps": summary["steps"],
+            "epochs": summary["epochs"], "run": run.path.name,
+        }  # fmt: skip
+        if spec.measure == "floor":
+            scale = _scale(spec, run)
+            row["value"] = scale * float(losses[-last:].mean())
+            predicted = predicted_floor(resolve(**case.arguments)) if case.series in judged else None
+            row["predicted"] = np.nan if predicted is None else scale * predicted
+        else:
+            row["value"] = 100 * summary["metrics"]["accuracy"]
+            row["best"] = 100 * float(metrics["test_accuracy"].max())
+        if spec.timing:
+            row |= {"latency_s": summary["latency_s"], "energy_J": summary["energy_J"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def curves(spec: ExperimentSpec, cases: Sequence[Case], paths: Mapping[Key, Path]) -> pd.DataFrame:
+    """Return loss (by inputs if the experiment says so), accuracy, time and energy of every run at every evaluation."""
+    frames = []
+    for case in cases:
+        run = open_run(paths[case.series, case.at, case.seed])
+        metrics = run.metrics
+        metrics = metrics[metrics["test_loss"].notna()]
+        columns = {"step": metrics["step"] + 1, "epoch": metrics["epoch"] + 1}
+        columns |= {name: metrics[column] for column, name in CURVE_COLUMNS.items()}
+        frame = pd.DataFrame(columns)
+        frame["loss"] *= _scale(spec, run)
+        frame.insert(0, "seed", case.seed)
+        frame.insert(0, "at", "" if case.at is None else str(case.at))
+        frame.insert(0, "series", case.series)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _scale(spec: ExperimentSpec, run: Run) -> float:
+    return 1 / run.config["trace"]["network"]["layers"][0]["inputs"] if spec.per_input else 1.0
+
+
+def summarized(table: pd.DataFrame) -> pd.DataFrame:
+    """Return mean, spread (standard deviation; NaN of one seed) and number of runs of each series and swept value."""
+    grouped = table.groupby(["series", "at"], sort=False, dropna=False)
+    found = grouped["value"].agg(["mean", "std", "count"]).reset_index()
+    if "predicted" in table:
+        found["predicted"] = grouped["predicted"].mean().to_numpy()
+    return found

@@ -1,0 +1,114 @@
+"""What came out of an experiment, as text for a terminal and as rows for a page."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from hwsim.reproduce.cost import PHASES, summarized_costs
+from hwsim.reproduce.experiment import Reproduction
+from hwsim.results.layout import table as layout
+from hwsim.spec.experiment import ExperimentSpec
+from hwsim.units import format_quantity
+
+WIDTH = 110
+MARKS = {"pass": "pass", "fail": "FAIL", "not judged": "-"}
+
+
+def report(found: Reproduction) -> str:
+    """Return the results of an experiment: numbers beside the published ones, costs, and the verdicts."""
+    spec = found.spec
+    lines = [f"{spec.name}: {spec.title}", ""]
+    lines += textwrap.wrap(spec.description, WIDTH)
+    if found.variant is not None:
+        others = [name for name in spec.variants if name != found.variant]
+        text = f"variant {found.variant}: {spec.variants[found.variant].description}"
+        lines += textwrap.wrap(text + (f" (also: --variant {', '.join(others)})" if others else ""), WIDTH)
+    lines += ["", *layout(*comparison(found), right=(2, 3, 4, 5))]
+    if len(found.costs):
+        lines += ["", *_costs(found)]
+    lines += [
+        "",
+        *_verdicts(found),
+        "",
+        f"folder {found.folder}   (figure.png, index.html, results.json, *.parquet, *.csv)",
+    ]
+    return "\n".join(lines)
+
+
+def comparison(found: Reproduction) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return header and rows of our numbers beside the published ones."""
+    spec = found.spec
+    swept = "chip" if spec.chips else spec.sweep.label if spec.sweep is not None else ""
+    unit = "accuracy (%)" if spec.measure == "accuracy" and not spec.chips else "ns" if spec.chips else "floor"
+    header = ("series", swept, f"ours: {unit}", "runs", "closed form", "published")
+    return header, [_compared(row, spec) for row in found.comparison.to_dict("records")]
+
+
+def _compared(row: Any, spec: ExperimentSpec) -> tuple[str, ...]:
+    at = "" if row["at"] is None or row["at"] != row["at"] else str(row["at"])
+    ours, published = (
+        _with_spread(row[value], row[spread], spec)
+        for value, spread in (("mean", "std"), ("published", "published_spread"))
+    )
+    return (
+        row["series"],
+        at,
+        ours,
+        str(row["count"]),
+        _with_spread(row.get("predicted", math.nan), math.nan, spec),
+        published,
+    )
+
+
+def _with_spread(value: float, spread: float, spec: ExperimentSpec) -> str:
+    if math.isnan(value):
+        return ""
+    return number(value, spec) + ("" if math.isnan(spread) else f" ± {number(spread, spec)}")
+
+
+def number(value: float, spec: ExperimentSpec) -> str:
+    """Return a measured number in the digits that it deserves."""
+    if spec.chips:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if spec.measure == "accuracy" else f"{value:.3g}"
+
+
+def _verdicts(found: Reproduction) -> Iterator[str]:
+    for each in found.verdicts:
+        mark = MARKS[each.state]
+        yield from textwrap.wrap(
+            f"{mark:<5} {each.statement}: {each.found}", WIDTH, subsequent_indent=" " * 6, break_long_words=False
+        )
+    states = [each.state for each in found.verdicts]
+    if states:
+        passed, failed, open_ = (states.count(state) for state in ("pass", "fail", "not judged"))
+        yield f"{passed} of {len(states)} hold, {failed} fail, {open_} not judged"
+
+
+def cost_rows(found: Reproduction) -> list[dict[str, Any]]:
+    """Return the mean cost of reaching each target, as text with units, one entry a target, device and algorithm."""
+    rows = []
+    for row in summarized_costs(found.costs).to_dict("records"):
+        entry = {
+            "target": f"{row['target']:g} %", "at": row["at"], "series": row["series"],
+            "reached": f"{int(row['reached'])}/{row['count']}",
+        }  # fmt: skip
+        done = row["reached"] > 0
+        entry["epochs"] = f"{row['epochs']:.1f}" if done else "-"
+        entry["time"] = format_quantity(row["latency_s"], "s") if done else "-"
+        entry["energy"] = format_quantity(row["energy_J"], "J") if done else "-"
+        for phase in PHASES:
+            share = row.get(f"energy_J.{phase}", math.nan) / row["energy_J"] if done else math.nan
+            entry[phase] = f"{100 * share:.0f} %" if share == share else "-"
+        rows.append(entry)
+    return rows
+
+
+def _costs(found: Reproduction) -> list[str]:
+    header = ("target", "device", "algorithm", "reached", "epochs", "time", "energy", *PHASES)
+    rows = [tuple(str(value) for value in entry.values()) for entry in cost_rows(found)]
+    return ["cost of reaching an accuracy (means over the runs that reach it; shares of the energy)", "",
+            *layout(header, rows, right=tuple(range(3, len(header))))]  # fmt: skip
