@@ -44,7 +44,7 @@ def new_figure(columns: int = 1, rows: int = 1, *, width: float = 4.6, height: f
 
 def look(spec: ExperimentSpec, series: str) -> dict[str, Any]:
     """Return colour and marker of a series, the same in every panel."""
-    index = [each.name for each in spec.series].index(series)
+    index = list(dict.fromkeys(each.name for each in spec.series)).index(series)
     return {"color": COLORS[index % len(COLORS)], "marker": MARKERS[index % len(MARKERS)]}
 
 
@@ -334,7 +334,8 @@ def _split_bars(axes: Axes, split: pd.DataFrame, *, first: bool) -> None:
         left += values
     axes.set_yticks(places, list(split.index) if first else [""] * len(split), fontsize=7)
     axes.set(xlabel="energy of a sample (nJ)")
-    axes.legend(fontsize=6.5, frameon=False, ncols=2)
+    if first:
+        axes.legend(fontsize=6.5, frameon=False, ncols=2)
 
 
 _FIGURES: dict[str, Callable[[ExperimentSpec, pd.DataFrame, pd.DataFrame, Path], Any]] = {

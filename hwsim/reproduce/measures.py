@@ -19,7 +19,9 @@ from hwsim.spec.experiment import ExperimentSpec
 CURVE_COLUMNS = {"test_loss": "loss", "test_accuracy": "accuracy", "t_s": "t_s", "energy_J": "energy_J"}
 
 
-def measure(spec: ExperimentSpec, cases: Sequence[Case], paths: Mapping[Key, Path]) -> pd.DataFrame:
+def measure(
+    spec: ExperimentSpec, cases: Sequence[Case], paths: Mapping[Key, Path], *, closed_form: bool = True
+) -> pd.DataFrame:
     """Return one row a run: series, at, seed, ``value``, and ``predicted`` where a check asks for the closed form.
 
     A floor is the mean loss over the last part of the steps, by inputs if the experiment says so; an accuracy is in
@@ -27,7 +29,7 @@ def measure(spec: ExperimentSpec, cases: Sequence[Case], paths: Mapping[Key, Pat
     ``steps`` and ``epochs`` say how far the run went; with timing, ``latency_s`` and ``energy_J`` are its totals.
     """
     rows = []
-    judged = {check.get("series") for check in spec.checks if check["check"] == "predicted"}
+    judged = {check.get("series") for check in spec.checks if closed_form and check["check"] == "predicted"}
     for case in cases:
         run = open_run(paths[case.series, case.at, case.seed])
         summary, metrics = run.summary, run.metrics

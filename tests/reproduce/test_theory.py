@@ -1,0 +1,69 @@
+"""The closed forms of floors, against float simulations of what they describe and against pulsed runs."""
+
+import numpy as np
+import pytest
+
+from hwsim.reproduce.floors import predicted_floor
+from hwsim.reproduce.plan import Options, cases, chosen, load_experiment
+from hwsim.reproduce.theory import Array, Problem, analog_floor, digital_floor
+from hwsim.run import resolve, simulate
+
+RNG = np.random.default_rng(5)
+A, W = RNG.normal(0, 1, (30, 6)), RNG.normal(0, 0.4, 6)
+PROBLEM = Problem(A, A @ W)
+
+
+@pytest.mark.parametrize("lr", [0.2, 0.02])
+def test_digital_floor_is_that_of_noisy_gradient_descent(lr) -> None:
+    """Many copies at once; the error of the mean over them is their spread."""
+    copies, noise = 4000, 0.05
+    draws = np.random.default_rng(1)
+    w = np.repeat(W[:, None], copies, axis=1)
+    hessian = PROBLEM.hessian
+    for _ in range(int(20 / lr)):
+        w -= lr * (hessian @ (w - W[:, None]) + noise * draws.standard_normal(w.shape))
+    losses = 0.5 * np.einsum("ic,ij,jc->c", w - W[:, None], hessian, w - W[:, None])
+    assert losses.mean() == pytest.approx(digital_floor(PROBLEM, lr, noise), abs=4 * losses.std() / np.sqrt(copies))
+
+
+def test_without_noise_digital_sgd_has_no_floor() -> None:
+    assert digital_floor(PROBLEM, 0.1, 0.0) == 0
+
+
+@pytest.mark.parametrize(("tau", "w_noise"), [(1.0, 0.02), (2.5, 0.1)])
+def test_fixed_point_of_the_mean_step_of_every_sample(tau, w_noise) -> None:
+    """Samples by samples in float, with noise on every read: the mean weights are those of the closed form."""
+    copies, lr, steps = 400, 0.05, 700
+    array = Array(tau, -tau, dw_min=1e-9, w_noise=w_noise, desired_bl=10**9)
+    floor = analog_floor(PROBLEM, array, lr)
+    draws = np.random.default_rng(2)
+    w, total = np.zeros((6, copies)), np.zeros((6, copies))
+    spread = w_noise * np.linalg.norm(A, axis=1)[:, None]
+    for step in range(steps):
+        d = 2 / 30 * (A @ w - PROBLEM.b[:, None] + spread * draws.standard_normal((30, copies)))
+        w = w - lr * (A.T @ d + (np.abs(A).T @ np.abs(d)) * w / tau)
+        total += w if step >= steps // 2 else 0
+    mean = total / (steps - steps // 2)
+    shift = np.abs(floor.weights - W).max()
+    error = 4 * mean.std(axis=1).max() / np.sqrt(copies)
+    assert mean.mean(axis=1) == pytest.approx(floor.weights, abs=error + 0.03 * shift)
+    losses = ((A @ w - PROBLEM.b[:, None]) ** 2).mean(axis=0)
+    assert losses.mean() == pytest.approx(floor.loss, rel=0.05, abs=4 * losses.std() / np.sqrt(copies))
+
+
+def test_pulsed_runs_stop_at_the_closed_form(tmp_path) -> None:
+    """On rows of one's own, with the pulses of the chip; the issue allows 10 %."""
+    rows = tmp_path / "rows.npz"
+    np.savez(rows, x=A, y=A @ W)
+    spec, options = load_experiment("fig1"), Options(data=rows, seeds=(3,), epochs=1500)
+    (case,) = [c for c in cases(chosen(spec, options), options) if c.series == "Analog SGD" and c.at == 0.1]
+    run = simulate(**case.arguments, out=tmp_path / "run")
+    predicted = predicted_floor(resolve(**case.arguments))
+    assert run.metrics.test_loss[500:].mean() == pytest.approx(predicted, rel=0.1)
+
+
+def test_no_closed_form_where_devices_spread_or_reads_are_coarse() -> None:
+    exact = {"trace.evaluation": {"data": "training", "reads": "exact"}}
+    for changes in ({"device.dw_min_std": 0.3}, {"tile.forward.out_noise": 0.1}, {"trace.batch_size": 10}):
+        assert predicted_floor(resolve("least-squares", timing=False, set=exact | changes)) is None
+    assert predicted_floor(resolve("digits-mlp", timing=False)) is None
