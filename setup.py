@@ -112,6 +112,7 @@ setup(
     package_data={
         "hwsim": ["py.typed"],
         "hwsim.results": ["templates/*.html", "templates/*.css", "templates/script/*.js"],
+        "hwsim.reproduce": ["templates/*.html"],
         "hwsim._kernels": ["*.pyi"],
         "hwsim.models": ["**/*.yaml", "curves/*.csv"],
         "hwsim.traces": ["**/*.yaml", "**/*.parquet"],

@@ -25,6 +25,7 @@ LEVELS, NONE = 65534, 65535
 """Levels that a weight has in a large page, and the number that stands for no device."""
 
 PLACE = ["tile", "array", "device"]
+NUMBERS = ["w_start", "w_end", "pulses_up", "pulses_down"]
 
 
 def device_maps(run: Record, tiles: list[int] | None = None) -> dict[str, Any] | None:
@@ -39,6 +40,8 @@ def device_maps(run: Record, tiles: list[int] | None = None) -> dict[str, Any] |
     if not (run.path / "devices.parquet").is_file():
         return None
     devices = folder.read_parquet(run.path / "devices.parquet")
+    if not _whole(devices):
+        raise folder.damaged(run.path / "devices.parquet")
     there = sorted(int(tile) for tile in devices["tile"].unique())
     for tile in tiles or []:
         if tile not in there:
@@ -53,6 +56,20 @@ def device_maps(run: Record, tiles: list[int] | None = None) -> dict[str, Any] |
         "conductance": [conductance["at_zero_S"], conductance["per_weight_S"]] if conductance else None,
         "near_bound": NEAR_BOUND,
     }
+
+
+def _whole(devices: pd.DataFrame) -> bool:
+    """Return whether every array has all of its devices, with numbers for weights and counts."""
+    if not {*PLACE, "row", "col", *NUMBERS} <= set(devices) or not len(devices):
+        return False
+    arrays = devices.groupby(PLACE, observed=True).agg(
+        rows=("row", "max"), cols=("col", "max"), first_row=("row", "min"), first_col=("col", "min"), n=("row", "size")
+    )
+    wide = arrays.astype("int64")
+    full = ((wide["rows"] + 1) * (wide["cols"] + 1) == wide["n"]).all()
+    return bool(full and (arrays[["first_row", "first_col"]] == 0).all(axis=None)) and bool(
+        np.isfinite(devices[NUMBERS].to_numpy(np.float64)).all()
+    )
 
 
 def _fitting(

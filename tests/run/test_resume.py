@@ -85,6 +85,8 @@ CASES: dict[str, dict[str, Any]] = {
     "multi-tile": {"algorithm": "multi-tile", "set": {"tile.arrays": 3}},
     "analog-sgd": {"algorithm": "analog-sgd", "chip": "small-tiles"},
     "digital-sgd": {"algorithm": "digital-sgd"},
+    "digital-sgd with gradient noise": {"algorithm": {"name": "digital-sgd", "gradient_noise": 0.1}},
+    "smooth-analog-sgd": {"algorithm": {"name": "smooth-analog-sgd", "gradient_noise": 0.1}},
     "devices that age": {"device": "capacitor"},
     "reference devices": {"device": "pow_step_reference"},
     "pairs with refresh and a pulse log": {"device": "pcm-pair", "log": "pulses", "probe": ["0"]},

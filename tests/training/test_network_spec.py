@@ -45,7 +45,7 @@ def test_a_network_is_frozen():
         ([layer(bias="yes")], {}, "valid boolean"),
         ([layer(activation="swish")], {}, "'none', 'sigmoid', 'tanh', 'relu', 'gelu' or 'log_softmax'"),
         ([layer(kernel=3)], {}, "kernel"),
-        ([layer()], {"weight_init": "xavier"}, "'uniform', 'normal' or 'zeros'"),
+        ([layer()], {"weight_init": "xavier"}, "'zeros', 'constant' or 'file'"),
         ([layer("a"), layer("b", 3, 2)], {"weight_init": "zeros"}, "use uniform or normal"),
     ],
 )

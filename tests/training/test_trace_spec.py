@@ -55,7 +55,7 @@ def test_a_written_trace_reads_back(changes):
         ({"loss": "mse"}, "loss mse does not take log-probabilities; use loss: nll"),
         ({"outputs": 1}, "needs at least 2 outputs"),
         ({"data": {"name": "least-squares"}}, "needs classes, but least-squares has real targets; use loss: mse"),
-        ({"loss": "hinge"}, "'cross_entropy', 'nll' or 'mse', got 'hinge'"),
+        ({"loss": "hinge"}, "'mse' or 'half_mse', got 'hinge'"),
         ({"batch_size": 0}, "batch_size: input should be greater than or equal to 1, got 0"),
         ({"epochs": 1.5}, "epochs: input should be a valid integer, got 1.5"),
         ({"learning_rate": 0.0}, "learning_rate"),
