@@ -106,6 +106,22 @@ cdef class Notes:
             view[i] = self.energies[i]
         return notes, _array(self.counts), energies
 
+    def restore(self, notes, counts, energies, double energy):
+        """Take over what :meth:`columns` returned, and the energy at that time."""
+        self.clear()
+        what, key, step, sample, start, times = notes
+        _append(self.what, what)
+        _append(self.key, key)
+        _append(self.step, step)
+        _append(self.sample, sample)
+        _append(self.start, start)
+        _append(self.times, times)
+        _append(self.counts, counts)
+        cdef double value
+        for value in energies:
+            self.energies.push_back(value)
+        self.energy = energy
+
     def clear(self):
         """Forget the notes."""
         self.what.clear()
@@ -116,6 +132,12 @@ cdef class Notes:
         self.times.clear()
         self.counts.clear()
         self.energies.clear()
+
+
+cdef void _append(vector[int64_t] &values, more) except *:
+    cdef int64_t value
+    for value in more:
+        values.push_back(value)
 
 
 cdef _array(vector[int64_t] &values):
@@ -162,6 +184,29 @@ cdef class Station:
     def queue_length(self):
         """How many wait now."""
         return len(self._waiting)
+
+    def state(self):
+        """Return the servers that are free, the releases to come, and what has been counted; nobody may wait.
+
+        An alarm is not kept: without anybody who waits it does nothing.
+        """
+        if self._waiting:
+            raise ValueError("operations wait at this station")
+        return {
+            "free": self._free, "since": self._since, "releases": [time for time in self._releases],
+            "arrivals": self.arrivals, "held": self.held, "wait_time": self.wait_time, "longest_queue": self.longest_queue,
+        }
+
+    def restore(self, state):
+        """Continue from what :meth:`state` returned."""
+        self._waiting.clear()
+        self._alarm = -1
+        self._releases.clear()
+        for time in state["releases"]:
+            push_time(self._releases, time)
+        self._free, self._since = state["free"], state["since"]
+        self.arrivals, self.held = state["arrivals"], state["held"]
+        self.wait_time, self.longest_queue = state["wait_time"], state["longest_queue"]
 
     cdef void _collect(self, int64_t now):
         """Take back the servers whose release has passed."""

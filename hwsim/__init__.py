@@ -10,6 +10,8 @@ __version__ = version("hwsim")
 
 _LAZY = {
     "simulate": "hwsim.run",
+    "resume": "hwsim.run",
+    "RunInterrupted": "hwsim.errors",
     "resolve": "hwsim.run",
     "sweep": "hwsim.sweeps",
     "resume_sweep": "hwsim.sweeps",

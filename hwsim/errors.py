@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,6 +20,18 @@ class HwsimError(Exception):
 
 class RunError(HwsimError):
     """A simulation failed after it had started."""
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """A run was interrupted by ``signal_number`` and has left a checkpoint in ``path``."""
+
+    def __init__(self, path: Path, step: int, signal_number: int) -> None:
+        super().__init__(
+            f"interrupted after step {step}; to go on: hwsim run --resume {shlex.quote(str(path))} "
+            f"(in Python: hwsim.resume({str(path)!r}))"
+        )
+        self.path = path
+        self.signal_number = signal_number
 
 
 class InputError(HwsimError):

@@ -496,6 +496,7 @@ class AnalogMatrix:
             "scales": [scale.mean for scale in self._scales],
             "tiles": [[cells.state() for cells in piece.tile.arrays] for piece in self.pieces],
             "polarity": [dict(piece.tile.polarity) for piece in self.pieces],
+            "told": [piece.tile.told for piece in self.pieces],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -505,12 +506,14 @@ class AnalogMatrix:
             DataError: the state is of a matrix with other tiles or devices.
         """
         shape = [len(piece.tile.arrays) for piece in self.pieces]
-        if set(state) != {"scales", "tiles", "polarity"} or [len(arrays) for arrays in state["tiles"]] != shape:
+        if set(state) != {"scales", "tiles", "polarity", "told"} or [len(arrays) for arrays in state["tiles"]] != shape:
             raise DataError(f"this is no state of the matrix '{self.name}' on {len(shape)} tiles of {shape[0]} arrays")
         for piece, arrays, polarity in zip(self.pieces, state["tiles"], state["polarity"], strict=True):
             for cells, part in zip(piece.tile.arrays, arrays, strict=True):
                 cells.restore(part)
             piece.tile.polarity = {int(index): (rows.copy(), cols.copy()) for index, (rows, cols) in polarity.items()}
+        for piece, told in zip(self.pieces, state["told"], strict=True):
+            piece.tile.told = int(told)
         for scale, mean in zip(self._scales, state["scales"], strict=True):
             scale.mean = float(mean)
 

@@ -80,7 +80,7 @@ class Chip(Platform):
         self.placement = Placement((spec.tile.rows, spec.tile.cols), share=spec.mapping.share_tiles)
         self.faults = Faults(spec, seed, device.unit_cell.n_devices)
         self.matrices: dict[str, AnalogMatrix | DigitalMatrix] = {}
-        self._runner = Sequencer(self) if timing else NumbersOnly(self)
+        self.runner = Sequencer(self) if timing else NumbersOnly(self)
         self._leakage = 0.0
         self._wanted_probes = list(probes)
         self._wanted_replicas = dict(replicas or {})
@@ -265,12 +265,12 @@ class Chip(Platform):
         Raises:
             RunError: it comes to a standstill.
         """
-        return self._runner.run(program)
+        return self.runner.run(program)
 
     @property
     def time_by(self) -> dict[tuple[str, str], float]:
         """Simulated time by phase and layer, ps; empty without timing."""
-        return self._runner.time_by if isinstance(self._runner, Sequencer) else {}
+        return self.runner.time_by if isinstance(self.runner, Sequencer) else {}
 
     # Results
 
@@ -296,6 +296,11 @@ class Chip(Platform):
         self.lines.flush()
         if self.pulse_book is not None:
             self.pulse_book.flush()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way, as between two steps of a training that do not overlap."""
+        return self.runner.idle and self.env.idle
 
     def phases_so_far(self) -> dict[str, tuple[float, float]]:
         """Return simulated time (ps) and energy (J, leakage under ``static``) of every phase until now."""

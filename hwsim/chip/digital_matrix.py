@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import numpy as np
 
 from hwsim.chip.platform import Platform
 from hwsim.engine.ledger import Origin
+from hwsim.errors import DataError
 
 
 class DigitalMatrix:
@@ -60,6 +61,20 @@ class DigitalMatrix:
         gradient = d.T @ x if noise is None else d.T @ x + noise
         pull = np.abs(gradient) * self._weights / np.float32(tau) if np.isfinite(tau) else np.float32(0)
         self._weights -= np.float32(lr) * (gradient + pull)
+
+    def state(self) -> dict[str, Any]:
+        """Return the weights."""
+        return {"weights": self._weights.copy()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned.
+
+        Raises:
+            DataError: the state is of another matrix.
+        """
+        if set(state) != {"weights"} or np.shape(state["weights"]) != self.shape:
+            raise DataError(f"this is no state of the matrix '{self.name}' of shape {self.shape}")
+        self.set_weights(0, state["weights"])
 
     def time_update(self, origin: Origin, n: int) -> Generator[Any, Any, None]:
         """Let the hardware do the outer products and write the weights back."""

@@ -135,6 +135,15 @@ class LineLogger:
         if self._waiting >= FLUSH_ROWS:
             self.flush()
 
+    def state(self) -> list[dict[str, np.ndarray]]:
+        """Return the rows that wait."""
+        return [{name: np.ascontiguousarray(column) for name, column in part.items()} for part in self._parts]
+
+    def restore(self, state: Sequence[Mapping[str, np.ndarray]]) -> None:
+        """Continue from what ``state()`` returned."""
+        self._parts = [dict(part) for part in state]
+        self._waiting = sum(len(part["t_ps"]) for part in self._parts)
+
     def flush(self) -> None:
         """Pass on every row so far."""
         if self._sink is None or not self._waiting:

@@ -140,13 +140,15 @@ class PulseBook:
     # Checkpoints
 
     def state(self) -> dict[str, Any]:
-        """Return the rows that wait."""
-        return {"pulses": self._pulses.state(), "line_reads": self._line_reads.state()}
+        """Return the rows that wait, and until when those of each tile are sure."""
+        told = [[tile, time] for tile, time in self._told.items()]
+        return {"pulses": self._pulses.state(), "line_reads": self._line_reads.state(), "told": told}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what ``state()`` returned."""
         self._pulses.restore(state["pulses"])
         self._line_reads.restore(state["line_reads"])
+        self._told = {int(tile): int(time) for tile, time in state["told"]}
 
 
 def _rows(part: Rows, which: slice | np.ndarray) -> Rows:

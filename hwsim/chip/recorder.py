@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -93,6 +93,24 @@ class Course(Generic[Sums]):
         self._left -= 1
         return self.spans[-1]
 
+    def checkpoint(self) -> dict[str, Any]:
+        """Return the sums of every span, and where the last one ends."""
+        spans = [dict(vars(span)) for span in self.spans]
+        return {"sums": type(self.spans[0]).__name__, "spans": spans, "lengths": self.lengths, "left": self._left}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Course[Any]:
+        """Make the course of which this is the ``checkpoint()``."""
+        devices = len(state["spans"][0].get("counts", ()))
+        makes: dict[str, Callable[[], Any]] = {"Reads": Reads, "Trains": lambda: Trains(devices), "States": States}
+        make = makes[state["sums"]]
+        course = Course(make)
+        course._left, course.lengths, course.spans = state["left"], list(state["lengths"]), []
+        for values in state["spans"]:
+            course.spans.append(make())
+            vars(course.spans[-1]).update({name: values[name] for name in vars(course.spans[-1])})
+        return course
+
     def means(self) -> list[dict[str, Any]]:
         """Return the means of every span, with the operations that all but the last one hold for."""
         found = [{"operations": n, **span.means()} for n, span in zip(self.lengths, self.spans, strict=True)]
@@ -172,6 +190,14 @@ class Recorder:
         sums = self._next((layer, "state", name), States)
         sums.works += 1
         sums.written += bool(np.any(result))
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Return every sum."""
+        return {"courses": [[*key, course.checkpoint()] for key, course in self._courses.items()]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``checkpoint()`` returned."""
+        self._courses = {(layer, kind, name): Course.of(course) for layer, kind, name, course in state["courses"]}
 
     def layers(self) -> dict[str, dict[str, Any]]:
         """Return the means of every layer, as plain data of ``LayerStatistics``."""

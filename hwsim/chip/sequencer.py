@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,25 @@ class Sequencer:
             if process.triggered or env.peek() != float("inf"):
                 raise
             raise RunError(self._who_waits()) from error
+
+    @property
+    def idle(self) -> bool:
+        """Whether no program runs beside the main one, between two of whose operations this is."""
+        return len(self._threads) <= 1 and not self._under_way
+
+    def state(self) -> dict[str, Any]:
+        """Return how time has been shared, and the levels of the gauges."""
+        return {
+            "started": self._started, "shared_until": self._shared_until,
+            "time_by": [[*key, time] for key, time in self.time_by.items()],
+            "level": [[*key, level] for key, level in self._level.items()],
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned."""
+        self._started, self._shared_until = int(state["started"]), int(state["shared_until"])
+        self.time_by.update({(phase, layer): float(time) for phase, layer, time in state["time_by"]})
+        self._level.update({(kind, layer): int(level) for kind, layer, level in state["level"]})
 
     def _control(self, program: Program, thread: Thread) -> Generator[Any, Any, Any]:
         number = self._started
@@ -178,6 +197,18 @@ class NumbersOnly:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
+
+    @property
+    def idle(self) -> bool:
+        """Always: every operation ends at once."""
+        return True
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: there is no time to share."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned."""
 
     def run(self, program: Program) -> Any:
         """Run a program; returns what it returns.

@@ -136,6 +136,15 @@ class Tile:
         ]  # fmt: skip
         return [part for part in parts if part is not None]
 
+    @property
+    def told(self) -> int:
+        """The time up to which the devices know of, ps."""
+        return self._told
+
+    @told.setter
+    def told(self, time: int) -> None:
+        self._told = time
+
     def let_time_pass(self) -> None:
         """Tell the devices how much simulated time has passed; each pays for it when it is next touched or read."""
         elapsed = self.env.now - self._told

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from hwsim.cli.output import echo_json
-from hwsim.errors import UsageError
+from hwsim.errors import RunInterrupted, UsageError
 
 DEFAULT_TRACE = "digits-mlp"
+SIGNALLED = 128
+"""A program that ends on a signal has this exit code plus the signal's number."""
+BESIDE_RESUME = {"interrupted", "checkpoint", "data", "as_json", "quiet"}
+"""What may be given beside --resume."""
 
 
 @click.command("run", short_help="Train a network on a simulated chip.")
@@ -73,10 +78,31 @@ DEFAULT_TRACE = "digits-mlp"
     type=click.Path(path_type=Path),
     help="New Parquet file for the vectors of every step; hwsim run FILE replays them on any chip.",
 )
+@click.option(
+    "--checkpoint",
+    metavar="STEPS",
+    type=click.IntRange(min=1),
+    help="Steps between two checkpoints. Default: only when interrupted.",
+)
+@click.option(
+    "--resume",
+    "interrupted",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Go on with the run in folder RUN from its last checkpoint.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--quiet", is_flag=True, help="No progress bar; print the run folder only.")
+@click.pass_context
 def command(
-    trace: str, settings: tuple[str, ...], probes: tuple[str, ...], as_json: bool, quiet: bool, **options: Any
+    ctx: click.Context,
+    trace: str,
+    settings: tuple[str, ...],
+    probes: tuple[str, ...],
+    interrupted: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Train a network on a simulated chip and print how well, how long and at what energy.
 
@@ -86,10 +112,22 @@ def command(
     if options["epochs"] is not None and options["steps"] is not None:
         raise UsageError("give either --epochs or --steps, not both")
     from hwsim.cli.progress import progress_bar
-    from hwsim.run import simulate
 
-    with progress_bar(show=not quiet) as progress:
-        run = simulate(trace, set=list(settings), probe=probes, progress=progress, **options)
+    if interrupted is not None:
+        _check_alone(ctx)
+    try:
+        with progress_bar(show=not quiet) as progress:
+            if interrupted is not None:
+                from hwsim.run import resume
+
+                run = resume(interrupted, data=options["data"], checkpoint=options["checkpoint"], progress=progress)
+            else:
+                from hwsim.run import simulate
+
+                run = simulate(trace, set=list(settings), probe=probes, progress=progress, **options)
+    except RunInterrupted as stop:
+        click.echo(str(stop), err=True)
+        ctx.exit(SIGNALLED + stop.signal_number)
     if as_json:
         from hwsim.cli.report import as_object
 
@@ -100,3 +138,12 @@ def command(
         from hwsim.results.text import report
 
         click.echo(report(run))
+
+
+def _check_alone(ctx: click.Context) -> None:
+    """Refuse what would change the configuration of a run that is resumed."""
+    for parameter in ctx.command.params:
+        given = ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+        if given and parameter.name not in BESIDE_RESUME:
+            name = parameter.opts[0] if isinstance(parameter, click.Option) else parameter.human_readable_name
+            raise UsageError(f"--resume goes on with the configuration of the run itself: leave out {name}")

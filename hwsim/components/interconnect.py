@@ -62,6 +62,13 @@ class Interconnect(ABC):
         """Everything that books or leaks."""
         return list(self.channels)
 
+    def state(self) -> list[str]:
+        """Return the links that have been made as streams took them; none here."""
+        return []
+
+    def restore(self, state: Sequence[str]) -> None:  # noqa: B027 (most interconnects make all links at once)
+        """Make the links that ``state()`` returned."""
+
     @abstractmethod
     def way(self, n_bytes: int, source: Place, target: Place) -> Way:
         """Return the links that ``n_bytes`` take from one place to another."""
@@ -136,6 +143,15 @@ class Network(Interconnect):
         if name not in self._links:
             self._links[name] = Link(self.env, f"{self.placed.kind}.{name}", self._costs, self._ledger)
         return self._links[name]
+
+    def state(self) -> list[str]:
+        """Return the links that streams have taken, in the order in which they were made."""
+        return list(self._links)
+
+    def restore(self, state: Sequence[str]) -> None:
+        """Make the links that ``state()`` returned."""
+        for name in state:
+            self.link(name)
 
     @abstractmethod
     def route(self, source: Place, target: Place) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,17 @@ class LineSums:
         self._weights = weights
         self._copy = weights.copy() if follow else None
         self.both: Sums = _frozen(converter.line_sums(weights, cols))
+
+    def restore(self, both: Iterable[NDArray[np.float64]]) -> None:
+        """Take over sums that were followed up to these weights.
+
+        Raises:
+            ValueError: they are of another shape.
+        """
+        rows, cols = (np.array(sums, np.float64) for sums in both)
+        if (rows.shape, cols.shape) != tuple(sums.shape for sums in self.both):
+            raise ValueError("these are no sums over the lines of these weights")
+        self.both = _frozen((rows, cols))
 
     def after(self, row_fires: NDArray[np.uint32], col_fires: NDArray[np.uint32]) -> LineSums | None:
         """Take an update over whose rows and columns fired (n, rows) and (n, cols) times; None: it was not followed."""

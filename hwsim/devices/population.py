@@ -250,9 +250,12 @@ class DevicePopulation:
         """Return the sums of the weights over each row, (rows,), and over each column, (cols,), both read-only."""
         self._settle()
         if self._line_sums is None:
-            seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
-            self._line_sums = LineSums(seen, self.shape[1], follow=self._aging is None)
+            self._line_sums = self._new_line_sums()
         return self._line_sums.both
+
+    def _new_line_sums(self) -> LineSums:
+        seen = self._cells.weight if self._cells.apparent is None else self._cells.apparent
+        return LineSums(seen, self.shape[1], follow=self._aging is None)
 
     # Time
 
@@ -328,6 +331,8 @@ class DevicePopulation:
             "scales": [scale.mean for scale in self._scales],
             "elapsed": self._elapsed,
             "reference": None if self._reference is None else self._reference.copy(),
+            # They are followed through updates, so that their last bits depend on the past.
+            "line_sums": None if self._line_sums is None else list(self._line_sums.both),
         }
         if self._cells.apparent is not None:
             state["apparent"] = self._cells.apparent[:, :cols].copy()
@@ -347,7 +352,6 @@ class DevicePopulation:
             raise DataError(f"this is no state of an array of shape {self.shape} with the device '{self.spec.name}'")
         if state["reference"] is not None or self._reference is not None:
             self._refer(np.zeros(self.shape, np.float32) if state["reference"] is None else state["reference"])
-        self._line_sums = None
         self._cells.weight[:, : self.shape[1]] = state["weight"]
         if self._cells.apparent is not None:
             self._cells.apparent[:, : self.shape[1]] = state["apparent"]
@@ -358,6 +362,10 @@ class DevicePopulation:
         self._cells.positions[:] = state["positions"]
         self._samples, self._resets = int(state["samples"]), int(state["resets"])
         self._elapsed = float(state["elapsed"])
+        self._line_sums = None
+        if state["line_sums"] is not None:
+            self._line_sums = self._new_line_sums()
+            self._line_sums.restore(state["line_sums"])
         for scale, mean in zip(self._scales, state["scales"], strict=True):
             scale.mean = float(mean)
         self._reads = {str(purpose): int(count) for purpose, count in state["reads"].items()}

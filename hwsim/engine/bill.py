@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,19 @@ class BillBook:
         self._first.append(len(self._entries))
         self._columns = None
         return Bill(number, sum(entry.number * entry.energy for entry in entries))
+
+    def state(self) -> dict[str, Any]:
+        """Return every bill."""
+        return {"entries": np.array(self._entries, dtype=np.float64), "first": np.array(self._first)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over the bills that ``state()`` returned, which begin with those that are there."""
+        self._entries = [
+            Entry(int(action), int(after), int(duration), int(number), float(energy))
+            for action, after, duration, number, energy in state["entries"]
+        ]
+        self._first = [int(first) for first in state["first"]]
+        self._columns = None
 
     def expand(
         self, bills: np.ndarray

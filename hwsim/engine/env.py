@@ -7,6 +7,7 @@ from operator import attrgetter
 
 import simpy
 
+from hwsim._kernels.traffic import Station
 from hwsim.engine.gauges import Gauges
 
 
@@ -23,6 +24,17 @@ class Env(simpy.Environment):
         self.gauges = gauges or Gauges()
 
     now = property(attrgetter("_now"), doc="The simulated time, ps.")
+
+    def start_at(self, time: int) -> None:
+        """Start at ``time`` (ps), before anything has been scheduled."""
+        self._now = time
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits for an event, and nothing that is scheduled has to do more than look who waits."""
+        # The alarm of a station only serves those who wait there.
+        return all(isinstance(getattr(call, "__self__", None), Station)
+                   for *_, event in self._queue for call in event.callbacks or ())  # fmt: skip
 
     def move_on(self, time: int) -> bool:
         """Move the clock on to ``time`` (ps) if nothing else is scheduled until then; returns whether it did."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,16 @@ class Gauges:
         self._rows.extend((gauge, time, value, step))
         if len(self._rows) >= FLUSH_ROWS * INTEGERS:
             self.flush()
+
+    def state(self) -> dict[str, Any]:
+        """Return the changes that have not been passed on, and the names."""
+        return {"rows": np.array(self._rows, np.int64), "names": list(self._names), "gauges": list(self._gauges)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned; its gauges begin with those that are there."""
+        self._rows = array("q", np.asarray(state["rows"], np.int64).tobytes())
+        self._names = {str(name): number for number, name in enumerate(state["names"])}
+        self._gauges = {(int(part), int(name)): number for number, (part, name) in enumerate(state["gauges"])}
 
     def flush(self) -> None:
         """Pass on every change so far."""

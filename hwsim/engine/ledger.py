@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -141,6 +141,33 @@ class Ledger:
         self.rows_written += cut
         if self._sink is not None:
             self._sink(self._table(rows))
+
+    def state(self) -> dict[str, Any]:
+        """Return all that changes; nothing is flushed, so that the rows stay in the blocks that they would be in."""
+        notes, counts, energies = self.notes.columns()
+        totals = list(self._totals.values())
+        return {
+            "notes": notes, "counts": counts, "energies": energies, "energy": self.notes.energy,
+            "later": [list(rows) for rows in self._later], "bills": self._bills.state(), "names": list(self.names),
+            "actions": [list(key) for key in self._actions], "origins": [list(key) for key in self._origins],
+            "totals": np.array([[*key, *values] for key, values in self._totals.items()]).reshape(len(totals), 5),
+            "rows_written": self.rows_written,
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned, bit for bit; its keys begin with those that are there."""
+        self.notes.restore(state["notes"], state["counts"], state["energies"], float(state["energy"]))
+        self._later = [_Rows(*rows) for rows in state["later"]]
+        self._bills.restore(state["bills"])
+        self.names[:] = map(str, state["names"])
+        self._ids = {name: number for number, name in enumerate(self.names)}
+        self._actions = {
+            (int(part), int(name), int(tile), int(array), bool(beside)): number
+            for number, (part, name, tile, array, beside) in enumerate(state["actions"])
+        }
+        self._origins = {(str(a), str(b), str(c)): number for number, (a, b, c) in enumerate(state["origins"])}
+        self._totals = {(int(row[0]), int(row[1])): row[2:].tolist() for row in state["totals"]}
+        self.rows_written = int(state["rows_written"])
 
     def _pending_rows(self) -> _Rows:
         """Return every row that has not been flushed, in the order in which they were booked."""

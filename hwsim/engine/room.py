@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 import simpy
 
 from hwsim.engine.env import Env
 from hwsim.engine.gauges import BYTES_IN_USE
+
+CHANGES = ("_since", "_area", "used", "peak", "waits", "wait_time")
 
 
 class Room:
@@ -39,6 +41,15 @@ class Room:
         """Return the bytes in use, averaged over the time until now."""
         now = self._env.now
         return (self._area + self.used * (now - self._since)) / now if now else float(self.used)
+
+    def state(self) -> dict[str, int]:
+        """Return what is in use and what has been counted; nobody may wait."""
+        return {name: getattr(self, name) for name in CHANGES}
+
+    def restore(self, state: Mapping[str, int]) -> None:
+        """Continue from what ``state()`` returned."""
+        for name in CHANGES:
+            setattr(self, name, int(state[name]))
 
     def claim(self, n_bytes: int) -> Generator[simpy.Event, None, None]:
         """Take room; waits until there is enough."""

@@ -36,7 +36,7 @@ def read_info(folder: Path) -> dict[str, Any]:
     if not (folder / "run.json").is_file():
         raise ResultsError(f"{folder} is not a run folder: it holds no run.json")
     info = read_json(folder / "run.json")
-    if "schema" not in info or info.get("state") not in ("running", "complete", "failed"):
+    if "schema" not in info or info.get("state") not in ("running", "complete", "failed", "interrupted"):
         raise ResultsError(f"{folder / 'run.json'} was not written by hwsim: it names no schema and state of a run")
     if info["schema"] != SCHEMA:
         writer = f" (written by hwsim {info['hwsim']})" if info.get("hwsim") else ""

@@ -33,7 +33,7 @@ class Record:
 
     @property
     def state(self) -> str:
-        """``complete``, ``failed`` or ``running`` (also after the simulator was killed)."""
+        """``complete``, ``failed``, ``interrupted`` or ``running`` (also after the simulator was killed)."""
         return str(self.info["state"])
 
     @property

@@ -400,6 +400,28 @@ def _build(
     return build(RunSpec, document)
 
 
+def configured(config: Mapping[str, Any], file: Path) -> RunSpec:
+    """Return the configuration that ``config.yaml`` of a run holds; ``file`` is its path.
+
+    Raises:
+        SpecError: it is not the complete configuration of a run.
+    """
+    data = mutable(config)
+    missing = [name for name in (*ROOTS, "seed", "epochs") if name not in data]
+    if missing or not all(isinstance(data[root], dict) for root in ROOTS):
+        raise SpecError([Problem(f"no configuration of a run: {', '.join(missing) or 'its parts'} missing", "", file)])
+    algorithm = data["algorithm"]
+    documents = {root: Document(data[root], file) for root in ("trace", "chip", "device")}
+    given = {"name": algorithm.get("name"), "preset": algorithm.get("preset"), **(algorithm.get("parameters") or {})}
+    built = {
+        "trace": build(_trace_model(documents["trace"]), documents["trace"]),
+        "chip": _build_chip(documents["chip"]),
+        "device": device_from_document(documents["device"]),
+        "algorithm": _build_algorithm(Document(given, file)),
+    }
+    return build(RunSpec, Document(data | built, file))
+
+
 def _layers_without_numbers(trace: TraceSpec | NetworkTraceSpec, document: Document) -> list[Problem]:
     """Return which layers of a trace have time and energy only."""
     known = f"a run at device fidelity has no numbers for {{}} (layer '{{}}' of {trace.name}); use --fidelity activity"

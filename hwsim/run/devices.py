@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,16 @@ class DeviceRecord:
 
     def __init__(self, chip: Chip) -> None:
         self._chip = chip
-        self._start = {key: cells.weights for key, _, cells in _planes(chip)}
+        self._start = {key: np.array(cells.weights) for key, _, cells in _planes(chip)}
+
+    def state(self) -> list[np.ndarray]:
+        """Return the weights at the start, in the order of the arrays."""
+        return list(self._start.values())
+
+    def restore(self, state: Iterable[np.ndarray]) -> None:
+        """Take over the weights at the start of a run that is continued."""
+        for weights, started in zip(self._start.values(), state, strict=True):
+            weights[...] = started
 
     def blocks(self) -> Iterator[tuple[dict[str, Any], list[str]]]:
         """Yield the columns of the devices of one array after the other, and the names that ``layer`` counts in."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ from hwsim.chip.probe import Probe
 from hwsim.devices import single_thread_blas
 from hwsim.engine.gauges import GAUGE_COLUMNS
 from hwsim.engine.ledger import COLUMNS
-from hwsim.errors import HwsimError, RunError, UsageError
+from hwsim.errors import DataError, HwsimError, RunError, RunInterrupted, UsageError
 from hwsim.results import Run, open_run
-from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, resolve
+from hwsim.results.record import Record
+from hwsim.run.checkpoint import read_checkpoint, remove_checkpoint
+from hwsim.run.checkpoints import CheckpointPlan, Checkpoints, check_origin, check_plan, open_folder
+from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, configured, resolve
 from hwsim.run.devices import DeviceRecord
 from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
+from hwsim.run.interrupt import noted_interrupts
 from hwsim.run.outcome import metric_row, phase_rows, write_outcome
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.network_trace import NetworkTraceSpec
@@ -61,6 +66,7 @@ def simulate(
     statistics: str | Path | None = None,
     out: str | Path | None = None,
     record: str | Path | None = None,
+    checkpoint: int | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Train a network on a simulated chip and return the finished run.
@@ -85,11 +91,14 @@ def simulate(
         out: a new folder; None: a free one in ``runs``.
         record: a new Parquet file for the vectors of every step, to be replayed on other chips; only of live traces at
             device fidelity.
+        checkpoint: steps between two checkpoints, from which :func:`hwsim.resume` goes on after whatever ended the run;
+            None: only when the run is interrupted (SIGINT, SIGTERM).
         progress: called with (step, steps, epoch, metrics) after each step.
 
     Raises:
         InputError: an argument or description is wrong; nothing has been written.
         RunError: the run failed; its folder says so.
+        RunInterrupted: it was interrupted, finished its step and has left a checkpoint.
     """
     spec = resolve(
         trace, chip=chip, device=device, algorithm=algorithm, seed=seed, epochs=epochs, steps=steps, data=data, set=set,
@@ -99,13 +108,61 @@ def simulate(
         check_new(Path(out))
     if record is not None and (spec.fidelity != "device" or not isinstance(spec.trace, TraceSpec)):
         raise UsageError("only live traces at device fidelity have vectors that can be recorded: leave record out")
-    return execute(spec, None if out is None else Path(out), progress, None if record is None else Path(record))
+    plan = check_plan(spec, checkpoint, recorded=record is not None)
+    return execute(spec, None if out is None else Path(out), progress, None if record is None else Path(record), plan)
+
+
+def resume(
+    run: str | Path, *, data: str | Path | None = None, checkpoint: int | None = None, progress: Progress | None = None
+) -> Run:
+    """Go on with a run from its last checkpoint; it ends as if it had never been interrupted, byte for byte.
+
+    A run that is complete is returned as it is.
+
+    Args:
+        run: its folder.
+        data: folder of data files, if they have moved.
+        checkpoint: steps between two further checkpoints; None: only when the run is interrupted again.
+        progress: called with (step, steps, epoch, metrics) after each step.
+
+    Raises:
+        InputError: the folder holds no run to go on with, or no checkpoint that is whole and fits it.
+        RunError: the run failed; its folder says so.
+        RunInterrupted: it was interrupted again.
+    """
+    path = Path(run)
+    record = Record(path)
+    if record.state == "complete":
+        # It may have been killed just before its checkpoint was gone.
+        remove_checkpoint(path)
+        return open_run(path)
+    spec = configured(record.config, path / "config.yaml")
+    if data is not None:
+        spec = spec.model_copy(update={"data_dir": str(data)})
+    if spec.hash != record.info.get("config_hash"):
+        raise DataError(f"{path / 'config.yaml'} is not the configuration that the run was begun with (run.json)")
+    plan = check_plan(spec, checkpoint, recorded=False)
+    state = read_checkpoint(path, config_hash=spec.hash)
+    return execute(spec, path, progress, None, plan, Continued(record.info, state))
+
+
+@dataclass(frozen=True)
+class Continued:
+    """What a run goes on from: its ``run.json`` and the state of its checkpoint."""
+
+    info: Mapping[str, Any]
+    state: Mapping[str, Any]
 
 
 def execute(
-    spec: RunSpec, out: Path | None = None, progress: Progress | None = None, record: Path | None = None
+    spec: RunSpec,
+    out: Path | None = None,
+    progress: Progress | None = None,
+    record: Path | None = None,
+    plan: CheckpointPlan | None = None,
+    continued: Continued | None = None,
 ) -> Run:
-    """Run a resolved configuration; see :func:`simulate`."""
+    """Run a resolved configuration; see :func:`simulate` and :func:`resume`."""
     begun = time.perf_counter()
     samples = _samples(spec)
     folder: RunFolder | None = None
@@ -118,20 +175,33 @@ def execute(
         chip = build_chip(spec, **log_sinks(spec, made))
         trainer = _trainer(spec, samples, chip, recording)
         chip.finish_placement()
-        folder = new_folder(spec, chip, out)
+        if continued is None or out is None:
+            folder = new_folder(spec, chip, out)
+        else:
+            check_origin(out, continued.state, spec, samples)
+            folder = open_folder(out, continued.info, continued.state)
         path = folder.path
         started = time.perf_counter()
         try:
-            with kept_out_of_collection():
-                _run(spec, chip, trainer, folder, progress)
+            with kept_out_of_collection(), noted_interrupts(wanted=plan is not None) as interrupts:
+                history: deque[StepMetrics] = deque(maxlen=trainer.steps_per_epoch)
+                devices = DeviceRecord(chip) if spec.fidelity == "device" else None
+                checkpoints = Checkpoints(
+                    plan or CheckpointPlan(), spec, samples, chip, trainer, folder, devices, history, interrupts
+                )
+                if continued is not None:
+                    checkpoints.restore(continued.state)
+                _run(checkpoints, progress)
         except BaseException as error:
             reason = str(error) or type(error).__name__
-            folder.close(host_seconds={"total": time.perf_counter() - begun}, error=reason)
+            stopped = isinstance(error, RunInterrupted)
+            folder.close(host_seconds={"total": time.perf_counter() - begun}, error=reason, interrupted=stopped)
             if isinstance(error, HwsimError) or not isinstance(error, Exception):
                 raise
             raise RunError(f"the run failed: {reason}; its folder is {path}") from error
     ended = time.perf_counter()
     folder.close(host_seconds={"set_up": started - begun, "run": ended - started, "total": ended - begun})
+    remove_checkpoint(path)
     return open_run(path)
 
 
@@ -210,9 +280,8 @@ def _trainer(spec: RunSpec, samples: DataSet | int, chip: Chip, recording: Recor
     return Trainer(spec.trace, samples, chip, algorithm, spec.seed)
 
 
-def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progress: Progress | None) -> None:
-    history: list[StepMetrics] = []
-    devices = DeviceRecord(chip) if spec.fidelity == "device" else None
+def _run(run: Checkpoints, progress: Progress | None) -> None:
+    spec, chip, trainer, folder, history = run.spec, run.chip, run.trainer, run.folder, run.history
     n_steps = min(spec.epochs * trainer.steps_per_epoch, spec.steps or spec.epochs * trainer.steps_per_epoch)
 
     def report(metrics: StepMetrics) -> None:
@@ -226,7 +295,7 @@ def _run(spec: RunSpec, chip: Chip, trainer: Trainer, folder: RunFolder, progres
     try:
         # Overflow is not silent: the trainer refuses values that are not finite with a message of its own.
         with np.errstate(over="ignore", invalid="ignore"):
-            chip.run(trainer.program(spec.epochs, spec.steps, report))
+            chip.run(trainer.program(spec.epochs, spec.steps, report, run.between_steps))
     finally:
         chip.finish()
-    write_outcome(spec, chip, trainer, folder, history, devices)
+    write_outcome(spec, chip, trainer, folder, list(history), run.devices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -76,6 +77,17 @@ CODINGS = {
     ),
 }
 LEAST_ROWS = {"metrics": 64}
+ALL_COLUMNS: dict[str, Columns] = {
+    "events": COLUMNS,
+    "gauges": GAUGE_COLUMNS,
+    "pulses": PULSE_COLUMNS,
+    "line_reads": LINE_READ_COLUMNS,
+    "lines": LINE_COLUMNS,
+    "metrics": METRIC_COLUMNS,
+}
+"""Columns of the tables that grow as a run goes."""
+OUTCOME = ("summary.json", "stats.txt", "stats.parquet", "devices.parquet", "weights.npz", "statistics.yaml")
+"""What is written at the end of a run."""
 
 
 class RunFolder:
@@ -120,9 +132,51 @@ class RunFolder:
         self.write_yaml("config.yaml", config)
         self._write_state()
         self._tables: dict[str, TableWriter] = {}
+        self._lock = _locked(path)
 
-    def table(self, name: str, columns: Columns, metadata: Mapping[str, str] | None = None) -> TableWriter:
-        """Return the writer of a table that grows as the run goes; ``metadata`` is added to that of every table."""
+    @classmethod
+    def reopen(cls, path: Path, info: Mapping[str, Any], tables: Mapping[str, Any]) -> RunFolder:
+        """Go on with the folder of a run that has not ended; ``info`` is its ``run.json``.
+
+        ``tables`` are those of :meth:`checkpoint`; what has been written since is cut away.
+
+        Raises:
+            UsageError: another process is at work in it.
+            ValueError: a table is shorter than it was.
+        """
+        folder = cls.__new__(cls)
+        folder.path = path
+        folder._lock = _locked(path)
+        folder._metadata = {}
+        folder._tables = {}
+        for name, table in tables.items():
+            folder._metadata = dict(table["metadata"])
+            folder.table(name, ALL_COLUMNS[name], footer=table["footer"].tobytes()).take_up(table["waiting"])
+        for name in OUTCOME:
+            (path / name).unlink(missing_ok=True)
+        folder._state = {**info, "state": "running", "error": None}
+        folder._state["resumed"] = [*info.get("resumed", []), datetime.now(UTC).isoformat(timespec="seconds")]
+        folder._write_state()
+        return folder
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Return where every table is, as plain data, once what is in the folder has reached the disk."""
+        for name in ("config.yaml", "tables.yaml", "run.json"):
+            with (self.path / name).open("rb") as stream:
+                os.fsync(stream.fileno())
+        return {name: {**table.checkpoint(), "metadata": self._metadata} for name, table in self._tables.items()}
+
+    def table(
+        self,
+        name: str,
+        columns: Columns,
+        metadata: Mapping[str, str] | None = None,
+        footer: bytes | None = None,
+    ) -> TableWriter:
+        """Return the writer of a table that grows as the run goes; ``metadata`` is added to that of every table.
+
+        ``footer``: that of a file to go on with, see :class:`~hwsim.run.table.TableWriter`.
+        """
         if name not in self._tables:
             self._tables[name] = TableWriter(
                 self.path / f"{name}.parquet",
@@ -130,6 +184,7 @@ class RunFolder:
                 self._metadata | dict(metadata or {}),
                 coding=CODINGS.get(name),
                 least=LEAST_ROWS.get(name, 8192),
+                footer=footer,
             )
         return self._tables[name]
 
@@ -187,8 +242,8 @@ class RunFolder:
         """Write a whole table."""
         self.table(name, columns).write({key: np.asarray(value) for key, value in data.items()})
 
-    def close(self, *, host_seconds: Mapping[str, float], error: str | None = None) -> None:
-        """Close every table and write the final state: complete, or failed with ``error``.
+    def close(self, *, host_seconds: Mapping[str, float], error: str | None = None, interrupted: bool = False) -> None:
+        """Close every table and write the final state: complete, or failed or ``interrupted`` with ``error``.
 
         Raises:
             RunError: a table could not be written, and there was no error before.
@@ -200,14 +255,34 @@ class RunFolder:
             except OSError as problem:
                 unwritten = unwritten or f"cannot write {self.path / name}.parquet: {problem.strerror or problem}"
         reason = error or unwritten
-        state = "failed" if reason else "complete"
+        state = "interrupted" if interrupted else "failed" if reason else "complete"
         self._state |= {"state": state, "host_seconds": dict(host_seconds), "error": reason}
         self._write_state()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
         if unwritten and not error:
             raise RunError(f"the run failed: {unwritten}; its folder is {self.path}")
 
     def _write_state(self) -> None:
         self.write_json("run.json", self._state)
+
+
+def _locked(path: Path) -> int:
+    """Hold a folder for this process; returns the handle that holds it.
+
+    Raises:
+        UsageError: another process holds it.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise UsageError(f"another process is at work in {path}: wait for its end, or end it") from None
+    except OSError:
+        pass  # A file system without locks: nobody can tell.
+    return handle
 
 
 def check_new(path: Path) -> None:

@@ -40,6 +40,32 @@ class GrowingParquet:
         os.replace(part, path)
         self._take(path, footer)
 
+    @property
+    def state(self) -> bytes:
+        """The footer as it is now, which :meth:`cut_back` takes."""
+        return self._footer.encode()
+
+    def sync(self) -> None:
+        """Let everything that has been written reach the disk."""
+        os.fsync(self._handle)
+
+    @classmethod
+    def cut_back(cls, path: Path, state: bytes) -> GrowingParquet:
+        """Go on with a file as it was when ``state`` was its footer, whatever has been written behind its row groups.
+
+        Raises:
+            ValueError: the file ends before they do.
+        """
+        footer = read_footer(MAGIC + state)
+        end = footer.groups[-1].end if footer.groups else len(MAGIC)
+        if path.stat().st_size < end:
+            raise ValueError(f"{path} has {path.stat().st_size} bytes, expected {end} or more")
+        os.truncate(path, end)
+        file = cls.__new__(cls)
+        file._take(path, footer)
+        file._replace(b"", footer)
+        return file
+
     @classmethod
     def reopen(cls, path: Path, groups: int) -> GrowingParquet:
         """Go on with a file as it was when it had ``groups`` row groups.

@@ -74,6 +74,7 @@ class TableWriter:
         coding: how columns are coded.
         least: rows of a row group, at least.
         groups: row groups of the file to keep; None: the file is new.
+        footer: the footer of the file to go on with, as :meth:`checkpoint` has it; None: as ``groups`` says.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class TableWriter:
         coding: Coding | None = None,
         least: int = LEAST_ROWS,
         groups: int | None = None,
+        footer: bytes | None = None,
     ) -> None:
         self._columns = columns
         self._coding = coding or Coding(dictionary=[name for name, (kind, _, _) in columns.items() if kind == "name"])
@@ -95,7 +97,9 @@ class TableWriter:
         ]
         self._schema = pa.schema(fields, metadata={key: str(value) for key, value in metadata.items()})
         self._waiting = Waiting(pieces={name: [] for name in columns})
-        if groups is None:
+        if footer is not None:
+            self._file = GrowingParquet.cut_back(path, footer)
+        elif groups is None:
             self._file = GrowingParquet(path, self._encode(self._schema.empty_table()))
         else:
             self._file = GrowingParquet.reopen(path, groups)
@@ -149,6 +153,27 @@ class TableWriter:
     def restore(self, waiting: pa.Table) -> None:
         """Take over the waiting rows of :meth:`state`."""
         self._waiting = Waiting(len(waiting), {name: waiting[name].chunks for name in self._columns})
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Return where the table is as plain data, once all that is in the file has reached the disk: the footer, and
+        the pieces that wait (where a group is put together of other pieces, it may be coded another way)."""
+        self._file.sync()
+        columns = {}
+        for name, pieces in self._waiting.pieces.items():
+            if self._columns[name][0] == "name":
+                columns[name] = [[piece.indices.to_numpy(), piece.dictionary.to_pylist()] for piece in pieces]
+            else:
+                columns[name] = [[piece.to_numpy(zero_copy_only=False), []] for piece in pieces]
+        return {"footer": np.frombuffer(self._file.state, np.uint8), "waiting": columns}
+
+    def take_up(self, waiting: Mapping[str, Any]) -> None:
+        """Take over the waiting pieces of :meth:`checkpoint`."""
+        pieces = {
+            name: [_arrow(values, self._columns[name][0], names) for values, names in waiting[name]]
+            for name in self._columns
+        }
+        rows = sum(len(piece) for piece in next(iter(pieces.values())))
+        self._waiting = Waiting(rows, pieces)
 
     def close(self) -> None:
         """Write the rows that wait, and close the file."""

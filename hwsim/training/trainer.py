@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -25,6 +25,7 @@ from hwsim.training.network import initial_parameters
 from hwsim.training.refresh import Refreshes
 from hwsim.training.schedule import batches, learning_rate
 from hwsim.training.stages import MatrixStage, Stage, by_position, known, make_stages
+from hwsim.training.state import restore_state, state_of
 from hwsim.training.step import TrainingStep, kept_words
 
 EVALUATION_CHUNK = 1000
@@ -80,6 +81,7 @@ class Trainer:
         self.samples = 0
         self._begun = 0
         self._first_sample = 0
+        self._losses: list[float] = []
         n_bytes = -(-trace.batch_size * sum(kept_words(self.layers)) * chip.spec.word_bits // 8)
         chip.buffer.check_room(n_bytes, "a mini-batch's activations and errors, which stay until the update,")
 
@@ -150,23 +152,37 @@ class Trainer:
         """Mini-batches in an epoch."""
         return -(-self.samples_per_epoch // self.trace.batch_size)
 
-    def program(self, epochs: int, max_steps: int | None, report: Callable[[StepMetrics], None]) -> Program:
-        """Yield every operation of the training; ``report`` gets the metrics of each step."""
-        for matrix in self._matrices():
-            yield from self.algorithm.prepare(matrix)
+    def program(
+        self,
+        epochs: int,
+        max_steps: int | None,
+        report: Callable[[StepMetrics], None],
+        between: Callable[[], None] = lambda: None,
+    ) -> Program:
+        """Yield every operation of the training that is still to come.
+
+        ``report`` gets the metrics of each step; ``between`` is called between two steps that do not overlap, when
+        :meth:`state` can be taken.
+        """
+        if not self._begun:
+            for matrix in self._matrices():
+                yield from self.algorithm.prepare(matrix)
         whole = epochs * self.steps_per_epoch
         last_step = whole if max_steps is None else min(whole, max_steps)
-        for epoch in range(epochs):
+        for epoch in range(self._begun // self.steps_per_epoch, epochs):
             rate = learning_rate(self.trace, epoch)
             if self._begun >= last_step:
                 return
-            losses: list[float] = []
+            done = self._begun % self.steps_per_epoch
+            losses = self._losses
             under_way: deque[tuple[Task, int]] = deque()
-            for indices in islice(self._batches(epoch), last_step - self._begun):
+            for indices in islice(self._batches(epoch), done, done + last_step - self._begun):
                 name, step = f"training step {self._begun}", self._next_step(indices, rate)
                 if not self.schedule.delay:
                     loss = yield from step
                     losses.append(self._ended(loss, len(indices), epoch, rate, last_step, report))
+                    if self.step % self.steps_per_epoch and self.step < last_step:
+                        between()
                     continue
                 under_way.append(((yield Start(name, step)), len(indices)))
                 if len(under_way) > self.schedule.delay:
@@ -175,6 +191,31 @@ class Trainer:
             for task, n in under_way:
                 losses.append(self._ended((yield Join(task)), n, epoch, rate, last_step, report))
             self.algorithm.end_epoch(float(np.mean(losses)))
+            self._losses = []
+            if self.step < last_step:
+                between()
+
+    def state(self) -> dict[str, Any]:
+        """Return all that changes, but for the chip: the steps, the algorithm, and what layers keep themselves."""
+        return {
+            "step": self.step,
+            "samples": self.samples,
+            "first_sample": self._first_sample,
+            "losses": list(self._losses),
+            "refreshes": self.refreshes.state(),
+            "algorithm": self.algorithm.state(),
+            "layers": [state_of(layer, f"layer {number}") for number, layer in enumerate(self.layers)],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned: the program goes on with the next step."""
+        self.step = self._begun = int(state["step"])
+        self.samples, self._first_sample = int(state["samples"]), int(state["first_sample"])
+        self._losses = [float(loss) for loss in state["losses"]]
+        self.refreshes.restore(state["refreshes"])
+        self.algorithm.restore(state["algorithm"])
+        for layer, part in zip(self.layers, state["layers"], strict=True):
+            restore_state(layer, part)
 
     def _batches(self, epoch: int) -> Iterable[Any]:
         """Return what :meth:`_next_step` takes for each mini-batch of an epoch; its length is that of the batch."""

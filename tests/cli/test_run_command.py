@@ -32,7 +32,7 @@ def simulate(monkeypatch, run_folder):
 DEFAULTS = {
     "chip": None, "device": None, "algorithm": None, "set": [], "seed": 0, "epochs": None, "steps": None,
     "data": None, "log": None, "probe": (), "fidelity": "device", "statistics": None,
-    "timing": True, "threads": 1, "out": None, "record": None,
+    "timing": True, "threads": 1, "out": None, "record": None, "checkpoint": None,
 }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def test_a_failed_point_does_not_stop_the_rest(tmp_path: Path, capsys: pytest.Ca
         call(*words)
     assert caught.value.code == 1
     said = capsys.readouterr()
-    assert "points/0000: layer 'hidden'" in said.out
+    assert "failed: points/0000: " in said.out
     assert "1 of 2 points failed" in said.err
     table = pd.read_parquet(out / "sweep.parquet")
     assert list(table["state"]) == ["failed", "complete"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from hwsim.chip.chip import Chip
 from hwsim.chip.operations import Matrix, Operation
 from hwsim.registry import Registry
 from hwsim.spec.base import Spec
+from hwsim.training.state import restore_state, state_of
 
 Emits = Generator[Operation, Any, None]
 
@@ -51,6 +52,14 @@ class Algorithm(ABC):
     @abstractmethod
     def update(self, matrix: Any, x: np.ndarray, d: np.ndarray, lr: float) -> Emits:
         """Emit the update of one mini-batch: x is (n, cols), d (n, rows) with the mean's 1/n inside."""
+
+    def state(self) -> dict[str, Any]:
+        """Return all that changes while it trains; see :mod:`hwsim.training.state`."""
+        return state_of(self, type(self).__name__)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned, after the same matrices have been placed."""
+        restore_state(self, state)
 
     def end_epoch(self, loss: float) -> None:  # noqa: B027 (most algorithms have no use for it)
         """Take note of the mean training ``loss`` of an epoch that has ended."""
