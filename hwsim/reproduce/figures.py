@@ -285,8 +285,8 @@ def _published_figures(_spec: ExperimentSpec, table: pd.DataFrame, _curves: pd.D
     )
     axes.set_xscale("log")
     axes.set(xlabel="time of a sample (ns)")
-    axes.set_xlim(right=3 * table["value"].max())
-    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    axes.set_xlim(0.5 * table["value"].min(), 4 * table["value"].max())
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False, fontsize=8)
     return figure
 
 

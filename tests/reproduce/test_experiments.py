@@ -76,7 +76,7 @@ def test_digital_floor_on_rows_of_ones_own(tmp_path) -> None:
     np.savez(tmp_path / "rows.npz", x=a, y=a @ draws.normal(0, 0.4, 10))
     given = load_experiment("fig1").model_dump(mode="json")
     given |= {"series": [each for each in given["series"] if each["name"] == "Digital SGD"], "epochs": 1500}
-    given["sweep"]["points"] = given["sweep"]["points"][:2]
+    given["sweep"]["points"] = given["sweep"]["points"][1:3]
     given["checks"] = [each for each in given["checks"] if each["series"] == "Digital SGD"]
     path = tmp_path / "own.yaml"
     path.write_text(json.dumps(given), encoding="utf-8")
