@@ -25,6 +25,9 @@ LEVELS, NONE = 65534, 65535
 """Levels that a weight has in a large page, and the number that stands for no device."""
 
 PLACE = ["tile", "array", "device"]
+SPARSEST = 1000
+"""Places of an array for each device that it has, at most: layers that share a tile leave places empty."""
+BOUNDS = ["w_low", "w_high"]
 NUMBERS = ["w_start", "w_end", "pulses_up", "pulses_down"]
 
 
@@ -59,17 +62,15 @@ def device_maps(run: Record, tiles: list[int] | None = None) -> dict[str, Any] |
 
 
 def _whole(devices: pd.DataFrame) -> bool:
-    """Return whether every array has all of its devices, with numbers for weights and counts."""
-    if not {*PLACE, "row", "col", *NUMBERS} <= set(devices) or not len(devices):
+    """Return whether there are places and numbers that a map can be made of."""
+    if not {*PLACE, "row", "col", *NUMBERS, *BOUNDS} <= set(devices) or not len(devices):
         return False
-    arrays = devices.groupby(PLACE, observed=True).agg(
-        rows=("row", "max"), cols=("col", "max"), first_row=("row", "min"), first_col=("col", "min"), n=("row", "size")
-    )
-    wide = arrays.astype("int64")
-    full = ((wide["rows"] + 1) * (wide["cols"] + 1) == wide["n"]).all()
-    return bool(full and (arrays[["first_row", "first_col"]] == 0).all(axis=None)) and bool(
-        np.isfinite(devices[NUMBERS].to_numpy(np.float64)).all()
-    )
+    with np.errstate(invalid="ignore"):  # a damaged number may be a NaN that signals
+        numbers, bounds = (devices[names].to_numpy(np.float64) for names in (NUMBERS, BOUNDS))
+    if not np.isfinite(numbers).all() or np.isnan(bounds).any() or devices[["row", "col"]].lt(0).any(axis=None):
+        return False
+    arrays = devices.groupby(PLACE, observed=True).agg(rows=("row", "max"), cols=("col", "max"), n=("row", "size"))
+    return bool(((arrays["rows"] + 1.0) * (arrays["cols"] + 1.0) <= SPARSEST * arrays["n"]).all())
 
 
 def _fitting(
