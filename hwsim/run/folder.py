@@ -84,6 +84,7 @@ ALL_COLUMNS: dict[str, Columns] = {
     "line_reads": LINE_READ_COLUMNS,
     "lines": LINE_COLUMNS,
     "metrics": METRIC_COLUMNS,
+    "phases": PHASE_COLUMNS,
 }
 """Columns of the tables that grow as a run goes."""
 OUTCOME = ("summary.json", "stats.txt", "stats.parquet", "devices.parquet", "weights.npz", "statistics.yaml")

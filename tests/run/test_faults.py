@@ -31,7 +31,10 @@ def counted(run) -> dict[tuple[str, str], int]:
     return {(entry["fault"], entry["where"]): entry["count"] for entry in run.summary["faults"]}
 
 
-@pytest.mark.parametrize("algorithm", sorted(name for name in ALGORITHMS.names() if name != "digital-sgd"))
+WITHOUT_DEVICES = {"digital-sgd", "smooth-analog-sgd"}
+
+
+@pytest.mark.parametrize("algorithm", sorted(set(ALGORITHMS.names()) - WITHOUT_DEVICES))
 def test_every_algorithm_trains_with_faults(run, npz, algorithm) -> None:
     options = {"algorithm": algorithm, "steps": 3, "set": {"chip.faults": ALL, "chip.tile.arrays": 8}}
     ran = run(str(npz), **options)
