@@ -9,7 +9,7 @@ the samples,
 
 is solved for w, d_i being the error of a sample with the noise of its read. Around it the weights fluctuate with the
 covariance S of the linearised step, ``K S K' + lr^2 Q = S`` with ``K = 1 - lr J``; Q holds read noise and the
-chance of the pulse trains. S in turn adds to the noise that the asymmetry sees, so both are found by turns.
+chance of the pulse trains. S in turn adds to the errors that asymmetry and pulses see, so both are found by turns.
 """
 
 from __future__ import annotations
@@ -196,35 +196,39 @@ class _Step:
         keep = np.eye(len(w)) - self.lr * self.jacobian(w, covariance)
         if np.abs(np.linalg.eigvals(keep)).max() >= 1:
             raise ArithmeticError("the fluctuations around the fixed point grow without bound")
-        found = self.lr**2 * self._noise(w)
+        found = self.lr**2 * (self._read_noise(w) + self._pulse_noise(w, covariance))
         added = found
         while np.abs(added).max() > 1e-12 * np.abs(found).max():
             added = keep @ found @ keep.T
             found, keep = found + added, keep @ keep
         return found
 
-    def _noise(self, w: Vector) -> Vector:
-        """Return the covariance of a step over lr: read noise, and the chance of row and column trains."""
+    def _read_noise(self, w: Vector) -> Vector:
+        """Return the covariance that the noise of the reads gives a step over lr."""
         d, carried = self.errors(w, np.zeros((len(w), len(w))))
+        f, g = self._responses(w)
+        total = np.zeros((len(w), len(w)))
+        for i, x in enumerate(self.x):
+            taken = f * x * d[i][:, None] + g * np.abs(x) * np.abs(d[i])[:, None]
+            taken = np.where(self.analog, carried[i][:, None], 1.0) * taken
+            centred = taken - WEIGHTS @ taken
+            total += (centred * WEIGHTS[:, None]).T @ centred
+        return total
+
+    def _pulse_noise(self, w: Vector, covariance: Vector) -> Vector:
+        """Return the covariance that the chance of row and column trains gives a step over lr."""
+        d, _ = self.errors(w, covariance)
         f, g = self._responses(w)
         slots = np.minimum(self.lr * self.largest[:, None] * np.abs(d) / self.array.dw_min, self.array.desired_bl)
         length = np.maximum(np.ceil(slots), 1.0)
         row = np.sqrt(slots / length)
         total = np.zeros((len(w), len(w)))
         for i, x in enumerate(self.x):
-            taken = np.where(self.analog, carried[i][:, None], 1.0) * (
-                f * x * d[i][:, None] + g * np.abs(x) * np.abs(d[i])[:, None]
-            )
-            centred = taken - WEIGHTS @ taken
-            total += (centred * WEIGHTS[:, None]).T @ centred
             col = row[i][:, None] * np.where(self.analog, np.abs(x) / self.largest[i], 0.0)
-            signed = col * (f * np.sign(x) * np.sign(d[i])[:, None] + g)
+            step = f * np.sign(x) * np.sign(d[i])[:, None] + g
             firing = (WEIGHTS * length[i] * row[i])[:, None]
-            pulses = (signed * firing * (1 - row[i])[:, None]).T @ signed
-            # In one column a coincidence is a draw of its own: variance n p (1 - p) with p = row col.
-            alone = (
-                firing * (1 - row[i][:, None] * col) * np.where(col > 0, signed**2 / np.maximum(col, 1e-30), 0)
-            ).sum(axis=0)
-            np.fill_diagonal(pulses, alone)
-            total += (self.array.dw_min / self.lr) ** 2 * pulses
-        return total
+            # The columns share the row's train; in one column a coincidence has the variance n p (1 - p), p = row col.
+            pulses = (step * col * firing * (1 - row[i])[:, None]).T @ (step * col)
+            np.fill_diagonal(pulses, (firing * col * (1 - row[i][:, None] * col) * step**2).sum(axis=0))
+            total += pulses
+        return (self.array.dw_min / self.lr) ** 2 * total
