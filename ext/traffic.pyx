@@ -39,6 +39,51 @@ cdef cbool moves_on(object env, int64_t time) except *:
     return True
 
 
+cdef class Stream:
+    """``n`` vectors that arrive evenly between ``first`` and ``last`` (ps)."""
+
+    cdef readonly int64_t n, first, last
+
+    def __init__(self, int64_t n, int64_t first, int64_t last):
+        self.n = n
+        self.first = first
+        self.last = last
+
+    def __iter__(self):
+        return iter((self.n, self.first, self.last))
+
+    def __eq__(self, other):
+        return type(other) is Stream and tuple(self) == tuple(other)
+
+    def __hash__(self):
+        return hash(tuple(self))
+
+    def __repr__(self):
+        return f"Stream(n={self.n}, first={self.first}, last={self.last})"
+
+
+cdef Stream _stream(int64_t n, int64_t first, int64_t last):
+    cdef Stream made = Stream.__new__(Stream)
+    made.n = n
+    made.first = first
+    made.last = last
+    return made
+
+
+def present(env, int64_t n):
+    """Return a stream of ``n`` vectors that are all there now."""
+    cdef int64_t now = env._now
+    return _stream(n, now, now)
+
+
+def wait_until(env, int64_t time):
+    """Let the time (ps) come, if it is not there yet; the calling process waits for the events that are returned."""
+    cdef int64_t now = env._now
+    if time <= now or moves_on(env, time):
+        return ()
+    return (env.timeout(time - now),)
+
+
 cdef class Bill:
     """Rows that one unit of work always makes, such as all parts of a tile in one read.
 
@@ -316,30 +361,176 @@ cdef class Leg:
         self.bill = bill
 
 
-def travel(env, Notes notes, Origin origin, stream, tuple way):
+def set_out(env, Notes notes, Origin origin, Stream stream, tuple way):
     """Send a stream on its way; returns it as it leaves the last component, when its first vector does.
 
     Operations queue for each component, first come, first served. A stream that arrives slowly does not keep a component while it
     has nothing to do: the next one is served after as much time as the work takes, so that the work of all streams adds up but
     none waits for a gap.
+
+    Where the caller has to wait for an event, the rest of the journey is returned instead: an iterator that the caller yields from,
+    and that returns the stream.
     """
-    cdef int64_t n, first, last, start, busy
+    return _go(env, notes, origin, stream.n, stream.first, stream.last, way, 0)
+
+
+cdef _go(env, Notes notes, Origin origin, int64_t n, int64_t first, int64_t last, tuple way, Py_ssize_t at):
+    """Go on with leg ``at`` of a journey."""
+    cdef int64_t start, busy
     cdef Leg leg
-    cdef Station station
-    n, first, last = stream
-    for leg in way:
-        station = leg.station
-        busy = n * leg.interval
-        start = station._take()
+    for at in range(at, len(way)):
+        leg = <Leg>way[at]
+        start = leg.station._take()
         if start < 0:
-            yield from station._queue_up()
-            start = env._now
-        else:
-            station.held -= start
+            return _queue(env, notes, origin, n, last, way, at)
+        leg.station.held -= start
+        busy = n * leg.interval
         notes.post(origin, leg.bill, start, n)
-        station.release_at(start + busy)
+        leg.station.release_at(start + busy)
         first = start + leg.latency
         last = max(first + busy - leg.interval, last + leg.latency)
         if not moves_on(env, first) and leg.latency:
-            yield env.timeout(leg.latency)
-    return type(stream)(n, first, last)
+            return _ripen(env, notes, origin, n, first, last, way, at + 1)
+    return _stream(n, first, last)
+
+
+def _queue(env, Notes notes, Origin origin, int64_t n, int64_t last, tuple way, Py_ssize_t at):
+    """Wait for a server of leg ``at``, and go on."""
+    cdef Leg leg = <Leg>way[at]
+    cdef int64_t start, first, busy = n * leg.interval
+    yield from leg.station._queue_up()
+    start = env._now
+    notes.post(origin, leg.bill, start, n)
+    leg.station.release_at(start + busy)
+    first = start + leg.latency
+    last = max(first + busy - leg.interval, last + leg.latency)
+    if not moves_on(env, first) and leg.latency:
+        yield env.timeout(leg.latency)
+    found = _go(env, notes, origin, n, first, last, way, at + 1)
+    return found if type(found) is Stream else (yield from found)
+
+
+def _ripen(env, Notes notes, Origin origin, int64_t n, int64_t first, int64_t last, tuple way, Py_ssize_t at):
+    """Wait until the first vector is there, and go on with leg ``at``."""
+    yield env.timeout(first - env._now)
+    found = _go(env, notes, origin, n, first, last, way, at)
+    return found if type(found) is Stream else (yield from found)
+
+
+cdef class GaugeRows:
+    """Changes of gauges in the order of time: (gauge, time, level, step) each. ``flush`` is called when there are ``most``."""
+
+    cdef vector[int64_t] _values
+    cdef size_t _most
+    cdef object _flush
+
+    def __init__(self, int64_t most, flush):
+        self._most = 4 * most
+        self._flush = flush
+
+    def __len__(self):
+        return self._values.size() // 4
+
+    cdef void add(self, int64_t gauge, int64_t time, int64_t level, int64_t step) except *:
+        self._values.push_back(gauge)
+        self._values.push_back(time)
+        self._values.push_back(level)
+        self._values.push_back(step)
+        if self._values.size() >= self._most:
+            self._flush()
+
+    def rows(self):
+        """Return the changes, (n, 4) int64."""
+        return _array(self._values).reshape(-1, 4)
+
+    def replace(self, rows):
+        """Take over what :meth:`rows` returned."""
+        self._values.clear()
+        _append(self._values, np.ravel(rows))
+
+
+cdef class Gauge:
+    """One gauge: called with the time (ps), the new level and, optionally, the training step, it takes note of a change."""
+
+    cdef GaugeRows _rows
+    cdef int64_t _number
+
+    def __init__(self, GaugeRows rows, int64_t number):
+        self._rows = rows
+        self._number = number
+
+    def __call__(self, int64_t time, int64_t level, int64_t step=-1):
+        self._rows.add(self._number, time, level, step)
+
+
+cdef class Level:
+    """How many operations of a name are under way on a layer; ``gauge`` follows it, unless it is None."""
+
+    cdef Gauge gauge
+    cdef int64_t value
+
+    def __init__(self, gauge):
+        self.gauge = gauge
+
+    cdef void change(self, int64_t by, int64_t now, int64_t step) except *:
+        if self.gauge is not None:
+            self.value += by
+            self.gauge._rows.add(self.gauge._number, now, self.value, step)
+
+
+cdef class Kind:
+    """What the operations of one kind, phase and layer have in common: whose time they share, their origin and their level."""
+
+    cdef object share
+    cdef int64_t origin
+    cdef Level level
+
+    def __init__(self, tuple share, int64_t origin, Level level):
+        self.share = share
+        self.origin = origin
+        self.level = level
+
+
+cdef class UnderWay:
+    """The operations under way, and the time that each phase and layer has had.
+
+    Time in which several are under way is shared equally between them, so that it adds up to the time that has passed: the dict
+    ``time_by`` is added to, in ps, the wait for the next operation under ``("wait", "")``. It has been shared ``until`` (ps).
+    """
+
+    cdef object _env
+    cdef dict _time_by
+    cdef list _shares
+    cdef public int64_t until
+
+    def __init__(self, env, dict time_by):
+        self._env = env
+        self._time_by = time_by
+        self._shares = []
+
+    def __len__(self):
+        return len(self._shares)
+
+    cdef int64_t _share(self) except -1:
+        cdef int64_t now = self._env._now
+        cdef double part
+        if now != self.until:
+            shares = self._shares or [("wait", "")]
+            part = <double>(now - self.until) / len(shares)
+            for key in shares:
+                self._time_by[key] = self._time_by.get(key, 0.0) + part
+            self.until = now
+        return now
+
+    def begin(self, Kind kind, int64_t step, int64_t sample):
+        """An operation begins; returns the origin of what it books."""
+        cdef int64_t now = self._share()
+        self._shares.append(kind.share)
+        kind.level.change(1, now, step)
+        return Origin(kind.origin, step, sample)
+
+    def end(self, Kind kind, int64_t step):
+        """An operation has ended."""
+        cdef int64_t now = self._share()
+        self._shares.remove(kind.share)
+        kind.level.change(-1, now, step)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.chip.analog_matrix import AnalogMatrix, Axis, Piece
+from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
 from hwsim.chip.digital_matrix import DigitalMatrix
 from hwsim.chip.expected import (
@@ -23,6 +23,8 @@ from hwsim.chip.expected import (
 )
 from hwsim.chip.known import KnownPlan, KnownTile, KnownVectors
 from hwsim.chip.mapping import Block
+from hwsim.chip.matrix_ways import Axis
+from hwsim.chip.piece import Piece
 from hwsim.chip.tile import ReadWork, Tile
 from hwsim.chip.vectors import Vectors
 from hwsim.devices import IOParameters, TrainPlan, UpdateParameters

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from hwsim.chip.mapping import Block
+from hwsim.chip.matrix_ways import PROBABILITY_BITS, Axis, Direction, Lane, MatrixWays, n_bytes
+from hwsim.chip.piece import Piece
 from hwsim.chip.platform import Platform
 from hwsim.chip.read_path import ReadWork
 from hwsim.chip.tile import Tile
-from hwsim.components.interconnect import Delivery, Share, Unit
+from hwsim.components.interconnect import Delivery, Share
 from hwsim.devices import (
     IOParameters,
     RunningScale,
@@ -26,46 +26,12 @@ from hwsim.devices import (
 from hwsim.engine.ledger import Origin
 from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
-from hwsim.engine.way import Way
 from hwsim.errors import DataError
-
-PROBABILITY_BITS = 8
-"""Bits of a pulse probability on its way to a pulse generator, whose comparator has 8 bits (an assumption)."""
 
 LOGGED_SLOTS = 1 << 22
 """Slots of probed devices, coincidence or not, that are logged in one go."""
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A block of the matrix and the tile that holds it."""
-
-    block: Block
-    tile: Tile
-
-
-class Lane(NamedTuple):
-    """A slice of the input, of ``n_bytes`` a vector, and the pieces that read it with the bytes of their results."""
-
-    n_bytes: int
-    pieces: Sequence[tuple[Piece, int]]
-
-
-class Direction(NamedTuple):
-    """The ways of a forward or backward read through the chip.
-
-    Vectors are on the way ``entering`` until they leave ``source`` for the tiles, whose results come to ``target`` and
-    are on the way ``leaving`` from there. ``lanes`` are the slices of the input, each with the pieces that read it.
-    """
-
-    entering: Way
-    source: Unit
-    lanes: Sequence[Lane]
-    target: Unit
-    leaving: Way
-
-
-Axis = Literal["column", "row"]
 Reads = Callable[[Piece], tuple[np.ndarray, ReadWork]]
 
 
@@ -86,7 +52,7 @@ class AnalogMatrix:
         self.forward_io, self.backward_io, self.transfer_io = io
         self._chip = chip
         self._scales = (RunningScale(), RunningScale())
-        self._directions: dict[bool, Direction] = {}
+        self._ways = MatrixWays(chip, shape, grid, self.forward_io, self.backward_io)
 
     def share_scales(self, other: AnalogMatrix) -> None:
         """Use the running input scales of another matrix."""
@@ -191,77 +157,27 @@ class AnalogMatrix:
             parts[piece.tile.index] = part
             return part
 
-        way = self._direction(transposed)
-        stream = yield from chip.travel(origin, chip.stream(len(x)), way.entering)
-        stream = yield from chip.together([self._lane(origin, stream, lane, read, way) for lane in way.lanes])
-        stream = yield from chip.travel(origin, stream, way.leaving)
+        if len(self.pieces) == 1:
+            stream = yield from self._on_one_tile(origin, len(x), transposed, read)
+        else:
+            way = self._ways.direction(transposed)
+            stream = yield from chip.travel(origin, chip.stream(len(x)), way.entering)
+            stream = yield from chip.together([self._lane(origin, stream, lane, read, way) for lane in way.lanes])
+            stream = yield from chip.travel(origin, stream, way.leaving)
         yield from chip.wait_until(stream.last)
         done = [parts[piece.tile.index] for piece in self.pieces]
         return self._sum([y for y, _ in done], len(x), transposed=transposed), [work for _, work in done]
 
-    def _direction(self, transposed: bool) -> Direction:
-        """Return the ways of a read: with digital work before (after) it by way of the digital unit, else from (to) the
-        buffer."""
-        known = self._directions.get(transposed)
-        if known is not None:
-            return known
+    def _on_one_tile(self, origin: Origin, n: int, transposed: bool, read: Reads) -> Part:
+        """Send a stream to the only tile, read it there, and bring the results back."""
         chip = self._chip
-        io = self.backward_io if transposed else self.forward_io
-        n_in, n_out = (_bytes(lines, chip.spec.word_bits) for lines in (self.shape if transposed else self.shape[::-1]))
-        before, after = self.digital_work(transposed=transposed)
-        entering: Way = (chip.buffer.leg("read", n_in),)
-        leaving: Way = (chip.buffer.leg("write", n_out),)
-        if before:
-            entering = (*chip.loading(n_in), chip.digital.leg(before))
-        if after:
-            leaving = (chip.digital.leg(after), *chip.storing(n_out))
-        known = self._directions[transposed] = Direction(
-            entering, "digital" if before else "buffer", self._sliced(transposed, io.inp_bits or chip.spec.word_bits),
-            "digital" if after else "buffer", leaving,
-        )  # fmt: skip
-        return known
-
-    def _sliced(self, transposed: bool, bits: int) -> list[Lane]:
-        """Return the slices of an input of ``bits`` bits."""
-        inputs, outputs = (0, 1) if transposed else (1, 0)
-        word = self._chip.spec.word_bits
-        return [
-            Lane(
-                _bytes(lane[0].block.shape[inputs], bits),
-                [(piece, _bytes(piece.block.shape[outputs], word)) for piece in lane],
-            )
-            for lane in self._lanes(transposed=transposed)
-        ]
-
-    def _lanes(self, *, transposed: bool) -> list[Sequence[Piece]]:
-        """The pieces that read the same slice of the input, for each slice."""
-        return list(self.grid) if transposed else list(zip(*self.grid, strict=True))
-
-    def digital_work(self, *, transposed: bool) -> tuple[dict[str, int], dict[str, int]]:
-        """Return the operations of the digital unit before and after a read, for each vector.
-
-        Before: the input scale, and the sum of the inputs where a crossbar has no reference cells. After: partial sums,
-        the subtraction of what that sum gives at weight 0, and the output scale.
-        """
-        io = self.backward_io if transposed else self.forward_io
-        n_in, n_out = self.shape if transposed else self.shape[::-1]
-        partial_sums = (len(self._lanes(transposed=transposed)) - 1) * n_out
-        before = {"add": 0, "compare": 0, "div": 0, "mul": 0}
-        after = {"add": partial_sums, "mul": 0}
-        if io.noise_management not in ("none", "constant") and not io.is_perfect:
-            mean = 2 if io.noise_management == "average_abs_max" else 0
-            before |= {"add": mean // 2, "compare": n_in, "div": 1, "mul": n_in + mean}
-            after["mul"] += n_out
-        if self._single_ended:
-            before["add"] += n_in - 1
-            before["mul"] += 1
-            after["add"] += n_out
-        return tuple({name: n for name, n in work.items() if n} for work in (before, after))  # type: ignore[return-value]
-
-    @property
-    def _single_ended(self) -> bool:
-        """Whether the digital unit subtracts what the inputs would give at weight 0."""
-        return self._chip.spec.tile.crossbar.reference == "digital" and self.grid[0][0].tile.needs_reference
+        there, back = self._ways.round_trip(transposed)
+        (piece,) = self.pieces
+        found = chip.set_out(origin, chip.stream(n), there)
+        stream = found if isinstance(found, Stream) else (yield from found)
+        stream = yield from piece.tile.pass_through(origin, stream, partial(read, piece))
+        found = chip.set_out(origin, stream, back)
+        return found if isinstance(found, Stream) else (yield from found)
 
     def _lane(self, origin: Origin, stream: Stream, lane: Lane, read: Reads, way: Direction) -> Part:
         """Send one slice of the input to every tile that needs it, read them, and send the results back."""
@@ -280,6 +196,8 @@ class AnalogMatrix:
 
     def along(self, axis: Axis, line: int) -> list[tuple[Piece, int]]:
         """Return the tiles that hold a column or row, and its index within them."""
+        if len(self.pieces) == 1:
+            return [(self.pieces[0], line)]
         found = []
         for piece in self.pieces:
             start, stop = (
@@ -326,11 +244,10 @@ class AnalogMatrix:
         Returns what :meth:`read_line` returns.
         """
         chip = self._chip
-        word = chip.spec.word_bits
         along = self.along(axis, line)
         parts: dict[int, tuple[np.ndarray, ReadWork]] = {}
 
-        def one(piece: Piece, index: int) -> Generator[Any, Any, Stream]:
+        def one(piece: Piece, index: int) -> Part:
             def read() -> tuple[np.ndarray, ReadWork]:
                 part = piece.tile.read_line(array, index, io or self.transfer_io, axis=axis, device=device)
                 parts[piece.tile.index] = part
@@ -340,19 +257,12 @@ class AnalogMatrix:
                 return part
 
             stream = yield from piece.tile.pass_through(origin, chip.stream(1), read, array)
-            outputs = piece.block.shape[0 if axis == "column" else 1]
-            return (
-                yield from chip.interconnect.transfer(origin, stream, _bytes(outputs, word), piece.tile.index, target)
-            )
+            found = chip.set_out(origin, stream, self._ways.after_line(axis, piece))
+            return found if isinstance(found, Stream) else (yield from found)
 
-        target: Unit = "digital" if self._single_ended else "buffer"
         stream = yield from chip.together([one(piece, index) for piece, index in along])
-        outputs = self.shape[0 if axis == "column" else 1]
-        n_bytes = _bytes(outputs, word)
-        way: Way = (chip.buffer.leg("write", n_bytes),)
-        if self._single_ended:
-            way = (chip.digital.leg({"add": outputs}), *chip.storing(n_bytes))
-        stream = yield from chip.travel(origin, stream, way)
+        found = chip.set_out(origin, stream, self._ways.line_results(axis))
+        stream = found if isinstance(found, Stream) else (yield from found)
         yield from chip.wait_until(stream.last)
         done = [parts[piece.tile.index] for piece, _ in along]
         return self._join(axis, line, [y for y, _ in done]), [work for _, work in done]
@@ -437,23 +347,25 @@ class AnalogMatrix:
         """
         chip = self._chip
         lines = _lines(self.shape, driven)
-        way = chip.loading(_bytes(lines, chip.spec.word_bits))
-        prepare = self._preparation(plan, lines)
-        if prepare:
-            way += (chip.digital.leg(prepare),)
-        stream = yield from chip.travel(origin, chip.stream(len(x)), way)
         each = plan.slots
         slots = int(np.add.reduce(each)), int(each[-1])
-        deliveries = [
-            Delivery(
-                piece.tile.index,
-                _bytes(_lines(piece.block.shape, driven), PROBABILITY_BITS),
-                partial(self._pulse_tile, piece.tile, slots),
-            )
-            for piece in pieces
-        ]
-        share = Share(stream, _bytes(lines, PROBABILITY_BITS), "digital")
-        yield from chip.interconnect.scatter(origin, share, deliveries)
+        if len(pieces) == 1:
+            (piece,) = pieces
+            way = self._ways.of_trains_to(piece, lines, _lines(piece.block.shape, driven), plan)
+            found = chip.set_out(origin, chip.stream(len(x)), way)
+            stream = found if isinstance(found, Stream) else (yield from found)
+            yield from self._pulse_tile(piece.tile, slots, stream)
+        else:
+            stream = yield from chip.travel(origin, chip.stream(len(x)), self._ways.of_trains(lines, plan))
+            deliveries = [
+                Delivery(
+                    piece.tile.index,
+                    n_bytes(_lines(piece.block.shape, driven), PROBABILITY_BITS),
+                    partial(self._pulse_tile, piece.tile, slots),
+                )
+                for piece in pieces
+            ]
+            yield from chip.interconnect.scatter(origin, self._ways.share(lines, stream), deliveries)
         starts = [chip.env.now - piece.tile.train_time(slots[0]) for piece in pieces]
         for piece in pieces:
             piece.tile.let_time_pass()
@@ -463,20 +375,6 @@ class AnalogMatrix:
             piece.tile.book_update(origin, start, array, slots[0], result, before)
             piece.tile.station.release()
         return results
-
-    def _preparation(self, plan: TrainPlan, lines: int) -> dict[str, int]:
-        """Return the digital work of turning the numbers on ``lines`` lines into pulse probabilities.
-
-        A product a line; managed, also the largest |x| and |d| (a comparison a line), bit length and both gains.
-        Numbers that are the probabilities already, as whole steps that are written by single pulses, take no product.
-        """
-        if self._chip.spec.digital.preparation == "all_lines":
-            lines = sum(self.shape)
-        managed = plan.params.update_management or plan.params.update_bl_management
-        prepare = {"compare": lines} if managed else {}
-        if not _are_one(plan.row_gain) or not _are_one(plan.col_gain) or (managed and plan.bl.max() > 1):
-            prepare |= {"mul": lines + 4, "div": 2} if managed else {"mul": lines}
-        return prepare
 
     def _pulse_tile(self, tile: Tile, slots: tuple[int, int], stream: Stream) -> Part:
         """Hold a tile for trains, of all samples and of the last one; the caller releases it when the array has
@@ -516,14 +414,6 @@ class AnalogMatrix:
             piece.tile.told = int(told)
         for scale, mean in zip(self._scales, state["scales"], strict=True):
             scale.mean = float(mean)
-
-
-def _bytes(n_words: int, bits: int) -> int:
-    return -(-n_words * bits // 8)
-
-
-def _are_one(gains: np.ndarray) -> bool:
-    return bool(gains[0] == 1 and (gains == 1).all())
 
 
 def _lines(shape: tuple[int, int], driven: Sequence[Axis]) -> int:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.chip.analog_matrix import AnalogMatrix, Piece
+from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.digital_matrix import DigitalMatrix
 from hwsim.chip.faults import Faults
 from hwsim.chip.line_log import NamedSink
 from hwsim.chip.mapping import Block, Placement
+from hwsim.chip.piece import Piece
 from hwsim.chip.platform import Platform
 from hwsim.chip.probe import Probe, probed_regions
 from hwsim.chip.program import Program

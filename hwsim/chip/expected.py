@@ -221,9 +221,7 @@ class ExpectedTile(Tile):
         )  # fmt: skip
         return ReadWork(shape, conversions, retries, drive, transposed)
 
-    def apply(
-        self, array: int, x: Any, d: Any, plan: TrainPlan, probe: Region | None = None
-    ) -> UpdateResult:
+    def apply(self, array: int, x: Any, d: Any, plan: TrainPlan, probe: Region | None = None) -> UpdateResult:
         """Return what the trains of a stream are expected to do.
 
         The counts are sums over the stream. A vector that is an array drives the lines where it is not zero.

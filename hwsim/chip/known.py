@@ -123,9 +123,7 @@ class KnownTile(ExpectedTile):
         conversions = round(work.turns * x.share) * work.shape.slices
         return Vectors(len(x), lines_out), work._replace(conversions=conversions, drive=drive)
 
-    def apply(
-        self, array: int, x: Any, d: Any, plan: TrainPlan, probe: Region | None = None
-    ) -> UpdateResult:
+    def apply(self, array: int, x: Any, d: Any, plan: TrainPlan, probe: Region | None = None) -> UpdateResult:
         """Return what the trains of a stream are expected to do."""
         if not isinstance(plan, KnownPlan):
             return super().apply(array, x, d, plan, probe)

@@ -49,9 +49,7 @@ class LineLogger:
         self._parts: list[Mapping[str, np.ndarray]] = []
         self._waiting = 0
 
-    def trains(
-        self, origin: Origin, first: int, place: tuple[Tile, int], result: UpdateResult, start: int
-    ) -> None:
+    def trains(self, origin: Origin, first: int, place: tuple[Tile, int], result: UpdateResult, start: int) -> None:
         """Log the trains of an update of one array of a tile that started at ``start``, ps.
 
         ``first`` is the number of its first sample in the operation's stream. Where the pulse generators take two

@@ -13,12 +13,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hwsim.chip.analog_matrix import AnalogMatrix, Axis
+from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.digital_matrix import DigitalMatrix
+from hwsim.chip.matrix_ways import Axis
 from hwsim.chip.platform import Platform
 from hwsim.chip.read_path import ReadWork
 from hwsim.devices import UpdateParameters, UpdateResult
 from hwsim.engine.ledger import Origin
+from hwsim.engine.station import Stream
 from hwsim.engine.way import Way
 
 Matrix = AnalogMatrix | DigitalMatrix
@@ -268,7 +270,14 @@ class Digital(Operation):
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return what ``compute`` does, when the last result is written."""
-        stream = yield from chip.travel(origin, chip.stream(self.n), self._way(chip))
+        asked = (
+            self.words_in, self.words_out, self.state_read, self.state_written, tuple(self.operations.items())
+        )  # fmt: skip
+        way = chip.digital_ways.get(asked)
+        if way is None:
+            way = chip.digital_ways[asked] = self._way(chip)
+        found = chip.set_out(origin, chip.stream(self.n), way)
+        stream = found if isinstance(found, Stream) else (yield from found)
         yield from chip.wait_until(stream.last)
         return self.run(chip)
 

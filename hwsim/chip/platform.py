@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import simpy
@@ -23,8 +24,8 @@ from hwsim.engine.env import Env
 from hwsim.engine.gauges import Gauges
 from hwsim.engine.ledger import Ledger, Origin, Table
 from hwsim.engine.parallel import Part, side_by_side
-from hwsim.engine.station import Stream
-from hwsim.engine.way import Way, travel
+from hwsim.engine.station import Stream, present
+from hwsim.engine.way import Way, set_out, travel, wait_until
 from hwsim.spec.chip import BufferPlacement, ChipSpec, ControllerPlacement
 from hwsim.spec.unit_cell import UnitCellSpec
 
@@ -73,6 +74,12 @@ class Platform:
         )
         self.env = Env(Gauges(gauges))
         self.ledger = Ledger(events)
+        self.stream: Callable[[int], Stream] = partial(present, self.env)
+        """Return a stream of so many vectors that are all there now."""
+        self.wait_until: Callable[[int], Iterable[simpy.Event]] = partial(wait_until, self.env)
+        """Let the time (ps) come; the calling process waits for the events that are returned."""
+        self.set_out: Callable[[Origin, Stream, Way], Stream | Part] = partial(set_out, self.env, self.ledger.notes)
+        """Send a stream on its way at once; if somebody has to wait, the caller yields from what is returned."""
         self.buffer = self._memory("buffer", spec.buffer)
         self.state_memory = self.buffer
         if spec.hidden_buffer is not None:
@@ -88,6 +95,8 @@ class Platform:
         )  # fmt: skip
         self.controller = self._controller(spec.controller)
         self.counts: dict[str, int] = defaultdict(int)
+        self.digital_ways: dict[Hashable, Way] = {}
+        """The ways of the digital operations so far, by what they ask."""
         self.recorder = Recorder()
         self.probes: Mapping[int, tuple[slice, slice]] = {}
         self.lines = LineLogger(lines)
@@ -163,15 +172,6 @@ class Platform:
     def origin(self, operation: Described, step: int = -1, sample: int = -1) -> Origin:
         """Return the origin of what an operation books."""
         return self.ledger.origin(operation.kind, operation.phase, operation.layer, step, sample)
-
-    def stream(self, n: int) -> Stream:
-        """Return a stream of ``n`` vectors that are all there now."""
-        return Stream(n, self.env.now, self.env.now)
-
-    def wait_until(self, time: int) -> Iterable[simpy.Event]:
-        """Let the time (ps) come; the calling process waits for the events that are returned."""
-        now = self.env.now
-        return self.env.sleep(time - now) if time > now else ()
 
     def together(self, parts: Sequence[Part]) -> Part:
         """Run parts side by side; returns the stream that has a vector when every part has it."""

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hwsim.chip.analog_matrix import AnalogMatrix, Piece
+from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.operations import Operation, Steps
+from hwsim.chip.piece import Piece
 from hwsim.chip.platform import Platform
 from hwsim.chip.read_path import ReadWork
 from hwsim.chip.reset import log_resets

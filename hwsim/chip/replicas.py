@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.chip.analog_matrix import AnalogMatrix, Axis, Piece
+from hwsim.chip.analog_matrix import AnalogMatrix
+from hwsim.chip.matrix_ways import Axis
+from hwsim.chip.piece import Piece
 from hwsim.chip.platform import Platform
 from hwsim.chip.read_path import ReadWork
 from hwsim.chip.vectors import joined

@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hwsim.chip.analog_matrix import PROBABILITY_BITS, AnalogMatrix, Piece
+from hwsim.chip.analog_matrix import AnalogMatrix
+from hwsim.chip.matrix_ways import PROBABILITY_BITS
 from hwsim.chip.operations import Operation, Steps
+from hwsim.chip.piece import Piece
 from hwsim.chip.platform import Platform
 from hwsim.components.interconnect import Delivery, Share
 from hwsim.devices import DeviceArray

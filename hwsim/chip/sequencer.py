@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 from hwsim.chip.operations import Operation
 from hwsim.chip.platform import Platform
 from hwsim.chip.program import Await, Claim, CountDown, Directive, Free, Join, Latch, Mark, Program, Start, Task
-from hwsim.engine.gauges import Note
 from hwsim.engine.ledger import FLUSH_POSTINGS
+from hwsim.engine.station import Stream
+from hwsim.engine.under_way import Kind, Level, UnderWay
 from hwsim.errors import RunError
 
 
@@ -42,11 +42,10 @@ class Sequencer:
         self._platform = platform
         self._threads: dict[int, Thread] = {}
         self._started = 0
-        self.time_by: dict[tuple[str, str], float] = defaultdict(float)
-        self._under_way: list[tuple[str, str]] = []
-        self._shared_until = 0
-        self._gauges: dict[tuple[str, str], Note | None] = {}
-        self._level: dict[tuple[str, str], int] = defaultdict(int)
+        self.time_by: dict[tuple[str, str], float] = {}
+        self._under_way = UnderWay(platform.env, self.time_by)
+        self._kinds: dict[tuple[str, str, str], Kind] = {}
+        self._levels: dict[tuple[str, str], Level] = {}
 
     def run(self, program: Program) -> Any:
         """Run a program to its end in simulated time; returns what it returns.
@@ -70,18 +69,16 @@ class Sequencer:
         return len(self._threads) <= 1 and not self._under_way
 
     def state(self) -> dict[str, Any]:
-        """Return how time has been shared, and the levels of the gauges."""
+        """Return how time has been shared; no operation is under way."""
         return {
-            "started": self._started, "shared_until": self._shared_until,
+            "started": self._started, "shared_until": self._under_way.until,
             "time_by": [[*key, time] for key, time in self.time_by.items()],
-            "level": [[*key, level] for key, level in self._level.items()],
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what ``state()`` returned."""
-        self._started, self._shared_until = int(state["started"]), int(state["shared_until"])
+        self._started, self._under_way.until = int(state["started"]), int(state["shared_until"])
         self.time_by.update({(phase, layer): float(time) for phase, layer, time in state["time_by"]})
-        self._level.update({(kind, layer): int(level) for kind, layer, level in state["level"]})
 
     def _control(self, program: Program, thread: Thread) -> Generator[Any, Any, Any]:
         number = self._started
@@ -93,8 +90,8 @@ class Sequencer:
             del self._threads[number]
 
     def _steps(self, program: Program, thread: Thread) -> Generator[Any, Any, Any]:
-        platform = self._platform
-        ledger, issue = platform.ledger, platform.controller.issue
+        platform, under_way, kinds = self._platform, self._under_way, self._kinds
+        notes, issue = platform.ledger.notes, platform.controller.issue_now
         result = None
         while True:
             try:
@@ -105,40 +102,26 @@ class Sequencer:
                 result = yield from self._obey(step, thread)
                 continue
             thread.doing = step
-            origin = platform.origin(step, thread.step, thread.sample)
-            key = (step.phase, step.layer)
-            self._share_time()
-            self._under_way.append(key)
-            self._gauge(step, thread, +1)
-            yield from issue(origin)
+            kind = kinds.get((step.kind, step.phase, step.layer)) or self._new_kind(step)
+            origin = under_way.begin(kind, thread.step, thread.sample)
+            issued = issue(origin)
+            if not isinstance(issued, Stream):
+                yield from issued
             result = yield from step.time(platform, origin)
-            self._share_time()
-            self._under_way.remove(key)
-            self._gauge(step, thread, -1)
-            if ledger.pending >= FLUSH_POSTINGS:
-                ledger.flush(until=platform.env.now)
+            under_way.end(kind, thread.step)
+            if len(notes) >= FLUSH_POSTINGS:
+                platform.ledger.flush(until=platform.env.now)
 
-    def _gauge(self, operation: Operation, thread: Thread, change: int) -> None:
-        """Take note that an operation begins or ends."""
-        env = self._platform.env
-        key = (operation.kind, operation.layer)
-        if key not in self._gauges:
-            self._gauges[key] = env.gauges.of("controller", f"{operation.kind} {operation.layer}".rstrip())
-        note = self._gauges[key]
-        if note is not None:
-            self._level[key] += change
-            note(env.now, self._level[key], thread.step)
-
-    def _share_time(self) -> None:
-        """Give the time since the last change to the operations under way."""
-        now = self._platform.env.now
-        passed = now - self._shared_until
-        if passed:
-            keys = self._under_way or [("wait", "")]
-            share = passed / len(keys)
-            for key in keys:
-                self.time_by[key] += share
-            self._shared_until = now
+    def _new_kind(self, operation: Operation) -> Kind:
+        """Return what operations like this one have in common."""
+        kind, phase, layer = operation.kind, operation.phase, operation.layer
+        level = self._levels.get((kind, layer))
+        if level is None:
+            gauge = self._platform.env.gauges.of("controller", f"{kind} {layer}".rstrip())
+            level = self._levels[kind, layer] = Level(gauge)
+        key = self._platform.origin(operation).key
+        made = self._kinds[kind, phase, layer] = Kind((phase, layer), key, level)
+        return made
 
     def _obey(self, directive: Directive, thread: Thread) -> Generator[Any, Any, Any]:
         match directive:

@@ -73,6 +73,10 @@ class Interconnect(ABC):
     def way(self, n_bytes: int, source: Place, target: Place) -> Way:
         """Return the links that ``n_bytes`` take from one place to another."""
 
+    @abstractmethod
+    def way_to(self, whole: int, own: int, source: Unit, tile: int) -> Way:
+        """Return the links from a unit to a tile that is the only one to get ``own`` of ``whole`` bytes."""
+
     def transfer(self, origin: Origin, stream: Stream, n_bytes: int, source: Place, target: Place) -> Part:
         """Move ``n_bytes`` for each vector of a stream from one place to another."""
         return travel(self.env, self._ledger.notes, origin, stream, self.way(n_bytes, source, target))
@@ -103,6 +107,10 @@ class Bus(Interconnect):
     def way(self, n_bytes: int, source: Place, target: Place) -> Way:
         """Return the bus; between buffer and digital unit there is no way."""
         return () if source in BESIDE and target in BESIDE else (self.channel.leg(n_bytes),)
+
+    def way_to(self, whole: int, own: int, source: Unit, tile: int) -> Way:  # noqa: ARG002 (every tile listens)
+        """Return the bus, which carries the whole vector."""
+        return (self.channel.leg(whole),)
 
     def scatter(self, origin: Origin, share: Share, deliveries: Sequence[Delivery]) -> Part:
         """Send each vector once; all tiles listen."""
@@ -194,6 +202,10 @@ class Mesh(Network):
             row += 1 if row < last_row else -1
         return [*links, f"{row}_{col}.out"]
 
+    def way_to(self, whole: int, own: int, source: Unit, tile: int) -> Way:  # noqa: ARG002 (the tile's own part goes)
+        """Return the route, on which only what the tile needs is sent."""
+        return self.way(own, source, tile)
+
     def scatter(self, origin: Origin, share: Share, deliveries: Sequence[Delivery]) -> Part:
         """Send to each tile by itself what it needs."""
 
@@ -229,6 +241,10 @@ class HTree(Network):
         if not isinstance(place, int):
             return []
         return [self._edge(self.nodes[place], level) for level in range(1, self.depth + 1)]
+
+    def way_to(self, whole: int, own: int, source: Unit, tile: int) -> Way:  # noqa: ARG002 (whole vectors go down)
+        """Return the edges down to the tile, which carry the whole vector."""
+        return self.way(whole, source, tile)
 
     def scatter(self, origin: Origin, share: Share, deliveries: Sequence[Delivery]) -> Part:
         """Send each vector down every edge that leads to one of the tiles, once."""

@@ -100,6 +100,4 @@ def make_cells(
     Raises:
         UsageError: a shape or thread count that is not positive.
     """
-    return KINDS[device.unit_cell.kind](
-        device, shape, seed=seed, threads=threads, path=path, faults=faults
-    )
+    return KINDS[device.unit_cell.kind](device, shape, seed=seed, threads=threads, path=path, faults=faults)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
+
+from hwsim._kernels.traffic import Gauge, GaugeRows
+
+__all__ = ["BYTES_IN_USE", "GAUGE_COLUMNS", "QUEUE", "Gauge", "Gauges"]
 
 GAUGE_COLUMNS: dict[str, tuple[str, str, str]] = {
     # name: (dtype, unit, description)
@@ -21,10 +23,7 @@ GAUGE_COLUMNS: dict[str, tuple[str, str, str]] = {
 
 QUEUE, BYTES_IN_USE = "queue", "bytes_in_use"
 FLUSH_ROWS = 65536
-INTEGERS = 4
 
-Note = Callable[..., None]
-"""Called with the time (ps), the new level and, optionally, the training step."""
 Sink = Callable[[dict[str, np.ndarray], list[str]], None]
 
 
@@ -33,41 +32,36 @@ class Gauges:
 
     def __init__(self, sink: Sink | None = None) -> None:
         self._sink = sink
-        self._rows = array("q")
+        self._rows = GaugeRows(FLUSH_ROWS, self.flush)
         self._names: dict[str, int] = {}
         self._gauges: dict[tuple[int, int], int] = {}
 
-    def of(self, component: str, gauge: str) -> Note | None:
+    def of(self, component: str, gauge: str) -> Gauge | None:
         """Return what takes note of a change of a gauge; None if nobody listens."""
         if self._sink is None:
             return None
         found = (self._name(component), self._name(gauge))
-        return partial(self._note, self._gauges.setdefault(found, len(self._gauges)))
+        return Gauge(self._rows, self._gauges.setdefault(found, len(self._gauges)))
 
     def _name(self, name: str) -> int:
         return self._names.setdefault(name, len(self._names))
 
-    def _note(self, gauge: int, time: int, value: int, step: int = -1) -> None:
-        self._rows.extend((gauge, time, value, step))
-        if len(self._rows) >= FLUSH_ROWS * INTEGERS:
-            self.flush()
-
     def state(self) -> dict[str, Any]:
         """Return the changes that have not been passed on, and the names."""
-        return {"rows": np.array(self._rows, np.int64), "names": list(self._names), "gauges": list(self._gauges)}
+        return {"rows": self._rows.rows().ravel(), "names": list(self._names), "gauges": list(self._gauges)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what ``state()`` returned; its gauges begin with those that are there."""
-        self._rows = array("q", np.asarray(state["rows"], np.int64).tobytes())
+        self._rows.replace(state["rows"])
         self._names = {str(name): number for number, name in enumerate(state["names"])}
         self._gauges = {(int(part), int(name)): number for number, (part, name) in enumerate(state["gauges"])}
 
     def flush(self) -> None:
         """Pass on every change so far."""
-        if self._sink is None or not self._rows:
+        if self._sink is None or not len(self._rows):
             return
-        gauge, time, value, step = np.array(self._rows).reshape(-1, INTEGERS).T
-        self._rows = array("q")
+        gauge, time, value, step = self._rows.rows().T
+        self._rows.replace(np.zeros((0, 4), np.int64))
         component, name = np.array(list(self._gauges), dtype=np.int32).T[:, gauge]
         values = (time, component, name, value, step.astype(np.int32))
         columns = dict(zip(GAUGE_COLUMNS, map(np.ascontiguousarray, values), strict=True))

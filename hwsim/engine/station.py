@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from hwsim._kernels.traffic import Station, Stream, present
 
-from hwsim._kernels.traffic import Station
-
-__all__ = ["Station", "Stream"]
-
-
-class Stream(NamedTuple):
-    """``n`` vectors that arrive evenly between ``first`` and ``last`` (ps)."""
-
-    n: int
-    first: int
-    last: int
+__all__ = ["Station", "Stream", "present"]

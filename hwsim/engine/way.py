@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from hwsim._kernels.traffic import Leg, travel
+from collections.abc import Generator
+from typing import Any
 
-__all__ = ["Leg", "Way", "travel"]
+import simpy
+
+from hwsim._kernels.traffic import Leg, Notes, Origin, Stream, set_out, wait_until
+
+__all__ = ["Leg", "Way", "set_out", "travel", "wait_until"]
 
 Way = tuple[Leg, ...]
+
+
+def travel(
+    env: simpy.Environment, notes: Notes, origin: Origin, stream: Stream, way: Way
+) -> Generator[Any, Any, Stream]:
+    """Send a stream on its way; returns it as it leaves the last component, when its first vector does.
+
+    ``set_out`` does the same at once, as far as nobody has to wait.
+    """
+    found = set_out(env, notes, origin, stream, way)
+    return found if isinstance(found, Stream) else (yield from found)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.chip.analog_matrix import AnalogMatrix, Piece
+from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
+from hwsim.chip.piece import Piece
 from hwsim.devices import DeviceArray
 
 DEVICE_COLUMNS: dict[str, tuple[str, str, str]] = {

@@ -39,9 +39,7 @@ def metric_row(metrics: StepMetrics, *, timed: bool) -> dict[str, Any]:
     return row
 
 
-def phase_rows(
-    step: int, phases: Mapping[str, tuple[float, float]]
-) -> tuple[dict[str, np.ndarray], list[str]]:
+def phase_rows(step: int, phases: Mapping[str, tuple[float, float]]) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the rows of ``phases.parquet`` after a step, and the names that they point to.
 
     ``phases`` holds simulated time (ps) and energy (J) of each phase so far.

@@ -421,8 +421,19 @@ def _linear_by_default(value: Any) -> Any:
 
 LayerSpec = Annotated[
     Annotated[
-        Linear | Conv2d | Products | Norm | Pool | Add | Activate | Attention | Embedding | DigitalWork | Flatten
-        | SpaceToDepth | FirstPosition,
+        Linear
+        | Conv2d
+        | Products
+        | Norm
+        | Pool
+        | Add
+        | Activate
+        | Attention
+        | Embedding
+        | DigitalWork
+        | Flatten
+        | SpaceToDepth
+        | FirstPosition,
         Field(discriminator="kind"),
     ],
     BeforeValidator(_linear_by_default),

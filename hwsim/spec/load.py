@@ -212,9 +212,7 @@ def _fields_at(model: Any, location: Sequence[str]) -> set[str]:
 
 def _tags(model: type[BaseModel]) -> set[str]:
     """Return the names by which a description is told from its alternatives."""
-    fields = (
-        model.model_fields[name] for name in ("rule", "factor", "fault", "kind") if name in model.model_fields
-    )
+    fields = (model.model_fields[name] for name in ("rule", "factor", "fault", "kind") if name in model.model_fields)
     return {str(tag) for each in fields for tag in getattr(each.annotation, "__args__", ())}
 
 

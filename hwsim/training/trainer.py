@@ -258,9 +258,7 @@ class Trainer:
         by.
         """
         on_training = self.evaluation.data == "training"
-        x_test, y_test = (
-            (self.data.x_train, self.data.y_train) if on_training else (self.data.x_test, self.data.y_test)
-        )
+        x_test, y_test = (self.data.x_train, self.data.y_train) if on_training else (self.data.x_test, self.data.y_test)
         if not len(x_test):
             return float("nan"), float("nan")
         chunk = max(1, min(EVALUATION_CHUNK, EVALUATION_WORDS // most_words(self.trace.network)))

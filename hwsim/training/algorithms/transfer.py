@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field, model_validator
 
-from hwsim.chip.analog_matrix import AnalogMatrix, Axis
+from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
+from hwsim.chip.matrix_ways import Axis
 from hwsim.chip.operations import Update
 from hwsim.chip.reset import Reset
 from hwsim.chip.zero_shift import ZeroShift
