@@ -133,6 +133,8 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
     const Trains &trains = *loop.job.trains;
     const Cells &cells = *loop.job.cells;
     const int64_t row = work->row;
+    std::optional<RowWatch> watch;
+    if (loop.job.watch) watch.emplace(loop.job, *work);
     const RowFire *fire = trains.row_fires.data() + trains.row_begin[(size_t)row];
     const RowFire *last = trains.row_fires.data() + trains.row_begin[(size_t)row + 1];
     RowEntry entry{-1, {}};
@@ -143,6 +145,7 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
         if (sample != entry.sample) {
             if (entry.sample >= 0) entries->push_back(entry);
             entry = {sample, {}};
+            if (watch) watch->start(sample);
         }
         // Equal signs of x and d step down; `flip` turns the bits of negative columns into those of up pulses.
         const bool row_negative = trains.row_negative[(size_t)(sample * trains.row_words + row / 32)] >> (row % 32) & 1;
@@ -161,6 +164,7 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
         pulse_segment(loop, segment, *work, trains.firing_blocks.data() + from, n_blocks, &entry.totals);
     }
     if (entry.sample >= 0) entries->push_back(entry);
+    if (watch) watch->finish();
 }
 
 template <class Law>
@@ -175,7 +179,7 @@ static void train_rows(const RowJob &job, int64_t begin, int64_t end, std::vecto
     FetchAhead ahead(cells, *job.trains, begin, end);
     const RowLoop<Law> loop{law, job, &counted, &ahead};
     for (int64_t row = begin; row < end; ++row) {
-        if (job.trains->row_begin[(size_t)row] == job.trains->row_begin[(size_t)row + 1]) continue;
+        if (!job.watch && job.trains->row_begin[(size_t)row] == job.trains->row_begin[(size_t)row + 1]) continue;
         NormalStream pulses(pulse_keys, (uint32_t)row, cells.pulse_position[row]);
         NormalStream writes(write_keys, (uint32_t)row, cells.write_position[row]);
         RowWork work = row_work(cells, planes_of(law), row, &pulses, &writes, *job.probe, log);

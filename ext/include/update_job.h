@@ -102,6 +102,16 @@ struct RowEntry {
     RowTotals totals;
 };
 
+// What is looked at between the samples of a share: the weights of one column after each of them, as a read sees them, and what
+// the firing lines see before it, sum_ij (r_i + c_j) w_ij for firings r of the rows and c of the columns.
+struct Watch {
+    const int32_t *column = nullptr;     // [samples]; negative: none
+    float *read = nullptr;               // [samples][rows]
+    const float *col_fires = nullptr;    // [samples][stride]
+    const uint32_t *row_fires = nullptr; // [samples][rows]
+    double *on_lines = nullptr;          // [rows][samples]
+};
+
 // Trains of some samples for the rows of an array.
 struct RowJob {
     const Cells *cells;
@@ -110,6 +120,7 @@ struct RowJob {
     Side side;
     const Probe *probe;
     const PulseLog *log; // where the moments of a sample begin; null: nothing is logged
+    const Watch *watch;  // null: nothing is looked at
 };
 
 // What a law does with the rows [begin, end): samples in order, or one pulse of given polarity [rows][stride] on every device.

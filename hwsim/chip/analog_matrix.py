@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hwsim.chip.matrix_ways import PROBABILITY_BITS, Axis, Direction, Lane, MatrixWays, n_bytes
+from hwsim.chip.matrix_ways import PROBABILITY_BITS, Axis, Direction, Lane, MatrixWays, Rules, n_bytes, rules
 from hwsim.chip.piece import Piece
 from hwsim.chip.platform import Platform
 from hwsim.chip.read_path import ReadWork
@@ -26,6 +26,7 @@ from hwsim.devices import (
 from hwsim.engine.ledger import Origin
 from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
+from hwsim.engine.way import Way
 from hwsim.errors import DataError
 
 LOGGED_SLOTS = 1 << 22
@@ -351,12 +352,12 @@ class AnalogMatrix:
         slots = int(np.add.reduce(each)), int(each[-1])
         if len(pieces) == 1:
             (piece,) = pieces
-            way = self._ways.of_trains_to(piece, lines, _lines(piece.block.shape, driven), plan)
+            way = self._ways.of_trains_to(piece, lines, _lines(piece.block.shape, driven), rules(plan))
             found = chip.set_out(origin, chip.stream(len(x)), way)
             stream = found if isinstance(found, Stream) else (yield from found)
             yield from self._pulse_tile(piece.tile, slots, stream)
         else:
-            stream = yield from chip.travel(origin, chip.stream(len(x)), self._ways.of_trains(lines, plan))
+            stream = yield from chip.travel(origin, chip.stream(len(x)), self._ways.of_trains(lines, rules(plan)))
             deliveries = [
                 Delivery(
                     piece.tile.index,
@@ -375,6 +376,17 @@ class AnalogMatrix:
             piece.tile.book_update(origin, start, array, slots[0], result, before)
             piece.tile.station.release()
         return results
+
+    def way_of_trains(self, driven: Sequence[Axis], rules: Rules) -> Way:
+        """Return the way of an update to the only tile of the matrix."""
+        (piece,) = self.pieces
+        lines = _lines(self.shape, driven)
+        return self._ways.of_trains_to(piece, lines, lines, rules)
+
+    def way_of_column(self) -> Way:
+        """Return the way of a column that the only tile of the matrix has read."""
+        (piece,) = self.pieces
+        return (*self._ways.after_line("column", piece), *self._ways.line_results("column"))
 
     def _pulse_tile(self, tile: Tile, slots: tuple[int, int], stream: Stream) -> Part:
         """Hold a tile for trains, of all samples and of the last one; the caller releases it when the array has

@@ -262,24 +262,33 @@ class Digital(Operation):
 
     def run(self, chip: Platform) -> Any:
         """Return what ``compute`` does."""
-        chip.count("digital_operations", self.n * sum(self.operations.values()))
-        if self.state_read or self.state_written:
-            chip.count("state_bits_read", self.n * sum(self.state_read))
-            chip.count("state_bits_written", self.n * sum(self.state_written))
+        self.count(chip)
         return self.compute()
+
+    def count(self, chip: Platform, times: int = 1) -> None:
+        """Count the work, done so many times."""
+        n = self.n * times
+        chip.count("digital_operations", n * sum(self.operations.values()))
+        if self.state_read or self.state_written:
+            chip.count("state_bits_read", n * sum(self.state_read))
+            chip.count("state_bits_written", n * sum(self.state_written))
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return what ``compute`` does, when the last result is written."""
+        found = chip.set_out(origin, chip.stream(self.n), self.way(chip))
+        stream = found if isinstance(found, Stream) else (yield from found)
+        yield from chip.wait_until(stream.last)
+        return self.run(chip)
+
+    def way(self, chip: Platform) -> Way:
+        """Return the way of its vectors through memory, interconnect and digital unit."""
         asked = (
             self.words_in, self.words_out, self.state_read, self.state_written, tuple(self.operations.items())
         )  # fmt: skip
         way = chip.digital_ways.get(asked)
         if way is None:
             way = chip.digital_ways[asked] = self._way(chip)
-        found = chip.set_out(origin, chip.stream(self.n), way)
-        stream = found if isinstance(found, Stream) else (yield from found)
-        yield from chip.wait_until(stream.last)
-        return self.run(chip)
+        return way
 
     def _way(self, chip: Platform) -> Way:
         bits = chip.spec.word_bits

@@ -170,6 +170,32 @@ class UpdateResult:
         )
 
 
+class WatchedUpdate(NamedTuple):
+    """An update of n samples, and what was looked at between them.
+
+    ``columns`` (n, rows) are the weights, as a read sees them, of one column after each sample. ``on_lines`` (n,) is
+    sum_ij (r_i + c_j) w_ij with the firings r and c of each sample and the weights before it: what the cells on firing
+    lines have.
+    """
+
+    result: UpdateResult
+    columns: NDArray[np.float32]
+    on_lines: NDArray[np.float64]
+
+
+class ColumnWrites(NamedTuple):
+    """Updates of one column each, (n,): slots, coincidences of either direction, the sum of the weights before them,
+    pulses on all rows and on the column, and ``on_lines`` as in ``WatchedUpdate``."""
+
+    slots: NDArray[np.int64]
+    pulses_up: NDArray[np.int64]
+    pulses_down: NDArray[np.int64]
+    sum_w: NDArray[np.float64]
+    row_fires: NDArray[np.int64]
+    col_fires: NDArray[np.int64]
+    on_lines: NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True)
 class ReadResult:
     """What a read of n vectors gave.

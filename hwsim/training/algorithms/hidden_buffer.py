@@ -77,8 +77,12 @@ class HiddenBufferAlgorithm(TransferAlgorithm):
         self.hidden[layer] = self.digital[layer].numbers("H", matrix.shape)
         return matrix
 
+    def write_rate(self, matrix: AnalogMatrix) -> float:
+        """Return the learning rate of written steps."""
+        return self.parameters.step * matrix.granularity(SLOW)
+
     def write_steps(self, matrix: AnalogMatrix, line: int, steps: np.ndarray) -> Emits:
         """Emit the pulses of ``steps`` on one line of the slow array; none, and no cycle, if all are 0."""
         if np.any(steps):
-            rate = self.parameters.step * matrix.granularity(SLOW)
+            rate = self.write_rate(matrix)
             yield TransferWrite(matrix, SLOW, line, self.axis, -steps, rate, self.parameters.transfer_update)
