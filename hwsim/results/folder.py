@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import ResultsError
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow.parquet as pq
 
 SCHEMA = 1
 """Version of the run folder that this release reads."""
@@ -110,21 +112,8 @@ def read_parquet(path: Path) -> pd.DataFrame:
     Raises:
         ResultsError: the file is missing, or damaged (such as the log of a run that was killed).
     """
-    try:
-        with path.open("rb") as stream:
-            return _parquet_frame(stream, path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-
-
-def _parquet_frame(stream: BinaryIO, path: Path) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_table(stream).to_pandas()
-    except (pa.ArrowException, OSError, UnicodeDecodeError):  # damaged pages are an OSError
-        raise damaged(path) from None
+    with _parquet(path) as file:
+        return file.read().to_pandas(use_threads=False)
 
 
 def read_batches(path: Path, columns: Sequence[str], names: Sequence[str] = ()) -> Iterator[Any]:
@@ -135,15 +124,29 @@ def read_batches(path: Path, columns: Sequence[str], names: Sequence[str] = ()) 
     Raises:
         ResultsError: the file is missing or damaged.
     """
+    with _parquet(path, names) as file:
+        yield from file.iter_batches(columns=list(columns))
+
+
+@contextmanager
+def _parquet(path: Path, names: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file by its path, never as a Python stream.
+
+    Arrow's threads may be the last to drop a stream, after the call has returned. Where the interpreter ends in that
+    moment, it stops such a thread amid a destructor, and C++ aborts the process ("terminate called without an active
+    exception"). So no thread of Arrow or DuckDB is given an object of Python, here and elsewhere.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with path.open("rb") as stream, pq.ParquetFile(stream, read_dictionary=list(names)) as log:
-            yield from log.iter_batches(columns=list(columns))
-    except FileNotFoundError as error:
+        path.open("rb").close()  # says why a file cannot be opened more clearly than Arrow does
+    except OSError as error:
         raise _unreadable(path, error) from None
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
+    try:
+        with pq.ParquetFile(path, read_dictionary=list(names)) as file:
+            yield file
+    except (pa.ArrowException, OSError, UnicodeDecodeError):  # damaged pages are an OSError
         raise damaged(path) from None
 
 

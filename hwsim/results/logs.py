@@ -41,6 +41,7 @@ def make_view(connection: Any, name: str, path: Path) -> None:
         except (duckdb.Error, UnicodeDecodeError):
             raise damaged(path) from None
     else:
+        connection.execute("SET threads = 1")  # no thread of DuckDB may hold the rows, which are an object of Python
         connection.register(name, recovered(path))
     found = {row[0] for row in connection.execute(f"DESCRIBE {name}").fetchall()}
     _check(path, name, found, metadata(connection, path))

@@ -144,7 +144,7 @@ def frame(folder: Path, sql: str) -> pd.DataFrame:
         try:
             found = connection.sql(sql)
             if {str(kind) for kind in found.types} <= PLAIN:
-                return found.to_arrow_table().to_pandas()
+                return found.to_arrow_table().to_pandas(use_threads=False)
             return found.df()
         except (duckdb.Error, UnicodeDecodeError) as error:
             raise _refusal(error, folder) from None
