@@ -118,7 +118,9 @@ static void pulse_few(const RowLoop<Law> &loop, const RowFire *fire, const RowSe
     gathered.cols = trains.few_masks.data() + from;
     gathered.negative = trains.few_negative.data() + from / BLOCK;
     FetchAhead::some(loop.ahead, fire);
+    const size_t logged = row.log ? row.log->size() : 0;
     pulse_segment(loop, gathered, work, blocks, padded / BLOCK, totals);
+    if (row.log) row.log->reorder(logged, columns, trains.few_ascending.data() + from, n);
     FetchAhead::some(loop.ahead, fire);
     for (int32_t k = 0; k < n; k += LANES) {
         const int used = n - k < LANES ? n - k : LANES;

@@ -156,6 +156,7 @@ private:
         t.few_begin.assign(1, 0);
         t.firing_blocks.clear();
         t.few_columns.clear();
+        t.few_ascending.clear();
         t.few_masks.clear();
         t.few_negative.clear();
         t.few_count.assign((size_t)t.segments, 0);
@@ -178,13 +179,19 @@ private:
         const size_t from = t.few_columns.size();
         t.few_count[(size_t)segment] = (int32_t)n;
         t.few_columns.resize(from + (size_t)padded(n), columns_[0]);
+        t.few_ascending.resize(from + (size_t)padded(n), 0);
         t.few_masks.resize(from + (size_t)padded(n), 0);
         t.few_negative.resize((from + (size_t)padded(n)) / 32, 0);
-        for (size_t i = 0; i < (size_t)n; ++i) {
-            const int32_t col = columns_[i];
-            t.few_columns[from + i] = col;
-            t.few_masks[from + i] = masks[col];
-            t.few_negative[(from + i) / 32] |= (negative[col / 32] >> (col % 32) & 1) << (i % 32);
+        int32_t next[34] = {}; // where the next column with so many slots goes
+        for (int64_t k = 0; k < n; ++k) ++next[33 - __builtin_popcount(masks[columns_[(size_t)k]])];
+        for (int slots = 1; slots < 34; ++slots) next[slots] += next[slots - 1];
+        for (int64_t k = 0; k < n; ++k) {
+            const int32_t col = columns_[(size_t)k];
+            const int32_t i = next[32 - __builtin_popcount(masks[col])]++;
+            t.few_columns[from + (size_t)i] = col;
+            t.few_ascending[from + (size_t)k] = i;
+            t.few_masks[from + (size_t)i] = masks[col];
+            t.few_negative[(from + (size_t)i) / 32] |= (negative[col / 32] >> (col % 32) & 1) << (i % 32);
         }
     }
 

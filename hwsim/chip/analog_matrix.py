@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,11 +26,21 @@ from hwsim.devices import (
 from hwsim.engine.ledger import Origin
 from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
+from hwsim.engine.under_way import Kind, Player
 from hwsim.engine.way import Way
 from hwsim.errors import DataError
 
 LOGGED_SLOTS = 1 << 22
 """Slots of probed devices, coincidence or not, that are logged in one go."""
+
+
+class Act(NamedTuple):
+    """An operation that is played: by whom, its kind, step and first sample."""
+
+    player: Player
+    kind: Kind
+    step: int
+    sample: int
 
 
 Reads = Callable[[Piece], tuple[np.ndarray, ReadWork]]
@@ -192,6 +202,57 @@ class AnalogMatrix:
             Delivery(piece.tile.index, lane.n_bytes, partial(one, piece, n_bytes)) for piece, n_bytes in lane.pieces
         ]
         return chip.interconnect.scatter(origin, Share(stream, lane.n_bytes, way.source), deliveries)
+
+    # Operations that have the chip for themselves
+
+    @property
+    def is_on_one_tile(self) -> bool:
+        """Whether one tile holds the whole matrix."""
+        return len(self.pieces) == 1
+
+    def play_read(
+        self, act: Act, x: np.ndarray, *, transposed: bool = False, purpose: str = "forward"
+    ) -> tuple[np.ndarray, list[ReadWork]]:
+        """Do what :meth:`time_read` does on the only tile, while nothing else is under way."""
+        player, kind, step, sample = act
+        (piece,) = self.pieces
+        there, back = self._ways.round_trip(transposed)
+        scale = self._input_scale(x, transposed=transposed, purpose=purpose)
+        origin = player.reach(kind, step, sample, len(x), there, piece.tile.station)
+        y, work = self._read_piece(piece, x, scale, transposed=transposed, purpose=purpose)
+        first, last = piece.tile.read_now(origin, player.arrived, work)
+        player.leave(kind, step, origin, len(x), first, last, back)
+        return y, [work]
+
+    def play_read_line(self, act: Act, array: int, line: int, axis: Axis) -> tuple[np.ndarray, list[ReadWork]]:
+        """Do what :meth:`time_read_line` does on the only tile, while nothing else is under way."""
+        player, kind, step, sample = act
+        (piece,) = self.pieces
+        origin = player.reach(kind, step, sample, 1, (), piece.tile.station)
+        values, work = piece.tile.read_line(array, line, self.transfer_io, axis=axis)
+        first, last = piece.tile.read_now(origin, player.arrived, work, array)
+        player.leave(kind, step, origin, 1, first, last, self.way_of_line(axis))
+        return values, [work]
+
+    def play_update(
+        self, act: Act, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, driven: Sequence[Axis]
+    ) -> list[UpdateResult]:
+        """Do what :meth:`time_update` does on the only tile, while nothing else is under way."""
+        player, kind, step, sample = act
+        (piece,) = self.pieces
+        tile = piece.tile
+        slots = plan.slots
+        total, last = int(np.add.reduce(slots)), int(slots[-1])
+        origin = player.reach(kind, step, sample, len(x), self.way_of_trains(driven, rules(plan)), tile.station)
+        player.until(max(self._chip.env.now + tile.train_time(total), player.arrived + tile.train_time(last)))
+        start = self._chip.env.now - tile.train_time(total)
+        tile.let_time_pass()
+        sums = [device.line_sums() for device in tile.arrays[array].devices]
+        result = tile.apply(array, x, d, plan)
+        tile.book_update(origin, start, array, total, result, sums)
+        tile.station.release()
+        player.end(kind, step)
+        return [result]
 
     # Reads of one column or row
 
@@ -383,10 +444,10 @@ class AnalogMatrix:
         lines = _lines(self.shape, driven)
         return self._ways.of_trains_to(piece, lines, lines, rules)
 
-    def way_of_column(self) -> Way:
-        """Return the way of a column that the only tile of the matrix has read."""
+    def way_of_line(self, axis: Axis) -> Way:
+        """Return the way of a line that the only tile of the matrix has read."""
         (piece,) = self.pieces
-        return (*self._ways.after_line("column", piece), *self._ways.line_results("column"))
+        return self._ways.of_line(axis, piece)
 
     def _pulse_tile(self, tile: Tile, slots: tuple[int, int], stream: Stream) -> Part:
         """Hold a tile for trains, of all samples and of the last one; the caller releases it when the array has

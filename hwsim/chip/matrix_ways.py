@@ -71,6 +71,7 @@ class MatrixWays:
         self._round_trips: dict[bool, tuple[Way, Way]] = {}
         self._after_line: dict[tuple[Axis, int], Way] = {}
         self._line_results: dict[Axis, Way] = {}
+        self._of_line: dict[tuple[Axis, int], Way] = {}
         self._trains: dict[tuple[int, int, bool, bool], Way] = {}
 
     # Reads of the whole matrix
@@ -165,6 +166,14 @@ class MatrixWays:
             target: Unit = "digital" if self._single_ended else "buffer"
             way = self._chip.interconnect.way(n_bytes(outputs, self._word), piece.tile.index, target)
             known = self._after_line[axis, piece.tile.index] = way
+        return known
+
+    def of_line(self, axis: Axis, piece: Piece) -> Way:
+        """Return the whole way of a line that a single tile has read."""
+        known = self._of_line.get((axis, piece.tile.index))
+        if known is None:
+            known = (*self.after_line(axis, piece), *self.line_results(axis))
+            self._of_line[axis, piece.tile.index] = known
         return known
 
     def line_results(self, axis: Axis) -> Way:

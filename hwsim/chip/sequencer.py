@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hwsim.chip.analog_matrix import Act
 from hwsim.chip.operations import Operation
 from hwsim.chip.platform import Platform
 from hwsim.chip.program import Alone, Await, Claim, CountDown, Directive, Free, Join, Latch, Mark, Program, Start, Task
@@ -105,6 +106,11 @@ class Sequencer:
                 continue
             thread.doing = step
             kind = kinds.get((step.kind, step.phase, step.layer)) or self._new_kind(step.kind, step.phase, step.layer)
+            if self._alone and step.is_playable(platform):
+                result = step.play(platform, Act(self._player, kind, thread.step, thread.sample))
+                if len(notes) >= FLUSH_POSTINGS:
+                    self._flush_if_full()
+                continue
             origin = under_way.begin(kind, thread.step, thread.sample)
             issued = issue(origin)
             if not isinstance(issued, Stream):
@@ -113,6 +119,11 @@ class Sequencer:
             under_way.end(kind, thread.step)
             if len(notes) >= FLUSH_POSTINGS:
                 self._flush_if_full()
+
+    @property
+    def _alone(self) -> bool:
+        """Whether no other program, and nothing that was scheduled, can come between operations."""
+        return len(self._threads) == 1 and not self._under_way and self._platform.env.is_empty
 
     def _flush_if_full(self) -> None:
         ledger = self._platform.ledger
@@ -151,7 +162,7 @@ class Sequencer:
             case Free():
                 self._platform.buffer.room.give_back(directive.n_bytes)
             case Alone():
-                return len(self._threads) == 1 and not self._under_way and not self._platform.env._queue
+                return self._alone
             case Sweep():
                 directive.play(self._platform, self._player, self._kind, thread.step, thread.sample)
                 self._flush_if_full()

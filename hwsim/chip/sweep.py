@@ -8,9 +8,9 @@ are those of the operations one by one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -169,9 +169,13 @@ class _Done:
         if len(writes.slots):
             chip.count("transfer_write", len(writes.slots))
             chip.count("transfer_pulses", int(writes.pulses_up.sum() + writes.pulses_down.sum()))
-        for stretch in self.sweep.stretches:
-            for work in chain(self.sweep.before(stretch.n), [stretch.work] if stretch.work else ()):
-                work.count(chip)
+        for n, times in Counter(stretch.n for stretch in self.sweep.stretches).items():
+            for work in self.sweep.before(n):
+                work.count(chip, times)
+        works = {id(stretch.work): stretch.work for stretch in self.sweep.stretches if stretch.work is not None}
+        for number, times in Counter(id(stretch.work) for stretch in self.sweep.stretches).items():
+            if number in works:
+                works[number].count(chip, times)
         self._record(chip, matrix.name)
 
     def _record(self, chip: Platform, layer: str) -> None:
@@ -221,6 +225,7 @@ class _Course:
         updates, writes = iter(self._updates()), iter(self._writes())
         reads = zip(self._reads(), self._done.written.tolist(), strict=True)
         works: dict[int, list[Asked]] = {}
+        asked: dict[int, Asked] = {}
         player, step, sample = self._player, self._step, self._sample
         for stretch in self._sweep.stretches:
             before = works.get(stretch.n)
@@ -233,7 +238,10 @@ class _Course:
                 continue
             read, written = next(reads)
             player.line_read(self._read, step, sample, *read)
-            kind, n, way = self._asked(stretch.work)
+            after = asked.get(id(stretch.work))
+            if after is None:
+                after = asked[id(stretch.work)] = self._asked(stretch.work)
+            kind, n, way = after
             player.journey(kind, step, sample, n, way)
             if written:
                 player.trains(self._write, step, sample, *next(writes))
@@ -272,9 +280,6 @@ class _Course:
         )  # fmt: skip
 
     def _reads(self) -> list[tuple[Any, ...]]:
-        way = self._sweep.matrix.way_of_column()
-        source = self._sweep.arrays[0]
-        return [
-            (*self._tile.column_read(source, work, weight_sum), way)
-            for work, weight_sum in zip(self._done.works, self._done.sums.tolist(), strict=True)
-        ]
+        done = self._done
+        way = self._sweep.matrix.way_of_line("column")
+        return [(*read, way) for read in self._tile.column_reads(self._sweep.arrays[0], done.works, done.sums)]

@@ -219,31 +219,35 @@ class Tile:
 
         ``seen`` (n, rows) is what each read finds on its column. Returns (n, rows) and the work that each was.
         """
-        results = self.arrays[array].devices[0].read_columns(columns, seen, io)
+        result = self.arrays[array].devices[0].read_columns(columns, seen, io)
         path, lines = self._paths[False], (1, self.shape[0])
-        values = np.empty(seen.shape, np.float32)
-        works: list[ReadWork] = []
         known: dict[tuple[float, int], ReadWork] = {}
-        for k, result in enumerate(results):
-            values[k] = result.y[0]
-            asked = float(result.x_quantised[0, 0]), result.retried
+        works: list[ReadWork] = []
+        for k, asked in enumerate(zip(result.x_quantised[:, 0].tolist(), result.retries.tolist(), strict=True)):
             work = known.get(asked)
             if work is None:
-                work = known[asked] = path.work(result, io, lines, transposed=False, line=-1)
+                work = known[asked] = path.work(result.one(k), io, lines, transposed=False, line=-1)
             works.append(work)
-        return values, works
+        return result.y, works
 
-    def column_read(self, array: int, work: ReadWork, weight_sum: float) -> tuple[Any, ...]:
-        """Return what a player wants to know of the read of a column whose weights add up to ``weight_sum``."""
+    def column_reads(self, array: int, works: Sequence[ReadWork], weight_sums: np.ndarray) -> list[tuple[Any, ...]]:
+        """Return what a player wants to know of reads of columns whose weights add up to ``weight_sums``."""
         path = self._paths[False]
-        course = path.course(work.shape)
-        energy = self._exposure(array, work).energy(work.drive, np.array([weight_sum]))
-        delay, busy = path.dac.cost("convert").latency, path.window * work.passes
-        read = self.crossbar.action("read", array)
-        return (
-            self.station, read, delay, busy, work.passes, energy, course.bill, work.turns, course.timing.latency,
-            course.last(work),
-        )  # fmt: skip
+        energies = np.zeros(len(works))
+        courses: dict[int, tuple[Any, ...]] = {}
+        for work in {id(work): work for work in works}.values():
+            chosen = [other is work for other in works]
+            energies[chosen] = self._exposure(array, work).energies_of_line(work.drive, weight_sums[chosen])
+            course = path.course(work.shape)
+            courses[id(work)] = (
+                course.bill, work.turns, course.timing.latency, course.last(work), path.window * work.passes
+            )  # fmt: skip
+        delay, read = path.dac.cost("convert").latency, self.crossbar.action("read", array)
+        reads = []
+        for work, energy in zip(works, energies.tolist(), strict=True):
+            bill, turns, latency, last, busy = courses[id(work)]
+            reads.append((self.station, read, delay, busy, work.passes, energy, bill, turns, latency, last))
+        return reads
 
     def _lines(self, transposed: bool) -> tuple[int, int]:
         """Return how many lines a read drives, and how many it converts."""
@@ -271,17 +275,24 @@ class Tile:
         Returns the stream of results when the first one is there (:meth:`read_timing`).
         """
         yield from self.station.acquire()
+        first, last = self.read_now(origin, stream.last, read()[1], array)
+        yield from self.env.sleep(first - self.env.now)
+        return Stream(stream.n, first, last)
+
+    def read_now(self, origin: Origin, arrived: int, work: ReadWork, array: int | None = None) -> tuple[int, int]:
+        """Begin a read on the tile, which has been taken for it and becomes free afterwards.
+
+        ``arrived`` is when the last vector is there, ps. Returns when the first and the last result will be.
+        """
         start = self.env.now
-        _, work = read()
         path = self._paths[work.transposed]
         course = path.course(work.shape)
         latency = course.timing.latency
         self._book_array_read(origin, start + path.dac.cost("convert").latency, work, array)
         self.ledger.post(origin, course.bill, start, work.turns)
-        last = max(start + course.last(work), stream.last + latency)
+        last = max(start + course.last(work), arrived + latency)
         self.station.release_at(last)
-        yield from self.env.sleep(latency)
-        return Stream(stream.n, start + latency, last)
+        return start + latency, last
 
     def _book_array_read(self, origin: Origin, start: int, work: ReadWork, only: int | None) -> None:
         busy = self._paths[work.transposed].window * work.passes

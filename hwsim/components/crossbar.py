@@ -114,6 +114,12 @@ class Exposure(NamedTuple):
         charged = capacitance * float(np.add.reduce(drive.charges)) if capacitance else 0.0
         return squared * (time * heated(drive.heat, weight_sums, at_zero, scale) + charged)
 
+    def energies_of_line(self, drive: LineDrive, weight_sums: np.ndarray) -> np.ndarray:
+        """Return the energy of reads (n,) of one line, J, that find these sums (n,) of weights on it."""
+        squared, time, at_zero, scale, capacitance = self
+        heat = np.maximum(at_zero + scale * weight_sums, 0.0) * drive.heat[0]
+        return squared * (time * heat + capacitance * drive.charges[0])
+
 
 @dataclass(frozen=True)
 class _Pulses:

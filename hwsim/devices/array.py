@@ -299,14 +299,13 @@ class DeviceArray(DevicePopulation):
 
     def read_columns(
         self, columns: NDArray[np.int32], seen: NDArray[np.float32], io: IOParameters, *, purpose: str = "transfer"
-    ) -> list[ReadResult]:
+    ) -> ReadResult:
         """Read n columns, one after the other, as :meth:`read_line` does; row k of ``seen`` (n, rows) is what read k
         finds on its column."""
         first = self._next_reads(purpose, len(columns))
-        x = np.ones((1, 1), np.float32)
-        scale = divisor_of(x, io, self._scales[False], learn=False)
-        read = self._reader(io, purpose, False).read
-        return [read(seen[k : k + 1], x, first + k, scale, column) for k, column in enumerate(columns.tolist())]
+        scale = divisor_of(np.ones((1, 1), np.float32), io, self._scales[False], learn=False)
+        reader = self._reader(io, purpose, False)
+        return reader.read_lines(seen, columns.tolist(), first, np.ones(1, np.float32) if scale is None else scale)
 
     def without_pulses(self, plan: TrainPlan, *, logged: bool) -> UpdateResult:
         """Return the result of an update in which no line fired."""

@@ -215,6 +215,14 @@ class ReadResult:
     passes_each: int = 1
     conversions_each: int = 1
 
+    def one(self, vector: int) -> ReadResult:
+        """Return the result of one vector, its saturated outputs left out."""
+        own, retries = slice(vector, vector + 1), self.retries[vector : vector + 1]
+        return ReadResult(
+            self.y[own], retries, int(retries[0]), 0, self.x_quantised[own], self.input_scale[own], self.passes_each,
+            self.conversions_each,
+        )  # fmt: skip
+
     @property
     def attempts(self) -> int:
         """Attempts of all vectors."""

@@ -23,6 +23,9 @@ from hwsim.training.algorithms.hidden_buffer import SLOW, HiddenBufferAlgorithm,
 from hwsim.training.algorithms.transfer import FAST
 from hwsim.training.operations import operations
 
+DRAWN_TOGETHER = 256
+"""Transfers whose single random numbers are drawn in one go."""
+
 
 class ChoppedParameters(HiddenBufferParameters):
     """Parameters of Tiki-Taka with choppers, with the names and defaults of AIHWKit's ``ChoppedTransferCompound``.
@@ -266,8 +269,18 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
 
     def drawn(self, matrix: AnalogMatrix, purpose: str, n: int) -> np.ndarray:
         """Return ``n`` uniform numbers of the transfer at work."""
-        key = stream_key(self.seed, matrix.name, purpose)
-        return uniforms(key, self.states[matrix.name].transfers[0] * n, n)
+        key, transfer = stream_key(self.seed, matrix.name, purpose), self.states[matrix.name].transfers[0]
+        if n > 1:
+            return uniforms(key, transfer * n, n)
+        block, at = divmod(transfer, DRAWN_TOGETHER)
+        known = self._drawn.get(key)
+        if known is None or known[0] != block:
+            known = self._drawn[key] = (block, uniforms(key, block * DRAWN_TOGETHER, DRAWN_TOGETHER))
+        return known[1][at : at + 1]
+
+    @cached_property
+    def _drawn(self) -> dict[int, tuple[int, np.ndarray]]:
+        return {}
 
     def show_signs(self, matrix: AnalogMatrix) -> None:
         """Let the reads of the layer see the fast array with its signs taken off."""
