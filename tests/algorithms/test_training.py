@@ -175,7 +175,7 @@ def test_an_own_table_in_the_working_folder(tmp_path, monkeypatch) -> None:
         ("tiki-taka", {"n_arrays": 3, "gamma_vec": [1.0, 1.0]}, r"gamma_vec has 2 numbers, but a chain of 3 arrays"),
         ("tiki-taka", {"gamma_vec": [1.0, 0.0]}, r"gamma_vec must not end in 0"),
         ("tiki-taka", {"transfer_every_vec": [-1.0]}, r"transfer_every_vec must be positive"),
-        ("tiki-taka", {"transfer_lr_vec": [1.0, 2.0]}, r"transfer_lr_vec has 2 numbers"),
+        ("tiki-taka", {"transfer_lr_vec": [1.0, 2.0, 3.0]}, r"transfer_lr_vec has 3 numbers"),
         ("multi-tile", {"gamma": 1.0}, r"gamma: .*less than 1"),
         ("multi-tile", {"transfer_lr_vec": [1.0]}, r"transfer_lr_vec has 1 numbers, but 3 arrays need 2"),
         ("multi-tile", {"transfer_every_vec": [1.0, 0.0]}, r"transfer_every_vec must be positive"),
