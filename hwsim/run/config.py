@@ -14,9 +14,9 @@ from pydantic import Field, SerializeAsAny
 from hwsim import library
 from hwsim.cost import CostTables
 from hwsim.devices import device_document, device_from_document
-from hwsim.errors import Problem, SpecError, UsageError, suggest, unknown
+from hwsim.errors import MappingError, Problem, SpecError, UsageError, suggest, unknown
 from hwsim.run.activity import choose_statistics
-from hwsim.run.compatibility import fault_problems, pulse_scheme_problems
+from hwsim.run.compatibility import check_default_device, fault_problems, pulse_scheme_problems
 from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document, with_data
 from hwsim.run.npz_trace import trace_document_for
 from hwsim.run.recorded_trace import PYTORCH_TRACE, RECORDED_TRACE, recorded_trace_document
@@ -24,7 +24,7 @@ from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
-from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value, with_network
+from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value, refuse_infinite, with_network
 from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.recorded import RecordedTraceSpec
 from hwsim.spec.training import TraceSpec
@@ -185,6 +185,7 @@ def resolve(
     _check_choices(log, timing, probe)
     _check_fidelity(fidelity, timing, log, statistics)
     trace_document = trace if isinstance(trace, Document) else _trace_document(trace)
+    refuse_infinite(trace_document, "algorithm", "device", "settings")
     draft = _Draft({"trace": trace_document})
     draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
     own_algorithm, own_device = (_own(trace_document, key, (str, Mapping)) for key in ("algorithm", "device"))
@@ -264,7 +265,7 @@ def _own(trace: Document, key: str, types: tuple[type, ...]) -> Any:
 
 
 def _copy(document: Document) -> Document:
-    return Document(mutable(document.data), document.file, document.lines)
+    return Document(mutable(document.data, finite=False), document.file, document.lines)
 
 
 def _algorithm_document(wanted: Any, own: Any, trace: Document) -> tuple[Document, AlgorithmPreset | None]:
@@ -306,7 +307,7 @@ def _device_document(wanted: Any) -> Document:
                 assign(
                     document.data,
                     key if key.partition(".")[0] in ("cell", "unit_cell", "parameters") else f"parameters.{key}",
-                    mutable(value),
+                    mutable(value, at=(key,)),
                 )
         return document
     raise UsageError(f"expected the name of a device or a mapping with a name, got {wanted!r}")
@@ -316,7 +317,7 @@ def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[
     if given is None:
         return []
     if isinstance(given, Mapping):
-        return [(str(path), mutable(value)) for path, value in given.items()]
+        return [(str(path), mutable(value, at=(str(path),))) for path, value in given.items()]
     pairs = []
     for text in given:
         path, equals, value = text.partition("=")
@@ -324,6 +325,16 @@ def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[
             raise UsageError(f"cannot read --set {text}: expected path=value, such as tile.rows=128")
         pairs.append((path.strip(), parse_value(value)))
     return pairs
+
+
+def located(error: MappingError, chip: str | None, set: Mapping[str, Any] | Sequence[str] | None) -> MappingError:
+    """Return the error with file and line of the chip's part that is too small, unless an override has set it."""
+    document = named_document("chips", chip or DEFAULT_CHIP)
+    given = [path.removeprefix("chip.") for path, _ in _assignments(set)]
+    if any(path == error.at or path.startswith(f"{error.at}.") for path in given):
+        return error
+    problem = Problem(str(error), error.at, document.file, document.line(error.at.split(".")))
+    return MappingError(str(problem), error.at)
 
 
 def _trace_model(document: Document) -> TraceModel:
@@ -348,7 +359,7 @@ def _build(
     draft.documents["trace"] = with_data(draft.documents["trace"])
     builders = {
         "trace": lambda document: build(_trace_model(document), document),
-        "chip": _build_chip,
+        "chip": lambda document: check_default_device(_build_chip(document), document),
         "device": device_from_document,
         "algorithm": _build_algorithm,
     }

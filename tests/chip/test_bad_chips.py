@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from hwsim import library
-from hwsim.errors import SpecError
-from hwsim.run import resolve
+from hwsim.errors import MappingError, SpecError
+from hwsim.run import resolve, simulate
 from hwsim.run.check import check_file
 
 BUS = "bus: {model: bus-256b-isaac}"
@@ -17,7 +17,13 @@ CONTROLLER = "controller: {model: controller-puma}"
 MESH = "interconnect: {kind: mesh, model: bus-256b-isaac, "
 CLOCKS = "clocks: {core: 1 GHz}"
 
+DEVICE = "device: reram-sb"
+TILES = "tiles: 8"
+NUMBER = "  backward: {inp_bound: 1.0,"
+
 CASES = {
+    "a device that is not there": (DEVICE, "device: reram-sbb", "device: device: no device"),
+    "not a number": (NUMBER, "  backward: {inp_bound: .nan,", "tile.backward.inp_bound: expected a finite number"),
     "mesh too small": (BUS, MESH + "rows: 2, cols: 4}", "interconnect.rows: a mesh of 2 x 4 has 7 nodes beside"),
     "mesh without a size": (BUS, MESH + "rows: 3}", "interconnect.cols: a mesh needs cols"),
     "a node outside": (BUS, MESH + "rows: 3, cols: 4, buffer_node: 12}", "interconnect.buffer_node: the mesh has"),
@@ -106,12 +112,48 @@ def test_refused_with_the_line(tmp_path: Path, case: str) -> None:
     if case not in ELSEWHERE:
         lines = text.splitlines()
         given = new.splitlines()[-1]
-        line = len(lines) - lines[::-1].index(given)
+        line = len(lines) - next(n for n, text in enumerate(reversed(lines)) if text.startswith(given))
         # Short forms have everything on one line.
         assert found.startswith(f"{file}:{line}: ")
     with pytest.raises(SpecError) as caught:
         resolve("digits-mlp", chip=str(file))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "algorithm"),
+    [("tiles: 8", "tiles: 1", "tiki-taka"), ("arrays: 2", "arrays: 1", "tiki-taka"),
+     ("buffer: {model: sram-64KiB-256b, banks: 16", "buffer: {model: sram-64KiB-256b, banks: 1", "ttv2")],
+)  # fmt: skip
+def test_a_network_that_does_not_fit_names_the_line(tmp_path: Path, old: str, new: str, algorithm: str) -> None:
+    text = library.find("chips", "baseline").read_text(encoding="utf-8").replace(old, new, 1)
+    file = tmp_path / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    line = 1 + next(n for n, part in enumerate(text.splitlines()) if new in part)
+    wide = {"trace.network.layers.0.outputs": 600, "trace.network.layers.1.inputs": 600}
+    with pytest.raises(MappingError) as caught:
+        simulate("digits-mlp", chip=str(file), algorithm=algorithm, set=wide, out=tmp_path / "run")
+    assert str(caught.value).startswith(f"{file}:{line}: ")
+    assert "--set chip." in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_override_that_does_not_fit_has_no_line(tmp_path: Path) -> None:
+    with pytest.raises(MappingError) as caught:
+        simulate("digits-mlp", set={"chip.tiles": 1}, out=tmp_path / "run")
+    assert str(caught.value).startswith("digits-mlp needs 2 tiles of 256 x 1024")
+
+
+def test_an_infinite_number_of_a_trace_names_the_line(tmp_path: Path) -> None:
+    text = library.find("traces", "mnist-fcn").read_text(encoding="utf-8")
+    text = text.replace("fast_lr: 0.01", "fast_lr: .inf").replace("out_noise: 0.06", "out_noise: .nan")
+    file = tmp_path / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        resolve(str(file))
+    lines = str(caught.value).splitlines()
+    assert any(line.startswith(f"{file}:31: algorithm.fast_lr: expected a finite number, got inf") for line in lines)
+    assert any(": settings.tile.forward.out_noise: expected a finite number, got nan" in line for line in lines)
 
 
 def test_a_link_narrower_than_a_byte(tmp_path: Path) -> None:
