@@ -269,7 +269,7 @@ def _copy(document: Document) -> Document:
 
 
 def _algorithm_document(wanted: Any, own: Any, trace: Document) -> tuple[Document, AlgorithmPreset | None]:
-    """The chosen algorithm's name and parameters; parameters of the trace's own that it also has are kept.
+    """The chosen algorithm's name and parameters; parameters of the trace's own that mean the same to it are kept.
 
     A preset is complete: it takes nothing over from a trace that names another algorithm.
     """
@@ -282,8 +282,8 @@ def _algorithm_document(wanted: Any, own: Any, trace: Document) -> tuple[Documen
         inherited = {key: value for key, value in own.items() if key != "name"} if same else {}
         data = {**preset.parameters, **mutable(inherited), **chosen, "name": name, "preset": named}
         return Document(data), preset
-    fields = ALGORITHMS.get(name).Parameters.model_fields
-    inherited = {key: value for key, value in own.items() if key != "name" and (same or key in fields)}
+    shared = _shared_parameters(str(own.get("name", named)), name)
+    inherited = {key: value for key, value in own.items() if key != "name" and (same or key in shared)}
     data = {**mutable(inherited), **chosen, "name": name}
     lines = (
         {path[1:]: line for path, line in trace.lines.items() if path[:1] == ("algorithm",)}
@@ -291,6 +291,16 @@ def _algorithm_document(wanted: Any, own: Any, trace: Document) -> tuple[Documen
         else {}
     )
     return Document(data, trace.file if lines else None, lines), None
+
+
+def _shared_parameters(own: str, name: str) -> set[str]:
+    """Return the parameters of algorithm ``name`` that the algorithm or preset ``own`` describes in the same words.
+
+    Others have the name in common, not the meaning: ``gamma`` 0 of a Tiki-Taka would end residual learning.
+    """
+    theirs, ours = (ALGORITHMS.get(find_algorithm(each)[0]).Parameters.model_fields for each in (own, name))
+    same = {key for key in theirs.keys() & ours.keys() if theirs[key].description == ours[key].description}
+    return {key for key in same if theirs[key].default == ours[key].default}
 
 
 def _device_document(wanted: Any) -> Document:

@@ -195,6 +195,19 @@ def test_unknown_names_and_too_few_arrays(run) -> None:
         run(algorithm="multi-tile")
 
 
+@pytest.mark.parametrize("name", sorted(ALGORITHMS.names()))
+def test_every_algorithm_takes_from_a_trace_what_means_the_same_to_it(name) -> None:
+    """mnist-fcn is written for Tiki-Taka, whose gamma of 0 would be none for multi-tile and end residual learning."""
+    parameters = resolve("mnist-fcn", algorithm=name, set={"tile.arrays": 3}).algorithm.parameters
+    default = type(parameters)()
+    if name in ("residual-v2", "multi-tile"):
+        assert parameters == default
+    if name in ("ttv2", "c-ttv2", "agad"):
+        assert (parameters.fast_lr, parameters.gamma) == (0.01, default.gamma)
+        assert parameters.units_in_mbatch == default.units_in_mbatch
+    assert resolve("least-squares", algorithm="ttv2").algorithm.parameters.update.desired_bl == 800
+
+
 def test_a_partial_override_keeps_the_other_defaults_of_single_pulses() -> None:
     parameters = resolve(algorithm="c-ttv2", set=["algorithm.transfer_update.desired_bl=3"]).algorithm.parameters
     assert parameters.transfer_update.desired_bl == 3
