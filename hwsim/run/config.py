@@ -24,7 +24,17 @@ from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
-from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value, refuse_infinite, with_network
+from hwsim.spec.load import (
+    Document,
+    assign,
+    build,
+    load_cell,
+    mutable,
+    named_document,
+    parse_value,
+    refuse_infinite,
+    with_network,
+)
 from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.recorded import RecordedTraceSpec
 from hwsim.spec.training import TraceSpec
@@ -108,6 +118,8 @@ class _Draft:
             "parameters",
         ):
             parts = ["parameters", *parts]
+        if root == "device" and parts[0] == "cell":
+            _spell_out_cell(self.documents[root].data, parts)
         assign(self.documents[root].data, ".".join(parts), value)
         self.overrides[(root, *parts)] = said
 
@@ -314,6 +326,7 @@ def _device_document(wanted: Any) -> Document:
         document = _copy(device_document(wanted["name"]))
         for key, value in wanted.items():
             if key != "name":
+                _spell_out_cell(document.data, key.split("."))
                 assign(
                     document.data,
                     key if key.partition(".")[0] in ("cell", "unit_cell", "parameters") else f"parameters.{key}",
@@ -321,6 +334,13 @@ def _device_document(wanted: Any) -> Document:
                 )
         return document
     raise UsageError(f"expected the name of a device or a mapping with a name, got {wanted!r}")
+
+
+def _spell_out_cell(device: dict[str, Any], path: Sequence[str]) -> None:
+    """Put what a device's cell is in place of its name, where ``path`` leads to one of the cell's values."""
+    named = device.get("cell")
+    if path[0] == "cell" and len(path) > 1 and isinstance(named, str):
+        device["cell"] = load_cell(named).model_dump(mode="json")
 
 
 def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[str, Any]]:

@@ -22,7 +22,7 @@ TILES = "tiles: 8"
 NUMBER = "  backward: {inp_bound: 1.0,"
 
 CASES = {
-    "a device that is not there": (DEVICE, "device: reram-sbb", "device: device: no device"),
+    "a device that is not there": (DEVICE, "device: reram-sbb", "device: no device is called 'reram-sbb'; did you mean 'reram-sb'"),
     "not a number": (NUMBER, "  backward: {inp_bound: .nan,", "tile.backward.inp_bound: expected a finite number"),
     "mesh too small": (BUS, MESH + "rows: 2, cols: 4}", "interconnect.rows: a mesh of 2 x 4 has 7 nodes beside"),
     "mesh without a size": (BUS, MESH + "rows: 3}", "interconnect.cols: a mesh needs cols"),
@@ -65,6 +65,10 @@ CASES = {
         CROSSBAR, "  crossbar: {model: crossbar-beol-400nm, integration_time: 40.5 ns, rounding: error}",
         "tile.crossbar.integration_time: 40500 ps is no whole number of cycles of 1000 ps",
     ),
+    "an endless integration": (CROSSBAR, CROSSBAR.replace("40 ns", "1e30 s"),
+                               "tile.crossbar.integration_time: 1e+30 s is more than the 1000 s"),
+    "an endless instruction": (CONTROLLER, "controller: {model: controller-puma, instruction_latency: 1e9 s}",
+                               "controller.instruction_latency: 1e+09 s is more than the 1000 s"),
     "no integration": (CROSSBAR, "  crossbar: {model: crossbar-beol-400nm}",
                        "tile.crossbar.integration_time: this parameter is missing; 'dac-8b-brahms' holds its voltage"),
     "an unknown reference": (CROSSBAR, CROSSBAR.replace("}", ", reference: column}"), "tile.crossbar.reference"),
@@ -168,6 +172,20 @@ def test_a_link_narrower_than_a_byte(tmp_path: Path) -> None:
     chip.write_text(baseline.replace(BUS, f"bus: {{model: {own}}}"), encoding="utf-8")
     (problem,) = check_file(chip)
     assert "'bus-4b' has a width of 4 bit; it must be a whole number of bytes, at least one" in str(problem)
+
+
+@pytest.mark.parametrize(("setting", "value"), [("cell.pulse_width", "1e30 s"), ("device.cell.pulse_gap", "-1 ns")])
+def test_an_override_of_a_cell_is_named(setting: str, value: str) -> None:
+    with pytest.raises(SpecError, match=f"--set {setting}: must be between 0 s and 1000 s, got"):
+        resolve("digits-mlp", set={setting: value})
+
+
+def test_one_value_of_a_named_cell_can_be_set() -> None:
+    plain = resolve("digits-mlp").device.cell
+    changed = resolve("digits-mlp", set={"cell.pulse_width": "7 ns"}).device.cell
+    assert changed == plain.model_copy(update={"pulse_width": 7e-9})
+    given = resolve("digits-mlp", device={"name": "ecram", "cell.read_voltage": "0.15 V", "dw_min": 0.01}).device
+    assert (given.cell.read_voltage, given.cell.name, given.parameters.dw_min) == (0.15, "ecram-gate", 0.01)
 
 
 def test_an_override_is_named() -> None:
