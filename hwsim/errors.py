@@ -49,7 +49,11 @@ class DataError(InputError):
 
 
 class MappingError(InputError):
-    """A network or algorithm that does not fit the chip."""
+    """A network or algorithm that does not fit the chip; ``at`` is the path of the chip's part that is too small."""
+
+    def __init__(self, message: str, at: str) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 class ResultsError(InputError):

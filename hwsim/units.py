@@ -7,6 +7,8 @@ import re
 from fractions import Fraction
 
 PICOSECONDS_PER_SECOND = 10**12
+LONGEST_ACTION = 1000.0
+"""Longest time of one action in seconds: ten thousand of them still fit the 63 bits of a run's picoseconds."""
 
 _PREFIXES = {
     "": 0, "T": 12, "G": 9, "M": 6, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15, "a": -18,

@@ -125,7 +125,8 @@ class Chip(Platform):
         if arrays > tile.arrays:
             raise MappingError(
                 f"layer '{name}' needs {arrays} arrays in a tile, but chip '{self.spec.name}' has {tile.arrays}; "
-                f"use --set chip.tile.arrays={arrays} or another algorithm"
+                f"use --set chip.tile.arrays={arrays} or another algorithm",
+                at="tile.arrays",
             )
         blocks = self.placement.place(shape, arrays, apart_from)
         needed = self.placement.tiles
@@ -133,7 +134,8 @@ class Chip(Platform):
             raise MappingError(
                 f"layer '{name}' ({shape[0]} x {shape[1]}) does not fit: with it the network needs {needed} tiles of "
                 f"{tile.rows} x {tile.cols}, but chip '{self.spec.name}' has {self.spec.tiles}; "
-                f"use --set chip.tiles={needed} or larger tiles"
+                f"use --set chip.tiles={needed} or larger tiles",
+                at="tiles",
             )
         return [[Piece(block, self._tile_for(name, block, arrays, gains)) for block in row] for row in blocks]
 

@@ -49,7 +49,8 @@ class Buffer(SharedComponent):
         if n_bytes > self.room.free:
             raise MappingError(
                 f"{what} needs {n_bytes} bytes of the {self.name.replace('_', ' ')}, but only {self.room.free} of "
-                f"{self.capacity_bytes} are free; give the chip more banks (--set chip.{self.name}.banks=N)"
+                f"{self.capacity_bytes} are free; give the chip more banks (--set chip.{self.name}.banks=N)",
+                at=self.name,
             )
 
     def leg(self, action: Access, n_bytes: int) -> Leg:

@@ -5,6 +5,8 @@ Source of the formulas: AIHWKit ``IOParameters`` and ``rpu_forward_backward_pass
 
 from __future__ import annotations
 
+from math import floor, log2
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -136,11 +138,15 @@ class Periphery:
 
 
 def retry_limit(io: IOParameters) -> int:
-    """Return the retries after which bound management gives up."""
+    """Return the retries after which bound management gives up, each of which halves the inputs.
+
+    It stops with the first reduction above ``max_bm_factor``, and before one above ``max_bm_res`` over the input
+    resolution.
+    """
     if io.bound_management == "none" or io.out_bound <= 0:
         return 0
-    resolution = io.inp_step / (2 * io.inp_bound) if io.inp_step > 0 else 0.0
-    limit = float(io.max_bm_factor)
-    if resolution > 0:
-        limit = min(limit, io.max_bm_res / resolution)
-    return max(int(np.floor(np.log2(max(limit, 1.0)))), 0)
+    retries = floor(log2(io.max_bm_factor)) + 1
+    if io.inp_step > 0:
+        resolution = io.inp_step / (2 * io.inp_bound)
+        retries = min(retries, floor(log2(max(io.max_bm_res / resolution, 1.0))))
+    return retries

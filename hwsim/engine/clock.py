@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from hwsim.units import PICOSECONDS_PER_SECOND, to_picoseconds
+from hwsim.units import LONGEST_ACTION, PICOSECONDS_PER_SECOND, to_picoseconds
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,12 @@ class Clock:
         """Return a time as picoseconds of whole cycles.
 
         ``rounding`` is ``"up"`` or ``"error"`` (a time that is no whole number of cycles raises ValueError).
+
+        Raises:
+            ValueError: also a time above ``LONGEST_ACTION``.
         """
+        if seconds > LONGEST_ACTION:
+            raise ValueError(f"{seconds:g} s is more than the {LONGEST_ACTION:g} s that an action may take")
         time = to_picoseconds(seconds, rounding="up" if rounding == "up" else "error")
         cycles, rest = divmod(time, self.period)
         if rest and rounding == "error":

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from hwsim import library
 from hwsim.chip.chip import Chip
 from hwsim.errors import UsageError
 from hwsim.spec.activity import ActivitySpec
@@ -21,7 +22,7 @@ Trace = Any
 
 def choose_statistics(given: str | Path | None, trace: Trace, algorithm: str, device: DeviceSpec) -> ActivitySpec:
     """Return the statistics that ``given`` names (a run folder, a file or a name), else the trace's own if they hold
-    for the algorithm, else the default, which is an assumption.
+    for the algorithm or the bundled ones ``TRACE-ALGORITHM``, else the default, which is an assumption.
 
     Raises:
         UsageError: they do not fit the algorithm, or the device needs single weights.
@@ -40,9 +41,17 @@ def choose_statistics(given: str | Path | None, trace: Trace, algorithm: str, de
                 f"{algorithm}: record some with it (hwsim run ... --algorithm {algorithm} at device fidelity)"
             )
     else:
-        own = load_statistics(trace.statistics) if trace.statistics else None
-        chosen = own if own is not None and own.algorithm in (None, algorithm) else load_statistics(DEFAULT)
+        chosen = _of_trace(trace.statistics, algorithm) if trace.statistics else load_statistics(DEFAULT)
     return chosen
+
+
+def _of_trace(name: str, algorithm: str) -> ActivitySpec:
+    """Return the statistics that a trace names, those of the same name for the algorithm, or the default."""
+    own = load_statistics(name)
+    if own.algorithm in (None, algorithm):
+        return own
+    other = f"{name}-{algorithm}"
+    return load_statistics(other if other in library.names("statistics") else DEFAULT)
 
 
 def _load(given: str | Path) -> ActivitySpec:

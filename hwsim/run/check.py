@@ -8,6 +8,7 @@ from hwsim.cost import CostTables, component_model
 from hwsim.devices import device_from_document
 from hwsim.errors import InputError, Problem, SpecError
 from hwsim.onnx import network_of
+from hwsim.run.compatibility import check_default_device
 from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.architecture import ArchitectureSpec
 from hwsim.spec.base import Spec
@@ -105,7 +106,8 @@ def _check_description(document: Document) -> None:
     elif kind == "scaling":
         build(ScalingSpec, document)
     elif kind == "chip":
-        CostTables.for_chip(build(ChipSpec, document), document)
+        chip = check_default_device(build(ChipSpec, document), document)
+        CostTables.for_chip(chip, document)
     elif kind == "algorithms":
         table_from_document(document)
     elif kind in MODELS:

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hwsim.errors import Problem
+from hwsim.devices import device_document
+from hwsim.errors import Problem, SpecError, UsageError
 from hwsim.spec.analog import UpdateParameters
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.faults import StuckDevice
+from hwsim.spec.load import Document
 
 WITH_CHANCE = ("stochastic_compressed", "stochastic")
 """Pulse schemes whose trains are random words."""
+
+
+def check_default_device(chip: ChipSpec, document: Document) -> ChipSpec:
+    """Return the chip, whose own device must exist, even where a run names another one.
+
+    Raises:
+        SpecError: there is no such device.
+    """
+    try:
+        device_document(chip.device)
+    except UsageError as error:
+        raise SpecError([Problem(str(error), "device", document.file, document.line(("device",)))]) from None
+    return chip
 
 
 def pulse_scheme_problems(chip: ChipSpec, device: DeviceSpec, algorithm: Spec) -> list[Problem]:

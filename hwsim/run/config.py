@@ -14,9 +14,9 @@ from pydantic import Field, SerializeAsAny
 from hwsim import library
 from hwsim.cost import CostTables
 from hwsim.devices import device_document, device_from_document
-from hwsim.errors import Problem, SpecError, UsageError, suggest, unknown
+from hwsim.errors import MappingError, Problem, SpecError, UsageError, suggest, unknown
 from hwsim.run.activity import choose_statistics
-from hwsim.run.compatibility import fault_problems, pulse_scheme_problems
+from hwsim.run.compatibility import check_default_device, fault_problems, pulse_scheme_problems
 from hwsim.run.network_trace import NETWORK_TRACE, network_trace_document, with_data
 from hwsim.run.npz_trace import trace_document_for
 from hwsim.run.recorded_trace import PYTORCH_TRACE, RECORDED_TRACE, recorded_trace_document
@@ -24,7 +24,17 @@ from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.base import Spec
 from hwsim.spec.chip import ChipSpec
 from hwsim.spec.device import DeviceSpec
-from hwsim.spec.load import Document, assign, build, mutable, named_document, parse_value, with_network
+from hwsim.spec.load import (
+    Document,
+    assign,
+    build,
+    load_cell,
+    mutable,
+    named_document,
+    parse_value,
+    refuse_infinite,
+    with_network,
+)
 from hwsim.spec.network_trace import NetworkTraceSpec
 from hwsim.spec.recorded import RecordedTraceSpec
 from hwsim.spec.training import TraceSpec
@@ -108,6 +118,8 @@ class _Draft:
             "parameters",
         ):
             parts = ["parameters", *parts]
+        if root == "device" and parts[0] == "cell":
+            _spell_out_cell(self.documents[root].data, parts)
         assign(self.documents[root].data, ".".join(parts), value)
         self.overrides[(root, *parts)] = said
 
@@ -185,6 +197,7 @@ def resolve(
     _check_choices(log, timing, probe)
     _check_fidelity(fidelity, timing, log, statistics)
     trace_document = trace if isinstance(trace, Document) else _trace_document(trace)
+    refuse_infinite(trace_document, "algorithm", "device", "settings")
     draft = _Draft({"trace": trace_document})
     draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
     own_algorithm, own_device = (_own(trace_document, key, (str, Mapping)) for key in ("algorithm", "device"))
@@ -264,11 +277,11 @@ def _own(trace: Document, key: str, types: tuple[type, ...]) -> Any:
 
 
 def _copy(document: Document) -> Document:
-    return Document(mutable(document.data), document.file, document.lines)
+    return Document(mutable(document.data, finite=False), document.file, document.lines)
 
 
 def _algorithm_document(wanted: Any, own: Any, trace: Document) -> tuple[Document, AlgorithmPreset | None]:
-    """The chosen algorithm's name and parameters; parameters of the trace's own that it also has are kept.
+    """The chosen algorithm's name and parameters; parameters of the trace's own that mean the same to it are kept.
 
     A preset is complete: it takes nothing over from a trace that names another algorithm.
     """
@@ -281,8 +294,8 @@ def _algorithm_document(wanted: Any, own: Any, trace: Document) -> tuple[Documen
         inherited = {key: value for key, value in own.items() if key != "name"} if same else {}
         data = {**preset.parameters, **mutable(inherited), **chosen, "name": name, "preset": named}
         return Document(data), preset
-    fields = ALGORITHMS.get(name).Parameters.model_fields
-    inherited = {key: value for key, value in own.items() if key != "name" and (same or key in fields)}
+    shared = _shared_parameters(str(own.get("name", named)), name)
+    inherited = {key: value for key, value in own.items() if key != "name" and (same or key in shared)}
     data = {**mutable(inherited), **chosen, "name": name}
     lines = (
         {path[1:]: line for path, line in trace.lines.items() if path[:1] == ("algorithm",)}
@@ -290,6 +303,16 @@ def _algorithm_document(wanted: Any, own: Any, trace: Document) -> tuple[Documen
         else {}
     )
     return Document(data, trace.file if lines else None, lines), None
+
+
+def _shared_parameters(own: str, name: str) -> set[str]:
+    """Return the parameters of algorithm ``name`` that the algorithm or preset ``own`` describes in the same words.
+
+    Others have the name in common, not the meaning: ``gamma`` 0 of a Tiki-Taka would end residual learning.
+    """
+    theirs, ours = (ALGORITHMS.get(find_algorithm(each)[0]).Parameters.model_fields for each in (own, name))
+    same = {key for key in theirs.keys() & ours.keys() if theirs[key].description == ours[key].description}
+    return {key for key in same if theirs[key].default == ours[key].default}
 
 
 def _device_document(wanted: Any) -> Document:
@@ -303,20 +326,28 @@ def _device_document(wanted: Any) -> Document:
         document = _copy(device_document(wanted["name"]))
         for key, value in wanted.items():
             if key != "name":
+                _spell_out_cell(document.data, key.split("."))
                 assign(
                     document.data,
                     key if key.partition(".")[0] in ("cell", "unit_cell", "parameters") else f"parameters.{key}",
-                    mutable(value),
+                    mutable(value, at=(key,)),
                 )
         return document
     raise UsageError(f"expected the name of a device or a mapping with a name, got {wanted!r}")
+
+
+def _spell_out_cell(device: dict[str, Any], path: Sequence[str]) -> None:
+    """Put what a device's cell is in place of its name, where ``path`` leads to one of the cell's values."""
+    named = device.get("cell")
+    if path[0] == "cell" and len(path) > 1 and isinstance(named, str):
+        device["cell"] = load_cell(named).model_dump(mode="json")
 
 
 def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[str, Any]]:
     if given is None:
         return []
     if isinstance(given, Mapping):
-        return [(str(path), mutable(value)) for path, value in given.items()]
+        return [(str(path), mutable(value, at=(str(path),))) for path, value in given.items()]
     pairs = []
     for text in given:
         path, equals, value = text.partition("=")
@@ -324,6 +355,16 @@ def _assignments(given: Mapping[str, Any] | Sequence[str] | None) -> list[tuple[
             raise UsageError(f"cannot read --set {text}: expected path=value, such as tile.rows=128")
         pairs.append((path.strip(), parse_value(value)))
     return pairs
+
+
+def located(error: MappingError, chip: str | None, set: Mapping[str, Any] | Sequence[str] | None) -> MappingError:
+    """Return the error with file and line of the chip's part that is too small, unless an override has set it."""
+    document = named_document("chips", chip or DEFAULT_CHIP)
+    given = [path.removeprefix("chip.") for path, _ in _assignments(set)]
+    if any(path == error.at or path.startswith(f"{error.at}.") for path in given):
+        return error
+    problem = Problem(str(error), error.at, document.file, document.line(error.at.split(".")))
+    return MappingError(str(problem), error.at)
 
 
 def _trace_model(document: Document) -> TraceModel:
@@ -348,7 +389,7 @@ def _build(
     draft.documents["trace"] = with_data(draft.documents["trace"])
     builders = {
         "trace": lambda document: build(_trace_model(document), document),
-        "chip": _build_chip,
+        "chip": lambda document: check_default_device(_build_chip(document), document),
         "device": device_from_document,
         "algorithm": _build_algorithm,
     }

@@ -21,12 +21,12 @@ from hwsim.chip.probe import Probe
 from hwsim.devices import single_thread_blas
 from hwsim.engine.gauges import GAUGE_COLUMNS
 from hwsim.engine.ledger import COLUMNS
-from hwsim.errors import DataError, HwsimError, RunError, RunInterrupted, UsageError
+from hwsim.errors import DataError, HwsimError, MappingError, RunError, RunInterrupted, UsageError
 from hwsim.results import Run, open_run
 from hwsim.results.record import Record
 from hwsim.run.checkpoint import read_checkpoint, remove_checkpoint
 from hwsim.run.checkpoints import CheckpointPlan, Checkpoints, check_origin, check_plan, open_folder
-from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, configured, resolve
+from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, configured, located, resolve
 from hwsim.run.devices import DeviceRecord
 from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
 from hwsim.run.interrupt import noted_interrupts
@@ -109,7 +109,12 @@ def simulate(
     if record is not None and (spec.fidelity != "device" or not isinstance(spec.trace, TraceSpec)):
         raise UsageError("only live traces at device fidelity have vectors that can be recorded: leave record out")
     plan = check_plan(spec, checkpoint, recorded=record is not None)
-    return execute(spec, None if out is None else Path(out), progress, None if record is None else Path(record), plan)
+    try:
+        return execute(
+            spec, None if out is None else Path(out), progress, None if record is None else Path(record), plan
+        )
+    except MappingError as error:
+        raise located(error, chip, set) from error
 
 
 def resume(

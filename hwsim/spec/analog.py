@@ -107,9 +107,9 @@ class IOParameters(Spec):
     """``iterative``: halve the inputs and read again while an output saturates. ``iterative_worst_case``: the second
     read uses the divisor ``abs_max_np_sum``."""
     max_bm_factor: int = Field(1000, ge=1)
-    """Largest reduction of the inputs."""
+    """Reduction of the inputs beyond which no further read is made; the last one may exceed it by a factor of 2."""
     max_bm_res: float = Field(0.25, gt=0)
-    """Largest reduction in units of the input resolution."""
+    """Largest reduction of the inputs in units of the input resolution."""
     bm_test_negative_bound: bool = True
     """Negative saturated outputs also ask for another read."""
     w_noise: float = Field(0.0, ge=0)

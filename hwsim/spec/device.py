@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 from pydantic import Field, SerializeAsAny, model_validator
 
 from hwsim.html import html_table
-from hwsim.spec.base import Amperes, Coulombs, Farads, Seconds, Siemens, Spec, Volts, Watts
+from hwsim.spec.base import Amperes, Coulombs, Farads, Seconds, Siemens, Spec, Volts, Watts, misplaced
 from hwsim.spec.unit_cell import SingleCell, UnitCellSpec
+from hwsim.units import LONGEST_ACTION
 
 LONGEST_TIME = 1e15
 """Largest time in seconds, thirty million years: beyond it times of interest would be lost in the last bits."""
@@ -57,6 +58,9 @@ class CellSpec(Spec):
             raise ValueError("g_min must be positive and below g_max")
         if min(self.write_voltage, self.read_voltage, self.pulse_width) <= 0:
             raise ValueError("write_voltage, read_voltage and pulse_width must be positive")
+        for name, time in (("pulse_width", self.pulse_width), ("pulse_gap", self.pulse_gap)):
+            if not 0 <= time <= LONGEST_ACTION:
+                raise misplaced(name, f"must be between 0 s and {LONGEST_ACTION:g} s, got {time!r} s")
         charges = (self.gate_capacitance, self.write_current, self.switching_charge)
         names = "gate_capacitance, write_current, switching_charge"
         if min(*charges, self.standby_power) < 0:

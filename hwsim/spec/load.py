@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -250,15 +250,46 @@ def _item(place: Any, part: str, path: str) -> Any:
     raise SpecError([Problem(f"'{part}' is not an index of a list of {len(place)}", path)])
 
 
-def mutable(value: Any) -> Any:
-    """Return a deep copy of plain data in which tuples are lists."""
+def mutable(value: Any, *, finite: bool = True, at: tuple[str, ...] = ()) -> Any:
+    """Return a deep copy of plain data in which tuples are lists; ``at`` is its path in messages.
+
+    With ``finite`` false, numbers that are not finite stay: a schema will refuse them and say where they are.
+
+    Raises:
+        SpecError: a number is not finite.
+    """
     if isinstance(value, Mapping):
-        return {str(key): mutable(item) for key, item in value.items()}
+        return {str(key): mutable(item, finite=finite, at=(*at, str(key))) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [mutable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise SpecError(f"expected a finite number, got {value!r}")
+        return [mutable(item, finite=finite, at=(*at, str(index))) for index, item in enumerate(value)]
+    if finite and isinstance(value, float) and not math.isfinite(value):
+        raise SpecError([Problem(f"expected a finite number, got {value!r}", ".".join(at))])
     return value
+
+
+def refuse_infinite(document: Document, *keys: str) -> None:
+    """Refuse numbers that are not finite under some keys, which no schema of the document describes.
+
+    Raises:
+        SpecError: with one problem for each of them.
+    """
+    data = document.data if isinstance(document.data, Mapping) else {}
+    problems = [
+        Problem(f"expected a finite number, got {value!r}", ".".join(path), document.file, document.line(path))
+        for key in keys
+        for path, value in _leaves(data.get(key), (key,))
+        if isinstance(value, float) and not math.isfinite(value)
+    ]
+    if problems:
+        raise SpecError(problems)
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, Mapping | list | tuple):
+        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _leaves(item, (*path, str(key)))
+    else:
+        yield path, value
 
 
 @lru_cache(maxsize=256)

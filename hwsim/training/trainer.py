@@ -103,7 +103,8 @@ class Trainer:
             raise MappingError(
                 f"{self.trace.name} needs {tiles} tiles of {chip.spec.tile.rows} x {chip.spec.tile.cols}, but "
                 f"chip '{chip.spec.name}' has {chip.spec.tiles}; use --set chip.tiles={tiles}, a larger chip (such as "
-                f"--chip large), or fewer replicas ({error})"
+                f"--chip large), or fewer replicas ({error})",
+                at="tiles",
             ) from error
         digital = network.parameters - sum(prod(layer.matrix) for layer in network.matrix_layers)
         n_bytes = -(-digital * chip.spec.weight_bits // 8)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hwsim.results import Run
+from hwsim.training.algorithms import ALGORITHMS
 
 STEPS = 40
 CASES = {
@@ -85,8 +86,19 @@ def test_an_activity_run_needs_no_data_and_pretends_nothing(run, tmp_path: Path)
     result.report(tmp_path / "report.html")
 
 
-def test_other_algorithms_take_the_default_and_say_so(run) -> None:
-    summary = run(algorithm="mixed-precision").summary
+ARRAYS = {"multi-tile": ["tile.arrays=3"]}
+
+
+@pytest.mark.parametrize("name", sorted({*ALGORITHMS.names()} - {"smooth-analog-sgd", "digital-sgd", "tiki-taka"}))
+def test_the_bundled_statistics_of_each_algorithm_agree_with_another_seed(run, name: str) -> None:
+    options = {"algorithm": name, "steps": 40, "log": "none", "set": ARRAYS.get(name, [])}
+    expected = run(**options)
+    assert expected.config["statistics"]["algorithm"] == name
+    assert_agrees(expected, run(fidelity="device", seed=7, **options))
+
+
+def test_what_has_not_been_recorded_takes_the_default_and_says_so(run) -> None:
+    summary = run("mnist-cnn", algorithm="mixed-precision").summary
     assert any("Assumption of this project" in text for text in summary["assumptions"])
 
 

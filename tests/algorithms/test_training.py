@@ -175,7 +175,7 @@ def test_an_own_table_in_the_working_folder(tmp_path, monkeypatch) -> None:
         ("tiki-taka", {"n_arrays": 3, "gamma_vec": [1.0, 1.0]}, r"gamma_vec has 2 numbers, but a chain of 3 arrays"),
         ("tiki-taka", {"gamma_vec": [1.0, 0.0]}, r"gamma_vec must not end in 0"),
         ("tiki-taka", {"transfer_every_vec": [-1.0]}, r"transfer_every_vec must be positive"),
-        ("tiki-taka", {"transfer_lr_vec": [1.0, 2.0]}, r"transfer_lr_vec has 2 numbers"),
+        ("tiki-taka", {"transfer_lr_vec": [1.0, 2.0, 3.0]}, r"transfer_lr_vec has 3 numbers"),
         ("multi-tile", {"gamma": 1.0}, r"gamma: .*less than 1"),
         ("multi-tile", {"transfer_lr_vec": [1.0]}, r"transfer_lr_vec has 1 numbers, but 3 arrays need 2"),
         ("multi-tile", {"transfer_every_vec": [1.0, 0.0]}, r"transfer_every_vec must be positive"),
@@ -193,6 +193,19 @@ def test_unknown_names_and_too_few_arrays(run) -> None:
         resolve(algorithm="ttv2-reram-sp")
     with pytest.raises(MappingError, match=r"needs 3 arrays in a tile.*chip\.tile\.arrays=3"):
         run(algorithm="multi-tile")
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS.names()))
+def test_every_algorithm_takes_from_a_trace_what_means_the_same_to_it(name) -> None:
+    """mnist-fcn is written for Tiki-Taka, whose gamma of 0 would be none for multi-tile and end residual learning."""
+    parameters = resolve("mnist-fcn", algorithm=name, set={"tile.arrays": 3}).algorithm.parameters
+    default = type(parameters)()
+    if name in ("residual-v2", "multi-tile"):
+        assert parameters == default
+    if name in ("ttv2", "c-ttv2", "agad"):
+        assert (parameters.fast_lr, parameters.gamma) == (0.01, default.gamma)
+        assert parameters.units_in_mbatch == default.units_in_mbatch
+    assert resolve("least-squares", algorithm="ttv2").algorithm.parameters.update.desired_bl == 800
 
 
 def test_a_partial_override_keeps_the_other_defaults_of_single_pulses() -> None:

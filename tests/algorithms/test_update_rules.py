@@ -110,6 +110,34 @@ def test_ttv2(bench, batches, weights, columns, forget, momentum, gamma) -> None
     np.testing.assert_allclose(rig.matrix.weights(), gamma * a + c, atol=1e-7)
 
 
+@pytest.mark.parametrize("gains", [(0.0, 0.0, 1.0), (0.25, 0.5, 2.0)])
+def test_a_chain_of_ttv2_has_a_buffer_between_any_two_arrays(bench, batches, gains) -> None:
+    """Gains above 0 scale what is transferred by that of the array over that of the next; AIHWKit's kernels agree."""
+    every, rates = [1, 3], [0.5, 0.25]
+    options = {"n_arrays": 3, "gamma_vec": gains, "transfer_every_vec": [*every, 1], "transfer_lr_vec": [*rates, 1.0],
+               "units_in_mbatch": False, "thres_scale": 2.0}  # fmt: skip
+    rig = bench("ttv2", FAST | options)
+    chain = [np.zeros((5, 7)), np.zeros((5, 7)), rig.array(2).astype(float)]
+    buffers, lines, writes = [np.zeros((5, 7)), np.zeros((5, 7))], [0, 0], [0, 0]
+    rig.train(batches * 3, lr=0.5)
+    for t, (x, d) in enumerate(samples(batches * 3), start=1):
+        chain[0] = np.clip(chain[0] - EXACT_LR * np.outer(d, x), -1, 1)
+        for k in (0, 1):
+            if t % every[k]:
+                continue
+            scale = rates[k] * 0.5 * (gains[k] / gains[k + 1] if gains[k] else 1.0)
+            for i in range(5):
+                h = buffers[k][i, lines[k]] + scale * chain[k][i, lines[k]]
+                n, buffers[k][i, lines[k]] = settle(h, 1, 0.1, True, 2 * STEP)
+                chain[k + 1][i, lines[k]] += n * STEP
+                writes[k] += n != 0
+            lines[k] = (lines[k] + 1) % 7
+    for k in range(3):
+        np.testing.assert_allclose(rig.array(k), chain[k], atol=1e-9)
+    np.testing.assert_allclose(rig.algorithm.hidden["fc/1"], buffers[1], rtol=1e-4, atol=1e-8)
+    assert min(writes) > 20
+
+
 def test_residual_v2(bench, batches, weights) -> None:
     options = {"fast_lr": EXACT_LR, "scale_fast_lr": False, "update": EXACT, "transfer_lr": 0.125, "gamma": 0.5}
     rig = bench("residual-v2", options)

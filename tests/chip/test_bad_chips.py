@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from hwsim import library
-from hwsim.errors import SpecError
-from hwsim.run import resolve
+from hwsim.errors import MappingError, SpecError
+from hwsim.run import resolve, simulate
 from hwsim.run.check import check_file
 
 BUS = "bus: {model: bus-256b-isaac}"
@@ -17,7 +17,13 @@ CONTROLLER = "controller: {model: controller-puma}"
 MESH = "interconnect: {kind: mesh, model: bus-256b-isaac, "
 CLOCKS = "clocks: {core: 1 GHz}"
 
+DEVICE = "device: reram-sb"
+TILES = "tiles: 8"
+NUMBER = "  backward: {inp_bound: 1.0,"
+
 CASES = {
+    "a device that is not there": (DEVICE, "device: reram-sbb", "device: no device is called 'reram-sbb'; did you mean 'reram-sb'"),
+    "not a number": (NUMBER, "  backward: {inp_bound: .nan,", "tile.backward.inp_bound: expected a finite number"),
     "mesh too small": (BUS, MESH + "rows: 2, cols: 4}", "interconnect.rows: a mesh of 2 x 4 has 7 nodes beside"),
     "mesh without a size": (BUS, MESH + "rows: 3}", "interconnect.cols: a mesh needs cols"),
     "a node outside": (BUS, MESH + "rows: 3, cols: 4, buffer_node: 12}", "interconnect.buffer_node: the mesh has"),
@@ -59,6 +65,10 @@ CASES = {
         CROSSBAR, "  crossbar: {model: crossbar-beol-400nm, integration_time: 40.5 ns, rounding: error}",
         "tile.crossbar.integration_time: 40500 ps is no whole number of cycles of 1000 ps",
     ),
+    "an endless integration": (CROSSBAR, CROSSBAR.replace("40 ns", "1e30 s"),
+                               "tile.crossbar.integration_time: 1e+30 s is more than the 1000 s"),
+    "an endless instruction": (CONTROLLER, "controller: {model: controller-puma, instruction_latency: 1e9 s}",
+                               "controller.instruction_latency: 1e+09 s is more than the 1000 s"),
     "no integration": (CROSSBAR, "  crossbar: {model: crossbar-beol-400nm}",
                        "tile.crossbar.integration_time: this parameter is missing; 'dac-8b-brahms' holds its voltage"),
     "an unknown reference": (CROSSBAR, CROSSBAR.replace("}", ", reference: column}"), "tile.crossbar.reference"),
@@ -106,12 +116,48 @@ def test_refused_with_the_line(tmp_path: Path, case: str) -> None:
     if case not in ELSEWHERE:
         lines = text.splitlines()
         given = new.splitlines()[-1]
-        line = len(lines) - lines[::-1].index(given)
+        line = len(lines) - next(n for n, text in enumerate(reversed(lines)) if text.startswith(given))
         # Short forms have everything on one line.
         assert found.startswith(f"{file}:{line}: ")
     with pytest.raises(SpecError) as caught:
         resolve("digits-mlp", chip=str(file))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "algorithm"),
+    [("tiles: 8", "tiles: 1", "tiki-taka"), ("arrays: 2", "arrays: 1", "tiki-taka"),
+     ("buffer: {model: sram-64KiB-256b, banks: 16", "buffer: {model: sram-64KiB-256b, banks: 1", "ttv2")],
+)  # fmt: skip
+def test_a_network_that_does_not_fit_names_the_line(tmp_path: Path, old: str, new: str, algorithm: str) -> None:
+    text = library.find("chips", "baseline").read_text(encoding="utf-8").replace(old, new, 1)
+    file = tmp_path / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    line = 1 + next(n for n, part in enumerate(text.splitlines()) if new in part)
+    wide = {"trace.network.layers.0.outputs": 600, "trace.network.layers.1.inputs": 600}
+    with pytest.raises(MappingError) as caught:
+        simulate("digits-mlp", chip=str(file), algorithm=algorithm, set=wide, out=tmp_path / "run")
+    assert str(caught.value).startswith(f"{file}:{line}: ")
+    assert "--set chip." in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_override_that_does_not_fit_has_no_line(tmp_path: Path) -> None:
+    with pytest.raises(MappingError) as caught:
+        simulate("digits-mlp", set={"chip.tiles": 1}, out=tmp_path / "run")
+    assert str(caught.value).startswith("digits-mlp needs 2 tiles of 256 x 1024")
+
+
+def test_an_infinite_number_of_a_trace_names_the_line(tmp_path: Path) -> None:
+    text = library.find("traces", "mnist-fcn").read_text(encoding="utf-8")
+    text = text.replace("fast_lr: 0.01", "fast_lr: .inf").replace("out_noise: 0.06", "out_noise: .nan")
+    file = tmp_path / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        resolve(str(file))
+    lines = str(caught.value).splitlines()
+    assert any(line.startswith(f"{file}:31: algorithm.fast_lr: expected a finite number, got inf") for line in lines)
+    assert any(": settings.tile.forward.out_noise: expected a finite number, got nan" in line for line in lines)
 
 
 def test_a_link_narrower_than_a_byte(tmp_path: Path) -> None:
@@ -126,6 +172,20 @@ def test_a_link_narrower_than_a_byte(tmp_path: Path) -> None:
     chip.write_text(baseline.replace(BUS, f"bus: {{model: {own}}}"), encoding="utf-8")
     (problem,) = check_file(chip)
     assert "'bus-4b' has a width of 4 bit; it must be a whole number of bytes, at least one" in str(problem)
+
+
+@pytest.mark.parametrize(("setting", "value"), [("cell.pulse_width", "1e30 s"), ("device.cell.pulse_gap", "-1 ns")])
+def test_an_override_of_a_cell_is_named(setting: str, value: str) -> None:
+    with pytest.raises(SpecError, match=f"--set {setting}: must be between 0 s and 1000 s, got"):
+        resolve("digits-mlp", set={setting: value})
+
+
+def test_one_value_of_a_named_cell_can_be_set() -> None:
+    plain = resolve("digits-mlp").device.cell
+    changed = resolve("digits-mlp", set={"cell.pulse_width": "7 ns"}).device.cell
+    assert changed == plain.model_copy(update={"pulse_width": 7e-9})
+    given = resolve("digits-mlp", device={"name": "ecram", "cell.read_voltage": "0.15 V", "dw_min": 0.01}).device
+    assert (given.cell.read_voltage, given.cell.name, given.parameters.dw_min) == (0.15, "ecram-gate", 0.01)
 
 
 def test_an_override_is_named() -> None:

@@ -23,7 +23,7 @@ from hwsim.chip.sequencer import Sequencer
         ("tiki-taka", {"device.lifetime": "1 ms", "device.diffusion": 0.1, "unit_cell.kind": "reference"}),
         ("tiki-taka", {"chip.schedule.kind": "overlapped"}),
         ("analog-sgd", {"tile.sample_hold.double_buffered": True}),
-        ("residual-v2", {"bus": None, "interconnect": {"kind": "mesh", "model": "mesh-isaac", "rows": 2, "cols": 4}}),
+        ("residual-v2", {"bus": None, "interconnect": {"kind": "mesh", "model": "mesh-isaac", "rows": 3, "cols": 3}}),
         ("mixed-precision", {}),
         ("digital-sgd", {}),
         ("c-ttv2", {"algorithm.gamma": 0.3}),

@@ -140,6 +140,27 @@ def test_passes_and_conversions_are_counted() -> None:
     assert perfect.passes.tolist() == perfect.conversions.tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("options", "reduction"),
+    [
+        ({}, 16),
+        ({"inp_res": 1 / 62}, 8),
+        ({"max_bm_factor": 1}, 2),
+        ({"max_bm_factor": 3}, 4),
+        ({"max_bm_factor": 4}, 8),
+        ({"inp_res": -1.0}, 1024),
+        ({"inp_res": -1.0, "max_bm_factor": 10}, 16),
+        ({"inp_res": 1 / 30, "max_bm_res": 0.05}, 1),
+    ],
+)
+def test_bound_management_gives_up_where_the_peer_does(options: dict[str, Any], reduction: int) -> None:
+    """What AIHWKit 1.1.0 reads of a weight that saturates at 1e-5 for good: the bound times the reduction."""
+    cells = array((1, 1))
+    cells.set_weights(0.5)
+    io = IOParameters(out_noise=0, out_bound=1e-5, **options)
+    assert cells.forward([[1.0]], io)[0, 0] == pytest.approx(1e-5 * reduction)
+
+
 def test_average_abs_max_follows_the_vectors() -> None:
     """AIHWKit 1.1.0 gives these means for these batches: the first starts the mean, each vector counts once."""
     io = IOParameters(noise_management="average_abs_max")

@@ -14,7 +14,7 @@ class AnalogSgdParameters(AlgorithmParameters):
     """Parameters of Analog SGD."""
 
     update: UpdateParameters = UpdateParameters()
-    """How the pulse trains are made."""
+    """How the pulse trains of the gradient are made."""
 
 
 @ALGORITHMS.register("analog-sgd")

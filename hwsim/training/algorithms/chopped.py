@@ -125,7 +125,7 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
 
     def place(self, layer: str, weights: np.ndarray) -> AnalogMatrix:
         """Place a fast array at zero, a slow one with the weights, H at zero and all signs at +."""
-        matrix = self.place_buffered(layer, weights, self.parameters.gamma)
+        matrix = self.place_buffered(layer, weights, (self.parameters.gamma, 1.0))
         lines, length = self.extent(matrix)
         digital = self.digital[layer]
         # Without choppers, or without running means, they take no room in the buffer.

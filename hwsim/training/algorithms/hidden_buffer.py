@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -70,19 +71,25 @@ class HiddenBufferAlgorithm(TransferAlgorithm):
         self.digital: dict[str, DigitalState] = {}
         self.hidden: dict[str, np.ndarray] = {}
 
-    def place_buffered(self, layer: str, weights: np.ndarray, gamma: float) -> AnalogMatrix:
-        """Place a fast array at zero, a slow one with the weights, and H at zero."""
-        matrix = self.place_arrays(layer, weights, (gamma, 1.0))
+    def place_buffered(self, layer: str, weights: np.ndarray, gains: Sequence[float]) -> AnalogMatrix:
+        """Place arrays that count with ``gains`` in reads, the last one with the weights, and an H between any two."""
+        matrix = self.place_arrays(layer, weights, gains)
         self.digital[layer] = DigitalState(self.chip, layer)
-        self.hidden[layer] = self.digital[layer].numbers("H", matrix.shape)
+        for level in range(len(gains) - 1):
+            self.hidden[buffer_name(layer, level)] = self.digital[layer].numbers("H", matrix.shape)
         return matrix
 
-    def write_rate(self, matrix: AnalogMatrix) -> float:
+    def write_rate(self, matrix: AnalogMatrix, array: int = SLOW) -> float:
         """Return the learning rate of written steps."""
-        return self.parameters.step * matrix.granularity(SLOW)
+        return self.parameters.step * matrix.granularity(array)
 
-    def write_steps(self, matrix: AnalogMatrix, line: int, steps: np.ndarray) -> Emits:
-        """Emit the pulses of ``steps`` on one line of the slow array; none, and no cycle, if all are 0."""
+    def write_steps(self, matrix: AnalogMatrix, line: int, steps: np.ndarray, array: int = SLOW) -> Emits:
+        """Emit the pulses of ``steps`` on one line of a slower array; none, and no cycle, if all are 0."""
         if np.any(steps):
-            rate = self.write_rate(matrix)
-            yield TransferWrite(matrix, SLOW, line, self.axis, -steps, rate, self.parameters.transfer_update)
+            rate = self.write_rate(matrix, array)
+            yield TransferWrite(matrix, array, line, self.axis, -steps, rate, self.parameters.transfer_update)
+
+
+def buffer_name(layer: str, level: int) -> str:
+    """Return the key of a layer's H between arrays ``level`` and ``level + 1``."""
+    return layer if level == 0 else f"{layer}/{level}"

@@ -8,62 +8,56 @@ from pydantic import Field
 from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.operations import TransferRead
 from hwsim.training.algorithms.base import ALGORITHMS, Emits
+from hwsim.training.algorithms.chain import ChainAlgorithm, ChainParameters
 from hwsim.training.algorithms.hidden_buffer import (
-    SLOW,
     HiddenBufferAlgorithm,
     HiddenBufferParameters,
+    buffer_name,
     take_steps,
 )
-from hwsim.training.algorithms.transfer import FAST, ResetParameters
 from hwsim.training.operations import operations, plus
-from hwsim.training.streams import generator
 
 
-class TikiTakaV2Parameters(HiddenBufferParameters, ResetParameters):
-    """Parameters of Tiki-Taka v2, with the names and defaults of AIHWKit's ``BufferedTransferCompound``."""
+class TikiTakaV2Parameters(HiddenBufferParameters, ChainParameters):
+    """Parameters of Tiki-Taka v2, with the names and defaults of AIHWKit's ``BufferedTransferCompound``.
 
-    gamma: float = Field(0.0, ge=0)
-    """Weight of the fast array in forward and backward reads: W = gamma A + C. Above 0 it also scales what is
-    transferred."""
-    n_reads_per_transfer: int = Field(1, ge=1)
-    """Columns (or rows) transferred each time, one after the other."""
-    random_selection: bool = False
-    """True: each transfer starts at a random column; False: they take turns."""
+    The gain of an array over that of the next one, where both are above 0, also scales what is transferred.
+    """
+
     thres_scale: float = Field(1.0, gt=0)
-    """Threshold of the buffer in units of the slow array's step."""
+    """Threshold of a buffer in units of the step of the array that it writes to."""
 
 
 @ALGORITHMS.register("ttv2")
-class TikiTakaV2(HiddenBufferAlgorithm):
+class TikiTakaV2(HiddenBufferAlgorithm, ChainAlgorithm):
     """Tiki-Taka v2 (Gokmen, Front. Artif. Intell. 2021; as AIHWKit's ``BufferedTransferCompound``).
 
     Gradients are pulsed onto the fast array A. At a transfer one column is read, ``v = A e_c``, and
     ``H_c += lr_T v``; where ``|H|`` has reached the threshold, ``thres_scale`` steps of the slow array C, one pulse is
-    written to C and H is reduced. Nothing is written, and no cycle spent, while no element has reached it.
+    written to C and H is reduced. Nothing is written, and no cycle spent, while no element has reached it. In a chain
+    each array is transferred to the next through an H of its own.
     """
 
     Parameters = TikiTakaV2Parameters
     parameters: TikiTakaV2Parameters
 
     def place(self, layer: str, weights: np.ndarray) -> AnalogMatrix:
-        """Place a fast array at zero, a slow one with the weights, and H at zero."""
-        return self.place_buffered(layer, weights, self.parameters.gamma)
+        """Place fast arrays at zero, a slow one with the weights, and every H at zero."""
+        return self.place_buffered(layer, weights, self.parameters.gains)
 
     def transfer(self, matrix: AnalogMatrix, level: int, lr: float) -> Emits:
-        """Read some lines of the fast array into H, and write the steps that H lets go."""
+        """Read some lines of an array into its H, and write the steps that H lets go to the next array."""
         options = self.parameters
-        state = self.states[matrix.name]
-        lines, length = self.extent(matrix)
-        rate = self.transfer_rate(lr) * (options.gamma or 1.0)
-        threshold = options.thres_scale * matrix.granularity(SLOW)
-        if options.random_selection:
-            choice = generator(self.seed, f"transfer/{matrix.name}", state.transfers[level]).integers(lines)
-            state.lines[level] = int(choice)
+        length = self.extent(matrix)[1]
+        gain, next_gain = options.gains[level : level + 2]
+        rate = self.level_rate(level, lr) * (gain / next_gain if gain > 0 and next_gain > 0 else 1.0)
+        threshold = options.thres_scale * matrix.granularity(level + 1)
+        self.choose_line(matrix, level)
         for _ in range(options.n_reads_per_transfer):
-            index = self.advance(matrix)
-            values = yield TransferRead(matrix, FAST, index, self.axis)
-            yield from self.reset_read(matrix, FAST, index, options.with_reset_prob)
-            hidden = self.line(self.hidden[matrix.name], index)
+            index = self.advance(matrix, level)
+            values = yield TransferRead(matrix, level, index, self.axis)
+            yield from self.reset_read(matrix, level, index, options.with_reset_prob)
+            hidden = self.line(self.hidden[buffer_name(matrix.name, level)], index)
 
             def collect(hidden: np.ndarray = hidden, values: np.ndarray = values) -> np.ndarray:
                 hidden += np.float32(rate) * values
@@ -74,5 +68,5 @@ class TikiTakaV2(HiddenBufferAlgorithm):
                 values_in=length, values_out=length,
                 operations=plus(operations(mul=length, add=length, compare=length), options.release_operations(length)),
             )  # fmt: skip
-            yield from self.write_steps(matrix, index, steps)
-        state.transfers[level] += 1
+            yield from self.write_steps(matrix, index, steps, level + 1)
+        self.states[matrix.name].transfers[level] += 1
