@@ -22,7 +22,7 @@ def test_where(shared_run):
 
 
 def test_a_foreign_log_of_line_reads_is_refused(make_run):
-    folder = make_run()
+    folder = make_run().path
     pq.write_table(pa.table({"a": [1]}), folder / "line_reads.parquet")
     with pytest.raises(ResultsError, match="is no line_reads log of hwsim: it has no column array, axis, device, line"):
         queries.check_log(folder, "line_reads")
