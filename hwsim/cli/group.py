@@ -74,6 +74,9 @@ def _guarded(call: Callable[[], Any]) -> int:
         # The reader has gone; what is still buffered must not raise again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError as error:
+        _say([f"not enough memory{f': {error}' if str(error) else ''}; take a smaller network, batch or chip"])
+        return 1
     except Exception as error:
         if os.environ.get("HWSIM_DEBUG"):
             raise

@@ -98,9 +98,7 @@ def life(
     """
     if only is not None and only not in KINDS:
         raise UsageError(unknown("kind", only, KINDS))
-    window = [f"t_ps >= {queries.picoseconds(start)}"] if start is not None else []
-    window += [f"t_ps < {queries.picoseconds(end)}"] if end is not None else []
-    window += [f"kind = '{only}'"] if only is not None else []
+    window = queries.window(start, end) + ([f"kind = '{only}'"] if only is not None else [])
     for table in ("pulses", "events"):
         queries.check_there(folder, table)
     cell = CellModel.of(config.get("device") or {})

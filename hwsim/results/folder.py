@@ -86,6 +86,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def read_entries(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a YAML file, each a mapping.
+
+    Raises:
+        ResultsError: as :func:`read_yaml`, or an entry is something else.
+    """
+    entries: list[dict[str, Any]] = read_yaml(path, list)
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise ResultsError(f"{path} does not hold a list of entries with names")
+    return entries
+
+
 def read_yaml(path: Path, expected: type) -> Any:
     """Return the content of a YAML file, which must be of the type ``expected``.
 
@@ -106,14 +118,18 @@ def read_yaml(path: Path, expected: type) -> Any:
     return value
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """Return a whole Parquet file.
+def read_parquet(path: Path, needed: Sequence[str] = ()) -> pd.DataFrame:
+    """Return a whole Parquet file, which must have the ``needed`` columns.
 
     Raises:
-        ResultsError: the file is missing, or damaged (such as the log of a run that was killed).
+        ResultsError: the file is missing, damaged (such as the log of a run that was killed) or another table.
     """
     with _parquet(path) as file:
-        return file.read().to_pandas(use_threads=False)
+        table: pd.DataFrame = file.read().to_pandas(use_threads=False)
+    missing = [name for name in needed if name not in table]
+    if missing:
+        raise ResultsError(f"{path} is no {path.stem} of hwsim: it has no column {', '.join(missing)}")
+    return table
 
 
 def read_batches(path: Path, columns: Sequence[str], names: Sequence[str] = ()) -> Iterator[Any]:

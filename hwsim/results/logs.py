@@ -22,6 +22,9 @@ SMALLEST = 12
 REQUIRED = {
     "events": {"t_ps", "dur_ps", "component", "action", "operation", "step", "count", "energy_J"},
     "pulses": {"t_ps", "tile", "array", "row", "col", "polarity", "dw", "w"},
+    "gauges": {"t_ps", "component", "gauge", "value"},
+    "lines": {"t_ps", "dur_ps", "tile", "array", "device", "axis", "line", "sign", "phase"},
+    "line_reads": {"t_ps", "tile", "array", "device", "axis", "line"},
 }
 """Columns without which a file is no such log."""
 

@@ -45,9 +45,7 @@ def test_a_played_run_equals_one_of_processes(
     assert played.summary["counts"] == processes.summary["counts"]
 
 
-def test_operations_are_played_where_nothing_else_is_under_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_operations_are_played_where_nothing_else_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     playable = {kind for kind in subclasses(Operation) if "play" in vars(kind)}
     for kind in playable:
