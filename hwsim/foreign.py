@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 1_000_000
 """Values of a YAML file at most, each counted as often as aliases name it: a few lines can stand for any number."""
+
+COPIES = 3
+"""How often a table is in memory while it is read: as it was decoded, as columns of pandas, and as what it becomes."""
 
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that move the cursor, colour or hide text or turn its direction; lines and tabs are none."""
@@ -42,6 +46,19 @@ def _unfolded(node: yaml.Node, known: dict[int, int]) -> int:
         values = (value for part in parts for value in (part if isinstance(part, tuple) else (part,)))
         known[id(node)] = 1 + sum(_unfolded(value, known) for value in values)
     return known[id(node)]
+
+
+def memory_limit() -> int:
+    """Return the bytes that a file may take in memory: half of the machine's."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def too_large(table: Any) -> str | None:
+    """Return why a Parquet file must not be read whole: a few bytes of it can stand for any number of equal values."""
+    numbers = table.metadata.num_rows * max(table.metadata.num_columns, 1)
+    if numbers * COPIES * 8 <= memory_limit():
+        return None
+    return f"its {numbers} numbers take more than half of this machine's memory ({memory_limit() / 2**30:.1f} GiB)"
 
 
 def json_value(text: str | bytes) -> Any:

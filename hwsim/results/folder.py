@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import ResultsError
-from hwsim.foreign import json_value, strange_entry, yaml_node
+from hwsim.foreign import json_value, strange_entry, too_large, yaml_node
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,9 +128,11 @@ def read_parquet(path: Path) -> pd.DataFrame:
     """Return a whole Parquet file.
 
     Raises:
-        ResultsError: the file is missing, or damaged (such as the log of a run that was killed).
+        ResultsError: the file is missing, damaged (such as the log of a run that was killed) or too large.
     """
     with _parquet(path) as file:
+        if reason := too_large(file):
+            raise ResultsError(f"{path} is not read: {reason}")
         return file.read().to_pandas(use_threads=False)
 
 

@@ -5,12 +5,16 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 import hwsim
 from hwsim.cli.group import hwsim as command
-from hwsim.errors import SpecError
+from hwsim.devices import load_device
+from hwsim.errors import ResultsError, SpecError
 from hwsim.foreign import visible
 from hwsim.spec.load import load_document, parse_value
 
@@ -137,6 +141,20 @@ def test_aliases_unfold_to_what_they_say(tmp_path) -> None:
     path = tmp_path / "some.yaml"
     path.write_text("\n".join(LAUGHS.splitlines()[:4]))
     assert load_document(path).data["d"][8][0][1] == ["x"] * 9
+
+
+def test_tables_that_fill_the_memory_are_not_read(run, tmp_path, monkeypatch) -> None:
+    """A column of equal values takes a few bytes, whatever its length."""
+    monkeypatch.setattr("hwsim.foreign.memory_limit", lambda: 1 << 20)
+    many = {name: np.zeros(100_000) for name in ("device", "weight", "up", "down")}
+    bomb = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table(many), bomb)
+    assert bomb.stat().st_size < 10_000
+    with pytest.raises(SpecError, match=r"bomb\.parquet: not readable as Parquet: its 400000 numbers take more than"):
+        load_device("measured_curves", curves=str(bomb))
+    shutil.copy(bomb, run / "metrics.parquet")
+    with pytest.raises(ResultsError, match=r"metrics\.parquet is not read: its 400000 numbers"):
+        len(hwsim.open_run(run).metrics)
 
 
 def test_names_cannot_steer_a_terminal(run) -> None:
