@@ -86,11 +86,13 @@ def _guarded(call: Callable[[], Any]) -> int:
 
 
 def _say(messages: Any) -> None:
+    from hwsim.foreign import visible
+
     prefix = "error:"
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         prefix = click.style(prefix, fg="red", bold=True)
     for message in messages:
-        click.echo(f"{prefix} {message}", err=True)
+        click.echo(f"{prefix} {visible(message)}", err=True)
 
 
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

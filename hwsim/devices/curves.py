@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim import library
+from hwsim.foreign import too_large
 
 COLUMNS = ("device", "weight", "up", "down")
 
@@ -98,6 +99,8 @@ def _parquet(path: Path) -> tuple[Any, str]:
 
     try:
         with ParquetFile(path) as file:  # Arrow opens it: its threads must hold no object of Python
+            if reason := too_large(file):
+                raise ValueError(reason)
             table = file.read().to_pandas(use_threads=False)
     except (OSError, ValueError, ArrowException) as error:
         raise ValueError(f"{path}: not readable as Parquet: {error}") from error

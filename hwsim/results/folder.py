@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import ResultsError
+from hwsim.foreign import json_value, strange_entry, too_large, yaml_node
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,12 +29,14 @@ def read_info(folder: Path) -> dict[str, Any]:
     """Return ``run.json`` of a run folder.
 
     Raises:
-        ResultsError: the folder is missing, is no run folder, or was written in another schema version.
+        ResultsError: the folder is missing, is no run folder, was written in another schema version, or has a link that
+            leads out of it.
     """
     if not folder.exists():
         raise ResultsError(f"no such run folder: {folder}{_neighbours(folder)}")
     if not folder.is_dir():
         raise ResultsError(f"{folder} is a file; a run is a folder that holds run.json")
+    check_entries(folder)
     if not (folder / "run.json").is_file():
         raise ResultsError(f"{folder} is not a run folder: it holds no run.json")
     info = read_json(folder / "run.json")
@@ -44,6 +46,20 @@ def read_info(folder: Path) -> dict[str, Any]:
         writer = f" (written by hwsim {info['hwsim']})" if info.get("hwsim") else ""
         raise ResultsError(f"{folder} has schema version {info['schema']!r}{writer}; this hwsim reads version {SCHEMA}")
     return info
+
+
+def check_entries(folder: Path) -> None:
+    """Refuse a folder that reaches outside of itself.
+
+    Raises:
+        ResultsError: it holds a link that leads out of it, or what is neither a file nor a folder.
+    """
+    try:
+        wrong = strange_entry(folder)
+    except (OSError, RuntimeError) as error:  # a link that leads to itself is a RuntimeError
+        raise ResultsError(f"cannot read the folder {folder}: {error}") from None
+    if wrong is not None:
+        raise ResultsError(wrong)
 
 
 def _neighbours(folder: Path) -> str:
@@ -76,7 +92,7 @@ def read_json(path: Path) -> dict[str, Any]:
         ResultsError: the file is missing, unreadable, no JSON or no object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json_value(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise _unreadable(path, error) from None
     except ValueError:  # also UnicodeDecodeError
@@ -108,7 +124,9 @@ def read_yaml(path: Path, expected: type) -> Any:
 
     try:
         with path.open(encoding="utf-8") as stream:
-            value = yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(stream)
+            node = yaml_node(loader)
+            value = loader.construct_document(node) if node is not None else None
     except OSError as error:
         raise _unreadable(path, error) from None
     except (yaml.YAMLError, ValueError):
@@ -122,9 +140,12 @@ def read_parquet(path: Path, needed: Sequence[str] = ()) -> pd.DataFrame:
     """Return a whole Parquet file, which must have the ``needed`` columns.
 
     Raises:
-        ResultsError: the file is missing, damaged (such as the log of a run that was killed) or another table.
+        ResultsError: the file is missing, damaged (such as the log of a run that was killed), too large, or another
+            table.
     """
     with _parquet(path) as file:
+        if reason := too_large(file):
+            raise ResultsError(f"{path} is not read: {reason}")
         table: pd.DataFrame = file.read().to_pandas(use_threads=False)
     missing = [name for name in needed if name not in table]
     if missing:
