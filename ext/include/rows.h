@@ -4,13 +4,14 @@ namespace hwsim {
 namespace HWSIM_NAMESPACE {
 
 // Has the devices that rows with few pulses will need fetched, a few at a time: more than the core can wait for at once would
-// hold up the work in between. Does nothing for small arrays.
+// hold up the work in between. Does nothing for small arrays, and where a row that has been fetched fires again and again.
 class FetchAhead {
 public:
     FetchAhead(const Cells &cells, const Trains &trains, int64_t begin, int64_t end)
         : cells_(cells), trains_(trains), next_(trains.row_fires.data() + trains.row_begin[(size_t)begin]),
           end_(trains.row_fires.data() + trains.row_begin[(size_t)end]) {
-        if (cells.rows * cells.stride * (cells.pitch + 1) * (int64_t)sizeof(float) < CACHED) next_ = end_;
+        const bool is_small = cells.rows * cells.stride * (cells.pitch + 1) * (int64_t)sizeof(float) < CACHED;
+        if (is_small || end_ - next_ > AGAIN * (end - begin)) next_ = end_;
     }
 
     // Goes on while not more than DISTANCE firings ahead of `now`.
@@ -19,7 +20,7 @@ public:
     }
 
 private:
-    static constexpr int DISTANCE = 6, DEVICES = 7;
+    static constexpr int DISTANCE = 6, DEVICES = 7, AGAIN = 8;
     static constexpr int64_t CACHED = 2 << 20; // smaller arrays stay in the second-level cache by themselves
 
     void fetch() {
