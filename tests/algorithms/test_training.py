@@ -182,6 +182,7 @@ def test_an_own_table_in_the_working_folder(tmp_path, monkeypatch) -> None:
         ("multi-tile", {"transfer_lr_vec": [1.0]}, r"transfer_lr_vec has 1 numbers, but 3 arrays need 2"),
         ("multi-tile", {"transfer_every_vec": [1.0, 0.0]}, r"transfer_every_vec must be positive"),
         ("mixed-precision", {"n_rows_per_transfer": 0}, r"n_rows_per_transfer must be -1"),
+        ("mixed-precision", {"transfer_every": 1.5}, r"transfer_every must be a whole number of mini-batches, got 1.5"),
         ("mixed-precision", {"n_x_bins": 1}, r"n_x_bins must be 0"),
     ],
 )
