@@ -231,3 +231,25 @@ cdef class ReadChain:
                 for i in range(n):
                     retried += retries_view[i]
         return y, quantised, retries, retried, saturated
+
+    def read_lines(self, const float[:, ::1] lines, float value, float scale, uint64_t first):
+        """Read n lines one after the other, each with ``value`` on its input alone; row k of ``lines`` (n, outputs) are its weights.
+
+        Returns as :meth:`read` does.
+        """
+        cdef int64_t n = lines.shape[0], saturated = 0, retried = 0, k
+        y = np.empty((n, lines.shape[1]), np.float32)
+        quantised = np.empty((n, 1), np.float32)
+        retries = np.empty(n, np.int32)
+        cdef float[:, ::1] y_view = y, quantised_view = quantised
+        cdef int32_t[::1] retries_view = retries
+        cdef Matrix m
+        if n and lines.shape[1]:
+            m.inputs, m.outputs = 1, lines.shape[1]
+            m.input_step, m.output_step = lines.shape[1], 1
+            with nogil:
+                for k in range(n):
+                    m.w = &lines[k, 0]
+                    saturated += self.chain.read(m, &value, 1, &scale, first + k, &y_view[k, 0], &quantised_view[k, 0], &retries_view[k])
+                    retried += retries_view[k]
+        return y, quantised, retries, retried, saturated

@@ -70,6 +70,7 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         Probe probe
         cbool logged
         LogClock clock
+        const int32_t *column
         int threads
 
     cdef cppclass UpdateOutput:
@@ -78,6 +79,8 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         double *weight
         uint32_t *row_fires
         uint32_t *col_fires
+        float *read
+        double *on_lines
         PulseLog log
 
     cdef cppclass Updater:
@@ -256,20 +259,36 @@ cdef class PulsedCells:
         if probe is not None:
             to.row_begin, to.row_end, to.col_begin, to.col_end = probe
 
+    cdef _set_scheme(self, UpdateInput *job, cbool negative_rate, str scheme, tuple resolution, cbool stochastic_rounding, str side):
+        """Say how lines draw their trains, and which coincidences pulse a device."""
+        kind, job.two_passes = SCHEMES[scheme]
+        job.negative_rate = negative_rate
+        job.side = <Side><int>SIDES[side]
+        job.x_side.key = job.d_side.key = self.key_train
+        job.x_side.key_rounding = self.key_rounding
+        job.d_side.key_rounding = self.key_rounding ^ 1
+        job.x_side.index = 0
+        job.d_side.index = 1
+        job.x_side.resolution, job.d_side.resolution = resolution
+        job.x_side.stochastic_rounding = job.d_side.stochastic_rounding = stochastic_rounding
+        job.x_side.kind = job.d_side.kind = <TrainKind><int>kind
+
     def update(self, const float[:, ::1] x, const float[:, ::1] d, const int32_t[::1] bl, const double[::1] col_gain,
                const double[::1] row_gain, cbool negative_rate, str scheme, tuple resolution, cbool stochastic_rounding,
-               uint64_t first_ordinal, tuple probe, int threads, str side="both", tuple clock=None):
+               uint64_t first_ordinal, tuple probe, int threads, str side="both", tuple clock=None, const int32_t[::1] columns=None):
         """Apply the samples ``x`` (n, cols), ``d`` (n, rows) in order.
 
         ``scheme`` is one of ``SCHEMES``, ``resolution`` that of the pulse probabilities of columns and rows, ``side`` one of
         ``SIDES``.
 
-        Returns (up, down, weight, row_fires, col_fires, log, totals): per sample the pulses of each direction and the sum of the weights
-        before the pulses, per sample and line the firings, and the columns of the pulse log of ``probe``, a tuple
+        Returns (up, down, weight, row_fires, col_fires, log, totals, watched): per sample the pulses of each direction and the sum of
+        the weights before the pulses, per sample and line the firings, and the columns of the pulse log of ``probe``, a tuple
         (row_begin, row_end, col_begin, col_end), or None. The log is in order of sample, phase, slot, row and column; ``clock``
         (starts, slot, phases) says when: sample k starts at ``starts[k]`` ps and takes one or two phases of slots of ``slot`` ps,
         of two phases the first for up pulses. Without it there is one phase, and no time. ``totals`` are the
-        sums of the first five over samples and lines.
+        sums of the first five over samples and lines. With ``columns`` (n,) ``watched`` holds the weights of column ``columns[k]`` after
+        sample k, as a read sees them, (n, rows), zeros where that is -1, and sum_ij (r_i + c_j) w_ij with the firings r and c of sample k and the weights before
+        it, (n,); else it is None.
         """
         cdef int64_t n = x.shape[0], i, ups = 0, downs = 0, on_rows = 0, on_cols = 0
         cdef double passed = 0
@@ -284,10 +303,20 @@ cdef class PulsedCells:
         weight = np.zeros(n)
         row_fires = np.zeros((n, self.cells.rows), np.uint32)
         col_fires = np.zeros((n, self.cells.cols), np.uint32)
+        watched = None
         cdef int64_t[::1] up_view = up, down_view = down
-        cdef double[::1] weight_view = weight
+        cdef double[::1] weight_view = weight, lines_view
+        cdef float[:, ::1] read_view
         cdef const int64_t[::1] starts
         cdef uint32_t[:, ::1] row_view = row_fires, col_view = col_fires
+        if columns is not None:
+            if columns.shape[0] != n:
+                raise ValueError("one column is read after each sample")
+            for i in range(n):
+                if not -1 <= columns[i] < self.cells.cols:
+                    raise ValueError("no such column")
+            watched = np.zeros((n, self.cells.rows), np.float32), np.zeros(n)
+            read_view, lines_view = watched
         if n:
             job.x = &x[0, 0]
             job.d = &d[0, 0]
@@ -295,17 +324,7 @@ cdef class PulsedCells:
             job.bl = &bl[0]
             job.col_gain = &col_gain[0]
             job.row_gain = &row_gain[0]
-            job.negative_rate = negative_rate
-            job.side = <Side><int>SIDES[side]
-            job.x_side.key = job.d_side.key = self.key_train
-            job.x_side.key_rounding = self.key_rounding
-            job.d_side.key_rounding = self.key_rounding ^ 1
-            job.x_side.index = 0
-            job.d_side.index = 1
-            kind, job.two_passes = SCHEMES[scheme]
-            job.x_side.resolution, job.d_side.resolution = resolution
-            job.x_side.stochastic_rounding = job.d_side.stochastic_rounding = stochastic_rounding
-            job.x_side.kind = job.d_side.kind = <TrainKind><int>kind
+            self._set_scheme(&job, negative_rate, scheme, resolution, stochastic_rounding, side)
             job.first_ordinal = first_ordinal
             self._set_probe(&job.probe, probe)
             job.logged = probe is not None
@@ -322,6 +341,10 @@ cdef class PulsedCells:
             out.weight = &weight_view[0]
             out.row_fires = &row_view[0, 0]
             out.col_fires = &col_view[0, 0]
+            if columns is not None:
+                job.column = &columns[0]
+                out.read = &read_view[0, 0]
+                out.on_lines = &lines_view[0]
             with nogil:
                 self.updater.run(self.cells, job, &out)
                 for i in range(n):
@@ -333,7 +356,68 @@ cdef class PulsedCells:
                 for i in range(n * self.cells.cols):
                     on_cols += out.col_fires[i]
         log = None if probe is None else _log_arrays(out.log)
-        return up, down, weight, row_fires, col_fires, log, (ups, downs, passed, on_rows, on_cols)
+        return up, down, weight, row_fires, col_fires, log, (ups, downs, passed, on_rows, on_cols), watched
+
+    def write_columns(self, const int32_t[::1] columns, const float[:, ::1] d, const int32_t[::1] bl, const double[::1] col_gain,
+                      const double[::1] row_gain, cbool negative_rate, str scheme, tuple resolution, cbool stochastic_rounding,
+                      uint64_t first_ordinal, int threads, double[::1] row_sums, double[::1] col_sums):
+        """Apply samples with the one-hot vector of ``columns`` (n,) as x, and ``d`` (n, rows), in order.
+
+        ``row_sums`` (rows,) and ``col_sums`` (cols,) are the sums of the weights, as a read sees them; they follow the pulses.
+
+        Returns (up, down, weight, row_fires, col_fires, on_lines) of each sample: as :meth:`update` returns them, but for the
+        firings, which are those of all rows, and of its column.
+        """
+        cdef int64_t n = columns.shape[0], k, row, rows = self.cells.rows, stride = self.cells.stride, col
+        cdef UpdateInput job
+        cdef UpdateOutput out
+        cdef double change
+        cdef float *seen = self.cells.weight if self.cells.apparent == NULL else self.cells.apparent
+        if d.shape[0] != n or d.shape[1] != rows or bl.shape[0] != n or col_gain.shape[0] != n or row_gain.shape[0] != n:
+            raise ValueError("one d, one bit length and one pair of gains per sample")
+        if row_sums.shape[0] != rows or col_sums.shape[0] != self.cells.cols:
+            raise ValueError("one sum for each row and column")
+        found = (np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n))
+        cdef int64_t[::1] up = found[0], down = found[1], row_fires = found[3], col_fires = found[4]
+        cdef double[::1] weight = found[2], on_lines = found[5]
+        cdef float[::1] x = np.zeros(self.cells.cols, np.float32), old = np.zeros(rows, np.float32)
+        cdef uint32_t[::1] on_rows = np.zeros(rows, np.uint32), on_cols = np.zeros(self.cells.cols, np.uint32)
+        self._set_scheme(&job, negative_rate, scheme, resolution, stochastic_rounding, "both")
+        self._set_probe(&job.probe, None)
+        job.n = 1
+        job.threads = threads
+        job.x = &x[0]
+        out.row_fires = &on_rows[0]
+        out.col_fires = &on_cols[0]
+        for k in range(n):
+            col = columns[k]
+            if not 0 <= col < self.cells.cols:
+                raise ValueError("no such column")
+            x[col] = 1
+            job.d = &d[k, 0]
+            job.bl = &bl[k]
+            job.col_gain = &col_gain[k]
+            job.row_gain = &row_gain[k]
+            job.first_ordinal = first_ordinal + k
+            out.up = &up[k]
+            out.down = &down[k]
+            out.weight = &weight[k]
+            with nogil:
+                for row in range(rows):
+                    old[row] = seen[row * stride + col]
+                    on_rows[row] = 0
+                on_cols[col] = 0
+                self.updater.run(self.cells, job, &out)
+                col_fires[k] = on_cols[col]
+                on_lines[k] = <double>on_cols[col] * col_sums[col]
+                for row in range(rows):
+                    row_fires[k] += on_rows[row]
+                    on_lines[k] += <double>on_rows[row] * row_sums[row]
+                    change = <double>seen[row * stride + col] - <double>old[row]
+                    row_sums[row] += change
+                    col_sums[col] += change
+            x[col] = 0
+        return found
 
     def pulse(self, const int32_t[:, ::1] polarity, tuple probe, int threads):
         """Give each device one pulse of its ``polarity`` (rows, stride; -1, 0 or +1). Returns (up, down, weight, log)."""

@@ -39,7 +39,7 @@ template <class Law>
 static bool is_single_column(const RowJob &job) {
     const Trains &t = *job.trains;
     return Law::PLANES > 0 && t.segments == 1 && t.few_count[0] == 1 && t.kind == TrainKind::random && job.side == Side::both &&
-           job.probe->row_begin == job.probe->row_end && !job.cells->pulse_counts;
+           job.probe->row_begin == job.probe->row_end && !job.watch;
 }
 
 // The rows that fire in a share of a single column, LANES at a time.
@@ -115,6 +115,7 @@ private:
             cells_.weight[device(fire[i].row)] = weight[i];
             if (law_.draws()) cells_.pulse_position[fire[i].row] += (uint64_t)count[i];
             const int64_t ups = up >> i & 1 ? count[i] : 0;
+            if (cells_.pulse_counts) cells_.pulse_counts[(up >> i & 1 ? 0 : cells_.rows * cells_.stride) + device(fire[i].row)] += (uint32_t)count[i];
             entries->push_back({0, {ups, count[i] - ups, (double)passed[i]}});
         }
         if (cells_.apparent) write(fire, n, row, count, w);

@@ -193,6 +193,19 @@ HWSIM_INLINE void scatter(float *to, VI index, V value, int n) {
 #endif
 }
 
+// Adds to to[index] in the lanes of `m`, no two of which have one index.
+HWSIM_INLINE void add_at(uint32_t *to, VI index, VI value, Mask m) {
+#if HWSIM_ISA == 512
+    const __m512i old = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), m, (__m512i)index, to, 4);
+    _mm512_mask_i32scatter_epi32(to, m, (__m512i)index, _mm512_add_epi32(old, (__m512i)value), 4);
+#else
+    for (uint32_t left = bits(m); left; left &= left - 1) {
+        const int i = __builtin_ctz(left);
+        to[index[i]] += (uint32_t)value[i];
+    }
+#endif
+}
+
 // Takes LANES records of eight floats apart: plane i of all of them goes to planes + i * pitch.
 HWSIM_INLINE void take_apart8(const float *const *record, float *planes, std::ptrdiff_t pitch) {
 #if HWSIM_ISA == 512

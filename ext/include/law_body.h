@@ -5,4 +5,5 @@
 #include "gates.h"
 #include "pulse.h"
 #include "column.h"
+#include "watch.h"
 #include "rows.h"

@@ -97,13 +97,14 @@ __attribute__((noinline)) static void count_pulses(const RowWork &work, const in
     uint32_t *ups = work.cells->pulse_counts + work.row * work.cells->stride;
     uint32_t *downs = ups + work.cells->rows * work.cells->stride;
     for (int u = 0; u < N; ++u) {
-        int32_t count[LANES];
-        store(count, counts[u]);
-        for (int i = 0; i < LANES; ++i) {
-            if (count[i] == 0) continue;
-            const int64_t at = work.columns ? work.columns[col[u] + i] : col[u] + i;
-            (up[u / UNITS] >> (u % UNITS * LANES + i) & 1 ? ups : downs)[at] += (uint32_t)count[i];
+        const Mask m = from_bits(up[u / UNITS] >> (u % UNITS * LANES));
+        if (!work.columns) {
+            store(ups + col[u], load<VI>(ups + col[u]) + select(m, counts[u], VI{}));
+            store(downs + col[u], load<VI>(downs + col[u]) + select(m, VI{}, counts[u]));
+            continue;
         }
+        const VI to_downs = splat((int32_t)(downs - ups));
+        add_at(ups, load<VI>(work.columns + col[u]) + select(m, VI{}, to_downs), counts[u], greater(counts[u], VI{}));
     }
 }
 

@@ -26,6 +26,7 @@ public:
         return at;
     }
     const T *data() const { return data_.get(); }
+    T *data() { return data_.get(); }
     size_t size() const { return size_; }
     void clear() { size_ = 0; }
 
@@ -44,6 +45,25 @@ struct RawPulses {
     std::vector<float> history; // weights of a block of devices before and after each of its pulses
 
     size_t size() const { return row.size(); }
+
+    // Puts the pulses of a row from `from` on, which came in the order of the `n` devices in `columns`, into that of the columns:
+    // `ascending` are the places of the devices in it.
+    void reorder(size_t from, const int32_t *columns, const int32_t *ascending, int32_t n) {
+        const size_t pulses = size() - from;
+        if (pulses == 0) return;
+        runs_.assign((size_t)n, {0, 0});
+        for (size_t at = from, device = 0; at < size(); ++device) {
+            const size_t start = at;
+            while (at < size() && col.data()[at] == columns[device]) ++at;
+            runs_[device] = {start - from, at - start};
+        }
+        put_in_order(moment.data() + from, pulses, ascending);
+        put_in_order(col.data() + from, pulses, ascending);
+        put_in_order(polarity.data() + from, pulses, ascending);
+        put_in_order(dw.data() + from, pulses, ascending);
+        put_in_order(w.data() + from, pulses, ascending);
+    }
+
     void clear() {
         moment.clear();
         row.clear();
@@ -52,6 +72,26 @@ struct RawPulses {
         dw.clear();
         w.clear();
     }
+
+private:
+    // The pulses of a device: where they begin, and how many they are.
+    struct Run {
+        size_t start, length;
+    };
+
+    template <class T>
+    void put_in_order(T *values, size_t n, const int32_t *ascending) {
+        scratch_.resize(n * sizeof(T));
+        std::memcpy(scratch_.data(), values, n * sizeof(T));
+        for (size_t k = 0; k < runs_.size(); ++k) {
+            const Run run = runs_[(size_t)ascending[k]];
+            std::memcpy(values, scratch_.data() + run.start * sizeof(T), run.length * sizeof(T));
+            values += run.length;
+        }
+    }
+
+    std::vector<Run> runs_;
+    std::vector<char> scratch_;
 };
 
 // When the trains of an update fire: sample k from starts[k] on, `phases` (1, or 2: up pulses, then down pulses) trains of

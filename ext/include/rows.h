@@ -118,7 +118,9 @@ static void pulse_few(const RowLoop<Law> &loop, const RowFire *fire, const RowSe
     gathered.cols = trains.few_masks.data() + from;
     gathered.negative = trains.few_negative.data() + from / BLOCK;
     FetchAhead::some(loop.ahead, fire);
+    const size_t logged = row.log ? row.log->size() : 0;
     pulse_segment(loop, gathered, work, blocks, padded / BLOCK, totals);
+    if (row.log) row.log->reorder(logged, columns, trains.few_ascending.data() + from, n);
     FetchAhead::some(loop.ahead, fire);
     for (int32_t k = 0; k < n; k += LANES) {
         const int used = n - k < LANES ? n - k : LANES;
@@ -133,6 +135,8 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
     const Trains &trains = *loop.job.trains;
     const Cells &cells = *loop.job.cells;
     const int64_t row = work->row;
+    std::optional<RowWatch> watch;
+    if (loop.job.watch) watch.emplace(loop.job, *work);
     const RowFire *fire = trains.row_fires.data() + trains.row_begin[(size_t)row];
     const RowFire *last = trains.row_fires.data() + trains.row_begin[(size_t)row + 1];
     RowEntry entry{-1, {}};
@@ -143,6 +147,7 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
         if (sample != entry.sample) {
             if (entry.sample >= 0) entries->push_back(entry);
             entry = {sample, {}};
+            if (watch) watch->start(sample);
         }
         // Equal signs of x and d step down; `flip` turns the bits of negative columns into those of up pulses.
         const bool row_negative = trains.row_negative[(size_t)(sample * trains.row_words + row / 32)] >> (row % 32) & 1;
@@ -161,6 +166,7 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
         pulse_segment(loop, segment, *work, trains.firing_blocks.data() + from, n_blocks, &entry.totals);
     }
     if (entry.sample >= 0) entries->push_back(entry);
+    if (watch) watch->finish();
 }
 
 template <class Law>
@@ -175,7 +181,7 @@ static void train_rows(const RowJob &job, int64_t begin, int64_t end, std::vecto
     FetchAhead ahead(cells, *job.trains, begin, end);
     const RowLoop<Law> loop{law, job, &counted, &ahead};
     for (int64_t row = begin; row < end; ++row) {
-        if (job.trains->row_begin[(size_t)row] == job.trains->row_begin[(size_t)row + 1]) continue;
+        if (!job.watch && job.trains->row_begin[(size_t)row] == job.trains->row_begin[(size_t)row + 1]) continue;
         NormalStream pulses(pulse_keys, (uint32_t)row, cells.pulse_position[row]);
         NormalStream writes(write_keys, (uint32_t)row, cells.write_position[row]);
         RowWork work = row_work(cells, planes_of(law), row, &pulses, &writes, *job.probe, log);

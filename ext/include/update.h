@@ -24,6 +24,7 @@ struct UpdateInput {
     Probe probe;
     bool logged = false; // whether the pulses in `probe` are logged
     LogClock clock;
+    const int32_t *column = nullptr; // [n] the column that is read after each sample; null: no watch is kept
     int threads = 1;
 };
 
@@ -31,6 +32,8 @@ struct UpdateOutput {
     int64_t *up = nullptr, *down = nullptr; // [n]
     double *weight = nullptr;               // [n]
     uint32_t *row_fires = nullptr, *col_fires = nullptr; // [n][rows], [n][cols]; firings are added
+    float *read = nullptr;      // [n][rows], see Watch
+    double *on_lines = nullptr; // [n]
     PulseLog log;
 };
 
@@ -153,6 +156,7 @@ private:
         t.few_begin.assign(1, 0);
         t.firing_blocks.clear();
         t.few_columns.clear();
+        t.few_ascending.clear();
         t.few_masks.clear();
         t.few_negative.clear();
         t.few_count.assign((size_t)t.segments, 0);
@@ -175,13 +179,19 @@ private:
         const size_t from = t.few_columns.size();
         t.few_count[(size_t)segment] = (int32_t)n;
         t.few_columns.resize(from + (size_t)padded(n), columns_[0]);
+        t.few_ascending.resize(from + (size_t)padded(n), 0);
         t.few_masks.resize(from + (size_t)padded(n), 0);
         t.few_negative.resize((from + (size_t)padded(n)) / 32, 0);
-        for (size_t i = 0; i < (size_t)n; ++i) {
-            const int32_t col = columns_[i];
-            t.few_columns[from + i] = col;
-            t.few_masks[from + i] = masks[col];
-            t.few_negative[(from + i) / 32] |= (negative[col / 32] >> (col % 32) & 1) << (i % 32);
+        int32_t next[34] = {}; // where the next column with so many slots goes
+        for (int64_t k = 0; k < n; ++k) ++next[33 - __builtin_popcount(masks[columns_[(size_t)k]])];
+        for (int slots = 1; slots < 34; ++slots) next[slots] += next[slots - 1];
+        for (int64_t k = 0; k < n; ++k) {
+            const int32_t col = columns_[(size_t)k];
+            const int32_t i = next[32 - __builtin_popcount(masks[col])]++;
+            t.few_columns[from + (size_t)i] = col;
+            t.few_ascending[from + (size_t)k] = i;
+            t.few_masks[from + (size_t)i] = masks[col];
+            t.few_negative[(from + (size_t)i) / 32] |= (negative[col / 32] >> (col % 32) & 1) << (i % 32);
         }
     }
 
@@ -194,7 +204,8 @@ private:
             for (int64_t s = first; s < first + samples; ++s) slots_.push_back(in.bl[s] * (in.two_passes ? 2 : 1));
             out->log.begin_share(first, samples, slots_.data(), in.clock);
         }
-        const RowJob job{&cells, &trains_, in.negative_rate, in.side, &in.probe, in.logged ? &out->log : nullptr};
+        const Watch watch = in.column ? watch_samples(cells, in, first, samples, *out) : Watch{};
+        const RowJob job{&cells, &trains_, in.negative_rate, in.side, &in.probe, in.logged ? &out->log : nullptr, in.column ? &watch : nullptr};
         share_rows(cells.rows, in.threads, [&](int thread, int64_t begin, int64_t end) {
             entries_[(size_t)thread].clear();
             kernel.train(job, begin, end, &entries_[(size_t)thread], &logs_[(size_t)thread]);
@@ -209,6 +220,19 @@ private:
                 out->down[first + e.sample] += e.totals.down;
                 out->weight[first + e.sample] += e.totals.weight;
             }
+        if (!in.column) return;
+        for (int64_t s = 0; s < samples; ++s) out->on_lines[first + s] = 0;
+        for (int64_t row = 0; row < cells.rows; ++row)
+            for (int64_t s = 0; s < samples; ++s) out->on_lines[first + s] += on_lines_[(size_t)(row * samples + s)];
+    }
+
+    Watch watch_samples(const Cells &cells, const UpdateInput &in, int64_t first, int64_t samples, const UpdateOutput &out) {
+        fires_.assign((size_t)(samples * cells.stride), 0.0f);
+        on_lines_.resize((size_t)(samples * cells.rows));
+        for (int64_t s = 0; s < samples; ++s)
+            for (int64_t col = 0; col < cells.cols; ++col)
+                fires_[(size_t)(s * cells.stride + col)] = (float)out.col_fires[(first + s) * cells.cols + col];
+        return {in.column + first, out.read + first * cells.rows, fires_.data(), out.row_fires + first * cells.rows, on_lines_.data()};
     }
 
     Trains trains_;
@@ -218,6 +242,8 @@ private:
     std::vector<std::vector<RowEntry>> entries_;
     std::vector<int32_t> slots_;
     std::vector<RawPulses> logs_;
+    std::vector<float> fires_;
+    std::vector<double> on_lines_;
 };
 
 // One pulse of given polarity on every device: polarity is [rows][stride].

@@ -83,8 +83,9 @@ struct Trains {
     std::vector<int32_t> firing_blocks; // of every segment in turn
     std::vector<int64_t> firing_begin;  // [segments + 1]
     // The firing columns of every segment that has few of them, in turn, with their masks and signs; padded with silent ones
-    // to a multiple of 32.
-    std::vector<int32_t> few_columns;
+    // to a multiple of 32. Those that fire in more slots come first, so that the devices of a block have about as many pulses.
+    // `few_ascending` are their places in the order of the columns.
+    std::vector<int32_t> few_columns, few_ascending;
     std::vector<uint32_t> few_masks, few_negative; // few_negative: one bit a column
     std::vector<int64_t> few_begin;                // [segments + 1]
     std::vector<int32_t> few_count;                // [segments], without the padding
@@ -102,6 +103,16 @@ struct RowEntry {
     RowTotals totals;
 };
 
+// What is looked at between the samples of a share: the weights of one column after each of them, as a read sees them, and what
+// the firing lines see before it, sum_ij (r_i + c_j) w_ij for firings r of the rows and c of the columns.
+struct Watch {
+    const int32_t *column = nullptr;     // [samples]; negative: none
+    float *read = nullptr;               // [samples][rows]
+    const float *col_fires = nullptr;    // [samples][stride]
+    const uint32_t *row_fires = nullptr; // [samples][rows]
+    double *on_lines = nullptr;          // [rows][samples]
+};
+
 // Trains of some samples for the rows of an array.
 struct RowJob {
     const Cells *cells;
@@ -110,6 +121,7 @@ struct RowJob {
     Side side;
     const Probe *probe;
     const PulseLog *log; // where the moments of a sample begin; null: nothing is logged
+    const Watch *watch;  // null: nothing is looked at
 };
 
 // What a law does with the rows [begin, end): samples in order, or one pulse of given polarity [rows][stride] on every device.

@@ -54,3 +54,6 @@ class ReadChain:
     def read(
         self, weights: NDArray[np.float32], x: NDArray[np.float32], scale: NDArray[np.float32], first: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32], int, int]: ...
+    def read_lines(
+        self, lines: NDArray[np.float32], value: float, scale: float, first: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32], int, int]: ...

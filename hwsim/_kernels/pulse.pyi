@@ -64,6 +64,7 @@ class PulsedCells:
         threads: int,
         side: str = "both",
         clock: tuple[NDArray[np.int64], int, int] | None = None,
+        columns: NDArray[np.int32] | None = None,
     ) -> tuple[
         NDArray[np.int64],
         NDArray[np.int64],
@@ -72,6 +73,30 @@ class PulsedCells:
         NDArray[np.uint32],
         LogColumns | None,
         tuple[int, int, float, int, int],
+        tuple[NDArray[np.float32], NDArray[np.float64]] | None,
+    ]: ...
+    def write_columns(
+        self,
+        columns: NDArray[np.int32],
+        d: NDArray[np.float32],
+        bl: NDArray[np.int32],
+        col_gain: NDArray[np.float64],
+        row_gain: NDArray[np.float64],
+        negative_rate: bool,
+        scheme: str,
+        resolution: tuple[float, float],
+        stochastic_rounding: bool,
+        first_ordinal: int,
+        threads: int,
+        row_sums: NDArray[np.float64],
+        col_sums: NDArray[np.float64],
+    ) -> tuple[
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.float64],
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.float64],
     ]: ...
     def pulse(
         self, polarity: NDArray[np.int32], probe: tuple[int, int, int, int] | None, threads: int

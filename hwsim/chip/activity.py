@@ -6,7 +6,7 @@ only what a vector or a device would have told them comes from statistics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from hwsim.chip.expected import (
     Expectations,
     ExpectedCells,
     ExpectedPlan,
+    ExpectedTile,
     Tallies,
     spread_slots,
 )
@@ -29,7 +30,7 @@ from hwsim.chip.tile import ReadWork, Tile
 from hwsim.chip.vectors import Vectors
 from hwsim.devices import IOParameters, TrainPlan, UpdateParameters
 from hwsim.engine.ledger import Origin
-from hwsim.errors import UsageError
+from hwsim.errors import DataError, UsageError
 from hwsim.spec.activity import ActivitySpec
 
 
@@ -41,6 +42,34 @@ class ExpectedMatrix(AnalogMatrix):
         self._expectations = expectations
         self._tallies = Tallies()
         return self
+
+    def _tiles(self) -> list[ExpectedTile]:
+        return [piece.tile for piece in self.pieces if isinstance(piece.tile, ExpectedTile)]
+
+    def state(self) -> dict[str, Any]:
+        """Return all that changes: how far the statistics are, what is left over of them, and the input scales."""
+        return {
+            "scales": [scale.mean for scale in self._scales],
+            "done": self._expectations.done(),
+            "rest": self._tallies.state(),
+            "tiles": [tile.state() for tile in self._tiles()],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned, bit for bit.
+
+        Raises:
+            DataError: the state is of a matrix with other tiles.
+        """
+        tiles = self._tiles()
+        if set(state) != {"scales", "done", "rest", "tiles"} or len(state["tiles"]) != len(tiles):
+            raise DataError(f"this is no state of the matrix '{self.name}' of {len(tiles)} tiles at activity fidelity")
+        for scale, mean in zip(self._scales, state["scales"], strict=True):
+            scale.mean = float(mean)
+        self._expectations.go_on_after(state["done"])
+        self._tallies.restore(state["rest"])
+        for tile, part in zip(tiles, state["tiles"], strict=True):
+            tile.restore(part)
 
     def set_weights(self, array: int, weights: np.ndarray) -> None:
         """Do nothing: no weights are kept."""
@@ -112,6 +141,13 @@ class ExpectedMatrix(AnalogMatrix):
 class ExpectedDigitalMatrix(DigitalMatrix):
     """A digital matrix without numbers; it takes its room in the buffer, and the digital unit's time."""
 
+    def state(self) -> dict[str, Any]:
+        """Return nothing: no weights are kept."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Do nothing: no weights are kept."""
+
     def set_weights(self, array: int, weights: np.ndarray) -> None:
         """Do nothing: no weights are kept."""
 
@@ -136,6 +172,18 @@ class ActivityChip(Chip):
         self._statistics = statistics
         self._states: dict[str, Expectations] = {}
         self._tallies = Tallies()
+
+    def expected_state(self) -> dict[str, Any]:
+        """Return how far the statistics of the digital states are, and what is left over of them."""
+        done = {layer: expectations.done() for layer, expectations in self._states.items()}
+        return {"done": done, "rest": self._tallies.state()}
+
+    def restore_expected(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``expected_state()`` returned."""
+        self._tallies.restore(state["rest"])
+        for layer, done in state["done"].items():
+            self._states[layer] = self.expectations(layer)
+            self._states[layer].go_on_after(done)
 
     def expectations(self, layer: str) -> Expectations:
         """Return the statistics of a layer.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from hwsim.chip.matrix_ways import PROBABILITY_BITS, Axis, Direction, Lane, MatrixWays, n_bytes
+from hwsim.chip.matrix_ways import PROBABILITY_BITS, Axis, Direction, Lane, MatrixWays, Rules, n_bytes, rules
 from hwsim.chip.piece import Piece
 from hwsim.chip.platform import Platform
 from hwsim.chip.read_path import ReadWork
@@ -26,10 +26,21 @@ from hwsim.devices import (
 from hwsim.engine.ledger import Origin
 from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
+from hwsim.engine.under_way import Kind, Player
+from hwsim.engine.way import Way
 from hwsim.errors import DataError
 
 LOGGED_SLOTS = 1 << 22
 """Slots of probed devices, coincidence or not, that are logged in one go."""
+
+
+class Act(NamedTuple):
+    """An operation that is played: by whom, its kind, step and first sample."""
+
+    player: Player
+    kind: Kind
+    step: int
+    sample: int
 
 
 Reads = Callable[[Piece], tuple[np.ndarray, ReadWork]]
@@ -192,6 +203,57 @@ class AnalogMatrix:
         ]
         return chip.interconnect.scatter(origin, Share(stream, lane.n_bytes, way.source), deliveries)
 
+    # Operations that have the chip for themselves
+
+    @property
+    def is_on_one_tile(self) -> bool:
+        """Whether one tile holds the whole matrix."""
+        return len(self.pieces) == 1
+
+    def play_read(
+        self, act: Act, x: np.ndarray, *, transposed: bool = False, purpose: str = "forward"
+    ) -> tuple[np.ndarray, list[ReadWork]]:
+        """Do what :meth:`time_read` does on the only tile, while nothing else is under way."""
+        player, kind, step, sample = act
+        (piece,) = self.pieces
+        there, back = self._ways.round_trip(transposed)
+        scale = self._input_scale(x, transposed=transposed, purpose=purpose)
+        origin = player.reach(kind, step, sample, len(x), there, piece.tile.station)
+        y, work = self._read_piece(piece, x, scale, transposed=transposed, purpose=purpose)
+        first, last = piece.tile.read_now(origin, player.arrived, work)
+        player.leave(kind, step, origin, len(x), first, last, back)
+        return y, [work]
+
+    def play_read_line(self, act: Act, array: int, line: int, axis: Axis) -> tuple[np.ndarray, list[ReadWork]]:
+        """Do what :meth:`time_read_line` does on the only tile, while nothing else is under way."""
+        player, kind, step, sample = act
+        (piece,) = self.pieces
+        origin = player.reach(kind, step, sample, 1, (), piece.tile.station)
+        values, work = piece.tile.read_line(array, line, self.transfer_io, axis=axis)
+        first, last = piece.tile.read_now(origin, player.arrived, work, array)
+        player.leave(kind, step, origin, 1, first, last, self.way_of_line(axis))
+        return values, [work]
+
+    def play_update(
+        self, act: Act, array: int, x: np.ndarray, d: np.ndarray, plan: TrainPlan, driven: Sequence[Axis]
+    ) -> list[UpdateResult]:
+        """Do what :meth:`time_update` does on the only tile, while nothing else is under way."""
+        player, kind, step, sample = act
+        (piece,) = self.pieces
+        tile = piece.tile
+        slots = plan.slots
+        total, last = int(np.add.reduce(slots)), int(slots[-1])
+        origin = player.reach(kind, step, sample, len(x), self.way_of_trains(driven, rules(plan)), tile.station)
+        player.until(max(self._chip.env.now + tile.train_time(total), player.arrived + tile.train_time(last)))
+        start = self._chip.env.now - tile.train_time(total)
+        tile.let_time_pass()
+        sums = [device.line_sums() for device in tile.arrays[array].devices]
+        result = tile.apply(array, x, d, plan)
+        tile.book_update(origin, start, array, total, result, sums)
+        tile.station.release()
+        player.end(kind, step)
+        return [result]
+
     # Reads of one column or row
 
     def along(self, axis: Axis, line: int) -> list[tuple[Piece, int]]:
@@ -351,12 +413,12 @@ class AnalogMatrix:
         slots = int(np.add.reduce(each)), int(each[-1])
         if len(pieces) == 1:
             (piece,) = pieces
-            way = self._ways.of_trains_to(piece, lines, _lines(piece.block.shape, driven), plan)
+            way = self._ways.of_trains_to(piece, lines, _lines(piece.block.shape, driven), rules(plan))
             found = chip.set_out(origin, chip.stream(len(x)), way)
             stream = found if isinstance(found, Stream) else (yield from found)
             yield from self._pulse_tile(piece.tile, slots, stream)
         else:
-            stream = yield from chip.travel(origin, chip.stream(len(x)), self._ways.of_trains(lines, plan))
+            stream = yield from chip.travel(origin, chip.stream(len(x)), self._ways.of_trains(lines, rules(plan)))
             deliveries = [
                 Delivery(
                     piece.tile.index,
@@ -375,6 +437,17 @@ class AnalogMatrix:
             piece.tile.book_update(origin, start, array, slots[0], result, before)
             piece.tile.station.release()
         return results
+
+    def way_of_trains(self, driven: Sequence[Axis], rules: Rules) -> Way:
+        """Return the way of an update to the only tile of the matrix."""
+        (piece,) = self.pieces
+        lines = _lines(self.shape, driven)
+        return self._ways.of_trains_to(piece, lines, lines, rules)
+
+    def way_of_line(self, axis: Axis) -> Way:
+        """Return the way of a line that the only tile of the matrix has read."""
+        (piece,) = self.pieces
+        return self._ways.of_line(axis, piece)
 
     def _pulse_tile(self, tile: Tile, slots: tuple[int, int], stream: Stream) -> Part:
         """Hold a tile for trains, of all samples and of the last one; the caller releases it when the array has

@@ -29,6 +29,7 @@ def chip_state(chip: Chip) -> dict[str, Any]:
         "recorder": chip.recorder.checkpoint(),
         "lines": chip.lines.state(),
         "pulse_book": None if chip.pulse_book is None else chip.pulse_book.state(),
+        "expected": chip.expected_state(),
     }
 
 
@@ -54,3 +55,4 @@ def restore_chip(chip: Chip, state: Mapping[str, Any]) -> None:
     chip.lines.restore(state["lines"])
     if chip.pulse_book is not None:
         chip.pulse_book.restore(state["pulse_book"])
+    chip.restore_expected(state["expected"])

@@ -300,6 +300,13 @@ class Chip(Platform):
         if self.pulse_book is not None:
             self.pulse_book.flush()
 
+    def expected_state(self) -> dict[str, Any]:
+        """Return what changes beside matrices and hardware: of a chip at activity fidelity, its statistics."""
+        return {}
+
+    def restore_expected(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``expected_state()`` returned."""
+
     @property
     def idle(self) -> bool:
         """Whether nothing is under way, as between two steps of a training that do not overlap."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -34,6 +34,14 @@ class Tallies:
         self._rest[key] = total - whole
         return whole
 
+    def state(self) -> list[Any]:
+        """Return what is left over under each key."""
+        return [[list(key) if isinstance(key, tuple) else key, rest] for key, rest in self._rest.items()]
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Continue from what ``state()`` returned."""
+        self._rest.update({tuple(key) if isinstance(key, list) else key: float(rest) for key, rest in state})
+
 
 class Expectations:
     """The statistics of one layer, as one part of the chip looks them up, operation after operation.
@@ -63,6 +71,14 @@ class Expectations:
                 return span
             number -= span.operations
         return spans[-1]
+
+    def done(self) -> dict[str, int]:
+        """Return how many operations of each kind have been looked up."""
+        return dict(self._done)
+
+    def go_on_after(self, done: Mapping[str, int]) -> None:
+        """Continue after the operations of ``done()``."""
+        self._done.update({what: int(number) for what, number in done.items()})
 
     def check(self, *, backward: bool) -> None:
         """Check that forward reads, and backward ones if the layer has any, are known.
@@ -132,6 +148,14 @@ class ExpectedDevices:
         self._sums = np.full(rows, weight * cols), np.full(cols, weight * rows)
         self._tallies = Tallies()
 
+    def state(self) -> list[Any]:
+        """Return what is left over of expected resets."""
+        return self._tallies.state()
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Continue from what ``state()`` returned."""
+        self._tallies.restore(state)
+
     def line_sums(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the sums of the weights over each row, (rows,), and over each column, (cols,)."""
         return self._sums
@@ -180,6 +204,24 @@ class ExpectedTile(Tile):
         self.expectations = expectations
         self._tallies = Tallies()
         return self
+
+    def state(self) -> dict[str, Any]:
+        """Return all that changes: how far the statistics are, and what is left over of expected numbers."""
+        return {
+            "told": self.told,
+            "done": self.expectations.done(),
+            "rest": self._tallies.state(),
+            "devices": [[devices.state() for devices in cells.devices] for cells in self.arrays],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state()`` returned."""
+        self.told = int(state["told"])
+        self.expectations.go_on_after(state["done"])
+        self._tallies.restore(state["rest"])
+        for cells, parts in zip(self.arrays, state["devices"], strict=True):
+            for devices, part in zip(cells.devices, parts, strict=True):
+                devices.restore(part)
 
     def read(
         self, x: Any, io: IOParameters, *, transposed: bool, input_scale: np.ndarray | None, purpose: str

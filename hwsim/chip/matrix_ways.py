@@ -27,6 +27,13 @@ class Lane(NamedTuple):
     pieces: Sequence[tuple[Piece, int]]
 
 
+class Rules(NamedTuple):
+    """How numbers become pulse probabilities: with the managements, and with a product for each."""
+
+    managed: bool
+    scaled: bool
+
+
 class Direction(NamedTuple):
     """The ways of a forward or backward read through the chip.
 
@@ -64,6 +71,7 @@ class MatrixWays:
         self._round_trips: dict[bool, tuple[Way, Way]] = {}
         self._after_line: dict[tuple[Axis, int], Way] = {}
         self._line_results: dict[Axis, Way] = {}
+        self._of_line: dict[tuple[Axis, int], Way] = {}
         self._trains: dict[tuple[int, int, bool, bool], Way] = {}
 
     # Reads of the whole matrix
@@ -160,6 +168,14 @@ class MatrixWays:
             known = self._after_line[axis, piece.tile.index] = way
         return known
 
+    def of_line(self, axis: Axis, piece: Piece) -> Way:
+        """Return the whole way of a line that a single tile has read."""
+        known = self._of_line.get((axis, piece.tile.index))
+        if known is None:
+            known = (*self.after_line(axis, piece), *self.line_results(axis))
+            self._of_line[axis, piece.tile.index] = known
+        return known
+
     def line_results(self, axis: Axis) -> Way:
         """Return the way of a whole line into the digital unit's buffer."""
         known = self._line_results.get(axis)
@@ -175,10 +191,10 @@ class MatrixWays:
 
     # Updates
 
-    def of_trains(self, lines: int, plan: TrainPlan) -> Way:
+    def of_trains(self, lines: int, rules: Rules) -> Way:
         """Return the way of the numbers on ``lines`` lines to the digital unit, where they become pulse
         probabilities."""
-        managed, scaled = _rules(plan)
+        managed, scaled = rules
         known = self._trains.get((lines, -1, managed, scaled))
         if known is None:
             chip = self._chip
@@ -189,15 +205,15 @@ class MatrixWays:
             self._trains[lines, -1, managed, scaled] = known
         return known
 
-    def of_trains_to(self, piece: Piece, lines: int, of_tile: int, plan: TrainPlan) -> Way:
+    def of_trains_to(self, piece: Piece, lines: int, of_tile: int, rules: Rules) -> Way:
         """Return the whole way to the one tile that takes an update, ``of_tile`` lines of which are its own."""
-        managed, scaled = _rules(plan)
+        managed, scaled = rules
         key = (lines, piece.tile.index, managed, scaled)
         known = self._trains.get(key)
         if known is None:
             sent, own = n_bytes(lines, PROBABILITY_BITS), n_bytes(of_tile, PROBABILITY_BITS)
             there = self._chip.interconnect.way_to(sent, own, "digital", piece.tile.index)
-            known = self._trains[key] = (*self.of_trains(lines, plan), *there)
+            known = self._trains[key] = (*self.of_trains(lines, rules), *there)
         return known
 
     def share(self, lines: int, stream: Stream) -> Share:
@@ -217,14 +233,23 @@ class MatrixWays:
         return prepare
 
 
-def _rules(plan: TrainPlan) -> tuple[bool, bool]:
-    """Return whether a plan is managed, and whether its probabilities take a product.
+def rules(plan: TrainPlan) -> Rules:
+    """Return the rules of a stream.
 
-    Numbers that are the probabilities already, as whole steps that are written by single pulses, take none.
+    Numbers that are the probabilities already, as whole steps that are written by single pulses, take no product.
     """
     managed = plan.params.update_management or plan.params.update_bl_management
     scaled = not _are_one(plan.row_gain) or not _are_one(plan.col_gain) or (managed and plan.bl.max() > 1)
-    return managed, bool(scaled)
+    return Rules(managed, bool(scaled))
+
+
+def rules_of_parts(plan: TrainPlan, firsts: Sequence[int]) -> list[Rules]:
+    """Return the rules of the parts of a stream that begin at ``firsts``."""
+    managed = plan.params.update_management or plan.params.update_bl_management
+    scaled = (plan.row_gain != 1) | (plan.col_gain != 1)
+    if managed:
+        scaled |= plan.bl > 1
+    return [Rules(managed, part) for part in np.logical_or.reduceat(scaled, firsts).tolist()]
 
 
 def _are_one(gains: np.ndarray) -> bool:

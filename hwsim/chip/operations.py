@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hwsim.chip.analog_matrix import AnalogMatrix
+from hwsim.chip.analog_matrix import Act, AnalogMatrix
 from hwsim.chip.digital_matrix import DigitalMatrix
 from hwsim.chip.matrix_ways import Axis
 from hwsim.chip.platform import Platform
@@ -41,6 +41,19 @@ class Operation:
     @abstractmethod
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Do the numbers and occupy the hardware; returns the result."""
+
+    def is_playable(self, chip: Platform) -> bool:  # noqa: ARG002 (most are not)
+        """Return whether :meth:`play` can take the place of :meth:`time` while no other program is under way."""
+        return False
+
+    def play(self, chip: Platform, act: Act) -> Any:  # noqa: ARG002
+        """Do what :meth:`time` does, controller and origin included, without a process."""
+        raise TypeError(f"{type(self).__name__} is not played")
+
+
+def _has_a_tile(matrix: Matrix, chip: Platform) -> bool:
+    """Return whether a matrix is kept by the devices of a single tile, whose pulses nobody logs."""
+    return type(matrix) is AnalogMatrix and matrix.is_on_one_tile and chip.pulse_book is None
 
 
 @dataclass
@@ -73,6 +86,16 @@ class Forward(Operation):
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return the products when the last one is in the buffer."""
         y, works = yield from self.matrix.time_read(origin, self.x, transposed=self.transposed, purpose=self.kind)
+        self._count(chip, works)
+        return y
+
+    def is_playable(self, chip: Platform) -> bool:
+        """Return whether the matrix is on one tile."""
+        return _has_a_tile(self.matrix, chip)
+
+    def play(self, chip: Platform, act: Act) -> np.ndarray:
+        """Return the products when the last one is in the buffer."""
+        y, works = self.matrix.play_read(act, self.x, transposed=self.transposed, purpose=self.kind)  # type: ignore[union-attr]
         self._count(chip, works)
         return y
 
@@ -129,6 +152,15 @@ class Update(Operation):
         )
         self._finish(chip, results)
 
+    def is_playable(self, chip: Platform) -> bool:
+        """Return whether the matrix is on one tile."""
+        return _has_a_tile(self.matrix, chip)
+
+    def play(self, chip: Platform, act: Act) -> None:
+        """Pulse the array when the trains have ended."""
+        plan = self.matrix.plan(self.array, self.x, self.d, self.lr, self.parameters)
+        self._finish(chip, self.matrix.play_update(act, self.array, self.x, self.d, plan, ("row", "column")))
+
 
 @dataclass
 class TransferWrite(Operation):
@@ -173,9 +205,22 @@ class TransferWrite(Operation):
         if self.values.any():
             x, d, pieces = self._vectors()
             plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
-            driven: Axis = "row" if self.axis == "column" else "column"
-            results = yield from self.matrix.time_update(origin, self.array, x, d, plan, pieces, (driven,))
+            results = yield from self.matrix.time_update(origin, self.array, x, d, plan, pieces, self._driven)
             self._finish(chip, results)
+
+    @property
+    def _driven(self) -> tuple[Axis]:
+        return ("row" if self.axis == "column" else "column",)
+
+    def is_playable(self, chip: Platform) -> bool:
+        """Return whether the matrix is on one tile, and there is anything to write."""
+        return _has_a_tile(self.matrix, chip) and bool(self.values.any())
+
+    def play(self, chip: Platform, act: Act) -> None:
+        """Pulse the line when the train has ended."""
+        x, d, _ = self._vectors()
+        plan = self.matrix.plan(self.array, x, d, self.lr, self.parameters)
+        self._finish(chip, self.matrix.play_update(act, self.array, x, d, plan, self._driven))
 
 
 @dataclass
@@ -207,6 +252,16 @@ class TransferRead(Operation):
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return the line when it is in the buffer."""
         values, works = yield from self.matrix.time_read_line(origin, self.array, self.line, self.axis)
+        self._count(chip, values, works)
+        return values
+
+    def is_playable(self, chip: Platform) -> bool:
+        """Return whether the matrix is on one tile."""
+        return _has_a_tile(self.matrix, chip)
+
+    def play(self, chip: Platform, act: Act) -> np.ndarray:
+        """Return the line when it is in the buffer."""
+        values, works = self.matrix.play_read_line(act, self.array, self.line, self.axis)
         self._count(chip, values, works)
         return values
 
@@ -262,24 +317,43 @@ class Digital(Operation):
 
     def run(self, chip: Platform) -> Any:
         """Return what ``compute`` does."""
-        chip.count("digital_operations", self.n * sum(self.operations.values()))
-        if self.state_read or self.state_written:
-            chip.count("state_bits_read", self.n * sum(self.state_read))
-            chip.count("state_bits_written", self.n * sum(self.state_written))
+        self.count(chip)
         return self.compute()
+
+    def count(self, chip: Platform, times: int = 1) -> None:
+        """Count the work, done so many times."""
+        n = self.n * times
+        chip.count("digital_operations", n * sum(self.operations.values()))
+        if self.state_read or self.state_written:
+            chip.count("state_bits_read", n * sum(self.state_read))
+            chip.count("state_bits_written", n * sum(self.state_written))
 
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Return what ``compute`` does, when the last result is written."""
+        found = chip.set_out(origin, chip.stream(self.n), self.way(chip))
+        stream = found if isinstance(found, Stream) else (yield from found)
+        yield from chip.wait_until(stream.last)
+        return self.run(chip)
+
+    def is_playable(self, chip: Platform) -> bool:  # noqa: ARG002
+        """Return that it is."""
+        return True
+
+    def play(self, chip: Platform, act: Act) -> Any:
+        """Return what ``compute`` does, when the last result is written."""
+        player, kind, step, sample = act
+        player.journey(kind, step, sample, self.n, self.way(chip))
+        return self.run(chip)
+
+    def way(self, chip: Platform) -> Way:
+        """Return the way of its vectors through memory, interconnect and digital unit."""
         asked = (
             self.words_in, self.words_out, self.state_read, self.state_written, tuple(self.operations.items())
         )  # fmt: skip
         way = chip.digital_ways.get(asked)
         if way is None:
             way = chip.digital_ways[asked] = self._way(chip)
-        found = chip.set_out(origin, chip.stream(self.n), way)
-        stream = found if isinstance(found, Stream) else (yield from found)
-        yield from chip.wait_until(stream.last)
-        return self.run(chip)
+        return way
 
     def _way(self, chip: Platform) -> Way:
         bits = chip.spec.word_bits

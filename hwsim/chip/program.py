@@ -14,6 +14,7 @@ from typing import Any
 import simpy
 
 from hwsim.chip.operations import Operation
+from hwsim.chip.sweep import Sweep
 
 
 @dataclass(frozen=True)
@@ -86,5 +87,10 @@ class Free:
     n_bytes: int
 
 
-Directive = Mark | CountDown | Await | Start | Join | Claim | Free
+@dataclass(frozen=True)
+class Alone:
+    """Ask whether no other program is under way; the result is the answer, which holds until the program's next one."""
+
+
+Directive = Mark | CountDown | Await | Start | Join | Claim | Free | Alone | Sweep
 Program = Generator[Operation | Directive, Any, Any]

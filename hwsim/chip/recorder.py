@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -93,6 +93,16 @@ class Course(Generic[Sums]):
         self._left -= 1
         return self.spans[-1]
 
+    def in_turn(self, n: int) -> Iterator[tuple[Sums, slice]]:
+        """Return the sums that the next ``n`` operations belong to, each with its part of them."""
+        first = 0
+        while first < n:
+            sums = self.next()
+            more = min(n - first - 1, self._left)
+            self._left -= more
+            yield sums, slice(first, first + more + 1)
+            first += more + 1
+
     def checkpoint(self) -> dict[str, Any]:
         """Return the sums of every span, and where the last one ends."""
         spans = [dict(vars(span)) for span in self.spans]
@@ -129,10 +139,16 @@ class Recorder:
         self.weights: dict[str, dict[str, tuple[float, ...]]] = {}
 
     def _next(self, key: Key, make: Callable[[], Any]) -> Any:
+        return self._course(key, make).next()
+
+    def _in_turn(self, key: Key, make: Callable[[], Any], n: int) -> Iterator[tuple[Any, slice]]:
+        return self._course(key, make).in_turn(n) if n else iter(())
+
+    def _course(self, key: Key, make: Callable[[], Any]) -> Course[Any]:
         course = self._courses.get(key)
         if course is None:
             course = self._courses[key] = Course(make)
-        return course.next()
+        return course
 
     def read(
         self,
@@ -184,6 +200,48 @@ class Recorder:
                 total[2] += pulses.up
                 total[3] += pulses.down
                 total[4] += pulses.weight
+
+    def line_reads(self, layer: str, array: str, works: Sequence[ReadWork], nonzero: np.ndarray) -> None:
+        """Note reads of single lines of one tile in turn; ``nonzero`` (n,) are those that gave anything."""
+        heat = np.array([float(work.drive.heat[0]) for work in works])
+        charges = np.array([float(work.drive.charges[0]) for work in works])
+        for sums, part in self._in_turn((layer, "transfer_read", array), Reads, len(works)):
+            own = works[part]
+            sums.vectors += len(own)
+            sums.on_tiles += len(own)
+            sums.conversions += sum(work.turns for work in own)
+            sums.passes += sum(work.turns * work.shape.passes for work in own)
+            sums.retries += sum(work.retries for work in own)
+            sums.heat += float(heat[part].sum())
+            sums.charges += float(charges[part].sum())
+            sums.nonzero += int(nonzero[part].sum())
+
+    def trains_in_turn(
+        self, key: Key, vectors: np.ndarray, slots: np.ndarray, lines: tuple[int, int], counts: np.ndarray
+    ) -> None:
+        """Note updates on one tile with one device a cell, one after the other.
+
+        ``vectors`` and ``slots`` are those of each, (n,), ``lines`` the rows and columns that take part, ``counts``
+        (5, n) pulses on rows and columns, up and down pulses and weights before them.
+        """
+        rows, cols = lines
+        for sums, part in self._in_turn(key, lambda: Trains(1), len(vectors)):
+            n = int(vectors[part].sum())
+            sums.vectors += n
+            sums.slots += int(slots[part].sum())
+            sums.rows += n * rows
+            sums.cols += n * cols
+            sums.cells += n * rows * cols
+            found = counts[:, part].sum(axis=1).tolist()
+            sums.counts[0] = [a + int(b) for a, b in zip(sums.counts[0][:4], found[:4], strict=True)] + [
+                sums.counts[0][4] + found[4]
+            ]
+
+    def states(self, layer: str, name: str, written: np.ndarray) -> None:
+        """Note work on a digital state, done once for each of ``written`` (n,): whether it let go of anything."""
+        for sums, part in self._in_turn((layer, "state", name), States, len(written)):
+            sums.works += part.stop - part.start
+            sums.written += int(written[part].sum())
 
     def state(self, layer: str, name: str, result: Any) -> None:
         """Note what the work on a digital state let go of."""

@@ -6,12 +6,14 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hwsim.chip.analog_matrix import Act
 from hwsim.chip.operations import Operation
 from hwsim.chip.platform import Platform
-from hwsim.chip.program import Await, Claim, CountDown, Directive, Free, Join, Latch, Mark, Program, Start, Task
+from hwsim.chip.program import Alone, Await, Claim, CountDown, Directive, Free, Join, Latch, Mark, Program, Start, Task
+from hwsim.chip.sweep import Sweep
 from hwsim.engine.ledger import FLUSH_POSTINGS
 from hwsim.engine.station import Stream
-from hwsim.engine.under_way import Kind, Level, UnderWay
+from hwsim.engine.under_way import Kind, Level, Player, UnderWay
 from hwsim.errors import RunError
 
 
@@ -46,6 +48,7 @@ class Sequencer:
         self._under_way = UnderWay(platform.env, self.time_by)
         self._kinds: dict[tuple[str, str, str], Kind] = {}
         self._levels: dict[tuple[str, str], Level] = {}
+        self._player = Player(platform.env, platform.ledger.notes, self._under_way, platform.controller.way)
 
     def run(self, program: Program) -> Any:
         """Run a program to its end in simulated time; returns what it returns.
@@ -102,7 +105,12 @@ class Sequencer:
                 result = yield from self._obey(step, thread)
                 continue
             thread.doing = step
-            kind = kinds.get((step.kind, step.phase, step.layer)) or self._new_kind(step)
+            kind = kinds.get((step.kind, step.phase, step.layer)) or self._new_kind(step.kind, step.phase, step.layer)
+            if self._alone and step.is_playable(platform):
+                result = step.play(platform, Act(self._player, kind, thread.step, thread.sample))
+                if len(notes) >= FLUSH_POSTINGS:
+                    self._flush_if_full()
+                continue
             origin = under_way.begin(kind, thread.step, thread.sample)
             issued = issue(origin)
             if not isinstance(issued, Stream):
@@ -110,16 +118,28 @@ class Sequencer:
             result = yield from step.time(platform, origin)
             under_way.end(kind, thread.step)
             if len(notes) >= FLUSH_POSTINGS:
-                platform.ledger.flush(until=platform.env.now)
+                self._flush_if_full()
 
-    def _new_kind(self, operation: Operation) -> Kind:
-        """Return what operations like this one have in common."""
-        kind, phase, layer = operation.kind, operation.phase, operation.layer
+    @property
+    def _alone(self) -> bool:
+        """Whether no other program, and nothing that was scheduled, can come between operations."""
+        return len(self._threads) == 1 and not self._under_way and self._platform.env.is_empty
+
+    def _flush_if_full(self) -> None:
+        ledger = self._platform.ledger
+        if ledger.pending >= FLUSH_POSTINGS:
+            ledger.flush(until=self._platform.env.now)
+
+    def _kind(self, kind: str, phase: str, layer: str) -> Kind:
+        """Return what the operations of one kind, phase and layer have in common."""
+        return self._kinds.get((kind, phase, layer)) or self._new_kind(kind, phase, layer)
+
+    def _new_kind(self, kind: str, phase: str, layer: str) -> Kind:
         level = self._levels.get((kind, layer))
         if level is None:
             gauge = self._platform.env.gauges.of("controller", f"{kind} {layer}".rstrip())
             level = self._levels[kind, layer] = Level(gauge)
-        key = self._platform.origin(operation).key
+        key = self._platform.ledger.origin(kind, phase, layer, -1, -1).key
         made = self._kinds[kind, phase, layer] = Kind((phase, layer), key, level)
         return made
 
@@ -141,6 +161,11 @@ class Sequencer:
                 yield from self._platform.buffer.room.claim(directive.n_bytes)
             case Free():
                 self._platform.buffer.room.give_back(directive.n_bytes)
+            case Alone():
+                return self._alone
+            case Sweep():
+                directive.play(self._platform, self._player, self._kind, thread.step, thread.sample)
+                self._flush_if_full()
         return None
 
     def _start(self, start: Start, thread: Thread) -> Task:
@@ -217,4 +242,8 @@ class NumbersOnly:
                 return Task(directive.name, Latch(directive.name, 0), self.run(directive.program))
             case Join():
                 return directive.task.result
+            case Alone():
+                return True
+            case Sweep():
+                directive.run(self._platform)
         return None

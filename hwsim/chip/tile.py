@@ -10,7 +10,7 @@ import numpy as np
 from hwsim.chip.read_path import ReadPath, ReadTiming, ReadWork
 from hwsim.components.base import Component
 from hwsim.components.converters import Accumulator, Adc, Dac, Integrator, SampleHold
-from hwsim.components.crossbar import Conductance, Crossbar, Exposure, Firings, firing_energy
+from hwsim.components.crossbar import Conductance, Crossbar, Exposure, Firings, Numbers, firing_energy
 from hwsim.components.pulse_generator import PulseGenerator
 from hwsim.cost import CostTables
 from hwsim.devices import Cells, IOParameters, Region, TimedRegion, TrainPlan, UpdateResult
@@ -19,6 +19,7 @@ from hwsim.engine.env import Env
 from hwsim.engine.gauges import QUEUE
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Station, Stream
+from hwsim.engine.way import Way
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.tile import TileSpec
 from hwsim.units import to_picoseconds
@@ -211,6 +212,43 @@ class Tile:
         work = self._paths[transposed].work(result, io, lines, transposed=transposed, line=index, device=device)
         return np.ravel(result.y), work
 
+    def read_columns(
+        self, array: int, columns: np.ndarray, seen: np.ndarray, io: IOParameters
+    ) -> tuple[np.ndarray, list[ReadWork]]:
+        """Read columns of an array of single devices one after the other, as :meth:`read_line` does.
+
+        ``seen`` (n, rows) is what each read finds on its column. Returns (n, rows) and the work that each was.
+        """
+        result = self.arrays[array].devices[0].read_columns(columns, seen, io)
+        path, lines = self._paths[False], (1, self.shape[0])
+        known: dict[tuple[float, int], ReadWork] = {}
+        works: list[ReadWork] = []
+        for k, asked in enumerate(zip(result.x_quantised[:, 0].tolist(), result.retries.tolist(), strict=True)):
+            work = known.get(asked)
+            if work is None:
+                work = known[asked] = path.work(result.one(k), io, lines, transposed=False, line=-1)
+            works.append(work)
+        return result.y, works
+
+    def column_reads(self, array: int, works: Sequence[ReadWork], weight_sums: np.ndarray) -> list[tuple[Any, ...]]:
+        """Return what a player wants to know of reads of columns whose weights add up to ``weight_sums``."""
+        path = self._paths[False]
+        energies = np.zeros(len(works))
+        courses: dict[int, tuple[Any, ...]] = {}
+        for work in {id(work): work for work in works}.values():
+            chosen = [other is work for other in works]
+            energies[chosen] = self._exposure(array, work).energies_of_line(work.drive, weight_sums[chosen])
+            course = path.course(work.shape)
+            courses[id(work)] = (
+                course.bill, work.turns, course.timing.latency, course.last(work), path.window * work.passes
+            )  # fmt: skip
+        delay, read = path.dac.cost("convert").latency, self.crossbar.action("read", array)
+        reads = []
+        for work, energy in zip(works, energies.tolist(), strict=True):
+            bill, turns, latency, last, busy = courses[id(work)]
+            reads.append((self.station, read, delay, busy, work.passes, energy, bill, turns, latency, last))
+        return reads
+
     def _lines(self, transposed: bool) -> tuple[int, int]:
         """Return how many lines a read drives, and how many it converts."""
         return self.shape if transposed else (self.shape[1], self.shape[0])
@@ -237,17 +275,24 @@ class Tile:
         Returns the stream of results when the first one is there (:meth:`read_timing`).
         """
         yield from self.station.acquire()
+        first, last = self.read_now(origin, stream.last, read()[1], array)
+        yield from self.env.sleep(first - self.env.now)
+        return Stream(stream.n, first, last)
+
+    def read_now(self, origin: Origin, arrived: int, work: ReadWork, array: int | None = None) -> tuple[int, int]:
+        """Begin a read on the tile, which has been taken for it and becomes free afterwards.
+
+        ``arrived`` is when the last vector is there, ps. Returns when the first and the last result will be.
+        """
         start = self.env.now
-        _, work = read()
         path = self._paths[work.transposed]
         course = path.course(work.shape)
         latency = course.timing.latency
         self._book_array_read(origin, start + path.dac.cost("convert").latency, work, array)
         self.ledger.post(origin, course.bill, start, work.turns)
-        last = max(start + course.last(work), stream.last + latency)
+        last = max(start + course.last(work), arrived + latency)
         self.station.release_at(last)
-        yield from self.env.sleep(latency)
-        return Stream(stream.n, start + latency, last)
+        return start + latency, last
 
     def _book_array_read(self, origin: Origin, start: int, work: ReadWork, only: int | None) -> None:
         busy = self._paths[work.transposed].window * work.passes
@@ -328,6 +373,39 @@ class Tile:
             )
         self.crossbar.book(origin, "write", start, duration, pulses, energy=energy, array=array)
 
+    def trains(
+        self,
+        array: int,
+        ways: Sequence[Way],
+        vectors: Sequence[int],
+        last: np.ndarray,
+        slots: np.ndarray,
+        pulses: np.ndarray,
+        weight_before: np.ndarray,
+        row_fires: np.ndarray,
+        col_fires: np.ndarray,
+        on_lines: np.ndarray,
+    ) -> list[tuple[Any, ...]]:
+        """Return what a player wants to know of updates of an array of single devices, one after the other.
+
+        Of each: its way, its vectors, the ``slots`` of all trains and of the last one, coincidences, the sum of the
+        weights before them, firings of rows and columns, and the sum over the firings of the weights on their lines.
+        """
+        rows, cols = self.shape
+        energy = self._update_energy(
+            pulses, weight_before, Firings(rows, row_fires, on_lines), Firings(cols, col_fires, np.zeros(len(on_lines)))
+        )
+        write = self.crossbar.action("write", array)
+        return [
+            (
+                of_train, way, self.station, self.train_time(n), self.train_time(n_last), self._slot_drawn,
+                n * self.phases, write, *of_pulses,
+            )
+            for of_train, way, n, n_last, *of_pulses in zip(
+                vectors, ways, slots.tolist(), last.tolist(), pulses.tolist(), energy.tolist(), strict=True
+            )
+        ]  # fmt: skip
+
     def reset_pairs(self, origin: Origin | None, start: int, array: int, rows: np.ndarray, col: int) -> None:
         """Reset every device of the cells in the chosen ``rows`` (a mask) of column ``col``; books it from ``start``.
 
@@ -364,7 +442,7 @@ class Tile:
         rows, cols = Firings.of(row_fires, sums[0]), Firings.of(col_fires, sums[1])
         return self._update_energy(pulses, weight_before, rows, cols)
 
-    def _update_energy(self, pulses: int, weight_before: float, rows: Firings, cols: Firings) -> float:
+    def _update_energy(self, pulses: Numbers, weight_before: Numbers, rows: Firings, cols: Firings) -> Numbers:
         return firing_energy(
             self._device.cell, self._conductance, pulses, weight_before, rows, cols, self._line_capacitance
         )  # fmt: skip

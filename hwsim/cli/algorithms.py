@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwsim.cli.describe import defaults, echo_overview, echo_parameters, overview, parameters, value_text
-from hwsim.cli.output import echo_json, echo_wrapped
+from hwsim.cli.output import echo, echo_json, echo_wrapped
 
 if TYPE_CHECKING:
     from hwsim.training.presets import AlgorithmPreset
@@ -75,14 +75,14 @@ def _documentation(algorithm: Any) -> str:
 
 
 def _show(shown: dict[str, Any]) -> None:
-    click.echo(f"{shown['name']}\n\n{shown['description']}")
+    echo(f"{shown['name']}\n\n{shown['description']}")
     is_preset = "algorithm" in shown
     if is_preset:
-        click.echo(f"\nalgorithm  {shown['algorithm']}\ndevice     {value_text(shown['device'])}")
+        echo(f"\nalgorithm  {shown['algorithm']}\ndevice     {value_text(shown['device'])}")
         for path, value in shown["settings"].items():
-            click.echo(f"setting    {path}={value_text(value)}")
+            echo(f"setting    {path}={value_text(value)}")
         echo_wrapped(f"source: {shown['source']}")
     if shown["parameters"]:
-        click.echo("\nparameters" if is_preset else "\nparameters and defaults")
+        echo("\nparameters" if is_preset else "\nparameters and defaults")
         echo_parameters(shown["parameters"], column="value" if is_preset else "default")
-    click.echo(f"\nnext: hwsim run --algorithm {shown['name']} --set algorithm.PARAMETER=VALUE")
+    echo(f"\nnext: hwsim run --algorithm {shown['name']} --set algorithm.PARAMETER=VALUE")

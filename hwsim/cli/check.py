@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hwsim.cli.output import echo_json
+from hwsim.cli.output import echo, echo_json
 from hwsim.errors import Problem
 
 
@@ -29,8 +29,8 @@ def command(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
         echo_json({"files": [str(file) for file in files], "problems": found})
     else:
         for problem in problems:
-            click.echo(str(problem))
-        click.echo(f"{_number(len(files), 'file')}, {_number(len(problems), 'error')}")
+            echo(str(problem))
+        echo(f"{_number(len(files), 'file')}, {_number(len(problems), 'error')}")
     ctx.exit(2 if problems else 0)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwsim.cli.describe import echo_overview, overview, value_text
-from hwsim.cli.output import echo_json, echo_table, echo_wrapped
+from hwsim.cli.output import echo, echo_json, echo_table, echo_wrapped
 from hwsim.results.layout import area_text, count
 from hwsim.units import format_quantity
 
@@ -75,32 +75,30 @@ def _show(name: str, as_json: bool) -> None:
         echo_json({**chip.model_dump(), "published": published, "components": components, "cells": cells,
                    "area_m2": area, "leakage_W": tables.leakage})  # fmt: skip
         return
-    click.echo(
+    echo(
         f"{chip.name}   {chip.tiles} tiles   {count(cells)} cells   {area_text(area)}   "
         f"{format_quantity(tables.leakage, 'W')} static"
     )
     echo_wrapped(chip.description)
     echo_wrapped(f"source: {chip.source}")
     clocks = ", ".join(f"{clock} {value_text(text)}" for clock, text in chip.model_dump()["clocks"].items())
-    click.echo(
-        f"\ndevice {chip.device}   clocks: {clocks}   word {chip.word_bits} bits   weight {chip.weight_bits} bits"
-    )
-    click.echo(f"tile: {chip.tile.arrays} arrays of {chip.tile.rows} rows x {chip.tile.cols} cols\n")
+    echo(f"\ndevice {chip.device}   clocks: {clocks}   word {chip.word_bits} bits   weight {chip.weight_bits} bits")
+    echo(f"tile: {chip.tile.arrays} arrays of {chip.tile.rows} rows x {chip.tile.cols} cols\n")
     placed = chip.placements()
     rows = [_component_row(path, costs, placed[path][0].clock, area) for path, costs in tables.items()]
     header = ("component", "on the chip", "model", "parameters", "clock", "area", "%", "static power")
     echo_table(header, rows, right=(1, 5, 6, 7))
-    click.echo("\nconverters")
+    echo("\nconverters")
     for read in ("forward", "backward", "transfer"):
         echo_wrapped(f"{read}: {value_text(getattr(chip.tile, read))}", indent="  ")
     if chip.published:
         _echo_published(chip)
-    click.echo(f"\nnext: hwsim tables {name}")
+    echo(f"\nnext: hwsim tables {name}")
 
 
 def _echo_published(chip: ChipSpec) -> None:
     """Print the published figures beside those that the chip gives when it runs."""
-    click.echo("\npublished figures, and what the chip gives when it runs")
+    echo("\npublished figures, and what the chip gives when it runs")
     rows, notes = [], []
     for figure in chip.published:
         mark = ""

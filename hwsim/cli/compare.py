@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hwsim.cli.output import echo_json
+from hwsim.cli.output import echo, echo_json
 from hwsim.errors import UsageError
 
 
@@ -33,6 +33,6 @@ def command(runs: tuple[Path, ...], html: Path | None, as_json: bool) -> None:
     if as_json:
         echo_json({"runs": [as_object(run) for run in opened]})
     elif html is not None:
-        click.echo(f"wrote {html}")
+        echo(f"wrote {html}")
     else:
-        click.echo(compare(opened))
+        echo(compare(opened))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwsim.cli.describe import overview
-from hwsim.cli.output import References, echo_json, echo_table, echo_wrapped, first_sentence
+from hwsim.cli.output import References, echo, echo_json, echo_table, echo_wrapped, first_sentence
 from hwsim.results.layout import area_text, compact
 from hwsim.units import format_quantity
 
@@ -91,9 +91,9 @@ def _list(wanted_type: str | None, as_json: bool) -> None:
         shown["source"] = references.mark(entry["source"]) if "source" in entry else ""
         rows.append([str(shown.get(column, "")) for column in names])
     echo_table(names, rows, right=(3,))
-    click.echo()
+    echo()
     references.echo()
-    click.echo("\nnext: hwsim components NAME [--set PARAMETER=VALUE]")
+    echo("\nnext: hwsim components NAME [--set PARAMETER=VALUE]")
 
 
 def _entry(name: str) -> dict[str, Any]:
@@ -152,11 +152,11 @@ def _as_data(model: ComponentModel) -> dict[str, Any]:
 def _show(model: ComponentModel) -> None:
     spec = model.spec
     coding = "" if spec.coding == "level" else f"   coding {spec.coding}"
-    click.echo(f"{spec.name}   {spec.type}   {model.node}   {model.status}{coding}")
+    echo(f"{spec.name}   {spec.type}   {model.node}   {model.status}{coding}")
     echo_wrapped(spec.description)
     references = References()
     if spec.parameters:
-        click.echo()
+        echo()
         values = model.parameters_text()
         echo_table(
             ("parameter", "value", "allowed", "meaning", "source of the range"),
@@ -167,12 +167,12 @@ def _show(model: ComponentModel) -> None:
             right=(1,),
         )
     if model.actions:
-        click.echo()
+        echo()
         header = ("action", "energy", "latency", "interval", "one action is", "provenance", "source")
         echo_table(header, [_action_row(name, model, references) for name in model.actions], right=(1, 2, 3))
     units = {"leakage": "W", "area": "m^2"} | {name: each.unit for name, each in spec.properties.items()}
     entries = {"leakage": model.leakage, "area": model.area, **model.properties}
-    click.echo()
+    echo()
     echo_table(
         ("of one instance", "value", "provenance", "source"),
         [
@@ -182,7 +182,7 @@ def _show(model: ComponentModel) -> None:
         right=(1,),
     )
     _show_formulas(model, entries)
-    click.echo()
+    echo()
     references.echo()
 
 
@@ -207,7 +207,7 @@ def _show_formulas(model: ComponentModel, entries: Mapping[str, Number]) -> None
     formulas = {name: each.explanation() for name, each in (numbers | dict(entries)).items()}
     if not any(formulas.values()):
         return
-    click.echo("\nformulas")
+    echo("\nformulas")
     for name, explanation in formulas.items():
         if explanation:
             echo_explanation(name, explanation)

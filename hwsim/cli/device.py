@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -12,7 +13,16 @@ from hwsim.errors import UsageError
 KINDS = ("pulse", "reset", "read")
 
 
-@click.command("device", short_help="Print the life of one device: every pulse, reset and read.")
+class _PlaceCommand(click.Command):
+    """A command whose arguments are numbers: of a negative one it says that, and not that there is no such option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse arguments."""
+        ctx.ignore_unknown_options = any(re.fullmatch(r"-\d+", arg) for arg in args)
+        return super().parse_args(ctx, args)
+
+
+@click.command("device", cls=_PlaceCommand, short_help="Print the life of one device: every pulse, reset and read.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("tile", type=click.IntRange(min=0))
 @click.argument("row", type=click.IntRange(min=0))

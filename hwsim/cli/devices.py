@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwsim.cli.describe import echo_overview, echo_parameters, overview, parameters
-from hwsim.cli.output import echo_json, echo_wrapped
+from hwsim.cli.output import echo, echo_json, echo_wrapped
 
 if TYPE_CHECKING:
     from hwsim.spec.device import DeviceSpec
@@ -55,23 +55,23 @@ def _show(name: str, as_json: bool) -> None:
     if as_json:
         echo_json({**spec.model_dump(), "states": _states(spec), "response": response})
         return
-    click.echo(f"{spec.name}   {spec.law}   {_states(spec)} states")
+    echo(f"{spec.name}   {spec.law}   {_states(spec)} states")
     if spec.description:
         echo_wrapped(spec.description)
     echo_wrapped(f"source: {spec.source}")
-    click.echo("\nparameters")
+    echo("\nparameters")
     echo_parameters(parameters(spec.parameters))
     if spec.unit_cell.kind != "single":
-        click.echo(f"\nunit cell {spec.unit_cell.kind}")
+        echo(f"\nunit cell {spec.unit_cell.kind}")
         echo_parameters(parameters(spec.unit_cell, leave_out=("kind",)))
-    click.echo(f"\ncell {spec.cell.name}")
+    echo(f"\ncell {spec.cell.name}")
     if spec.cell.description:
         echo_wrapped(spec.cell.description, indent="  ")
     echo_parameters(parameters(spec.cell, leave_out=("name", "description", "source")))
     echo_wrapped(f"source: {spec.cell.source}", indent="  ")
     n = int(response["pulses"][-1]) // 2
-    click.echo(f"\nmean weight of {CELLS * CELLS} devices from w = 0: {n} pulses up, then {n} pulses down")
-    click.echo("\n".join(sketch(response["pulses"], response["mean_weight"])))
+    echo(f"\nmean weight of {CELLS * CELLS} devices from w = 0: {n} pulses up, then {n} pulses down")
+    echo("\n".join(sketch(response["pulses"], response["mean_weight"])))
 
 
 def mean_response(spec: DeviceSpec) -> dict[str, list[float]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hwsim.cli.output import echo_json
+from hwsim.cli.output import echo, echo_json
 from hwsim.cli.progress import rows_bar
 
 
@@ -36,4 +36,4 @@ def command(run: Path, to: str, out: Path | None, window: str, table: str | None
     if as_json:
         echo_json({"file": str(file), "format": to, "bytes": file.stat().st_size})
     elif not quiet:
-        click.echo(f"wrote {file}")
+        echo(f"wrote {file}")

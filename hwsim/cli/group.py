@@ -74,6 +74,9 @@ def _guarded(call: Callable[[], Any]) -> int:
         # The reader has gone; what is still buffered must not raise again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError as error:
+        _say([f"not enough memory{f': {error}' if str(error) else ''}; take a smaller network, batch or chip"])
+        return 1
     except Exception as error:
         if os.environ.get("HWSIM_DEBUG"):
             raise
@@ -83,11 +86,13 @@ def _guarded(call: Callable[[], Any]) -> int:
 
 
 def _say(messages: Any) -> None:
+    from hwsim.foreign import visible
+
     prefix = "error:"
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         prefix = click.style(prefix, fg="red", bold=True)
     for message in messages:
-        click.echo(f"{prefix} {message}", err=True)
+        click.echo(f"{prefix} {visible(message)}", err=True)
 
 
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

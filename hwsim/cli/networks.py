@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwsim.cli.describe import echo_overview, overview
-from hwsim.cli.output import echo_json, echo_table, echo_wrapped
+from hwsim.cli.output import echo, echo_json, echo_table, echo_wrapped
 from hwsim.results.layout import count
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _object(network: ArchitectureSpec) -> dict[str, Any]:
 
 
 def _show(network: ArchitectureSpec, shown_as: str) -> None:
-    click.echo(
+    echo(
         f"{network.name}   {len(network.matrix_layers)} layers with weights   {count(network.parameters)} parameters   "
         f"{count(network.macs)} multiply-accumulates a sample"
     )
@@ -94,7 +94,7 @@ def _show(network: ArchitectureSpec, shown_as: str) -> None:
         published = network.published
         echo_wrapped(f"published: {count(published.parameters)} parameters, {published.macs:.4g} multiply-accumulates: "
                      f"{published.source}")  # fmt: skip
-    click.echo(f"\ninput {network.input.shape}")
+    echo(f"\ninput {network.input.shape}")
     rows = []
     for layer in network.layers:
         entry = _layer(network, layer)
@@ -105,4 +105,4 @@ def _show(network: ArchitectureSpec, shown_as: str) -> None:
         rows.append((layer.name, entry["kind"], after, output, matrix, vectors, count(entry["parameters"])))
     header = ("layer", "kind", "after", "output", "matrix", "vectors", "parameters")
     echo_table(header, rows, right=(5, 6), indent="  ")
-    click.echo(f"\nnext: hwsim run {shown_as} --fidelity activity --steps 1 --chip large")
+    echo(f"\nnext: hwsim run {shown_as} --fidelity activity --steps 1 --chip large")

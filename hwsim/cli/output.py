@@ -13,12 +13,18 @@ from typing import Any
 
 import click
 
+from hwsim.foreign import visible
 from hwsim.results.layout import clip, table
+
+
+def echo(text: object = "", *, err: bool = False) -> None:
+    """Print a line, on stderr with ``err``; what is in it cannot steer the terminal."""
+    click.echo(visible(str(text)), err=err)
 
 
 def echo_json(value: Any) -> None:
     """Print one JSON value; what JSON has no number for (NaN, infinity) becomes null."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def plain(value: Any) -> Any:
@@ -44,7 +50,7 @@ def echo_table(
     """Print an aligned table; on a terminal, lines are cut at its width."""
     width = line_width()
     for line in table(header, list(rows), right=right):
-        click.echo(clip(indent + line, width) if width else indent + line)
+        echo(clip(indent + line, width) if width else indent + line)
 
 
 def line_width() -> int | None:
@@ -55,7 +61,7 @@ def line_width() -> int | None:
 def echo_wrapped(text: str, *, indent: str = "") -> None:
     """Print a text as lines of at most 100 characters."""
     width = min(line_width() or 100, 100)
-    click.echo(textwrap.fill(" ".join(text.split()), width, initial_indent=indent, subsequent_indent=indent))
+    echo(textwrap.fill(" ".join(text.split()), width, initial_indent=indent, subsequent_indent=indent))
 
 
 class References:
@@ -71,7 +77,7 @@ class References:
     def echo(self) -> None:
         """Print the list of sources."""
         if self._numbers:
-            click.echo("sources")
+            echo("sources")
         for source, number in self._numbers.items():
             echo_wrapped(f"[{number}] {source}", indent="  ")
 

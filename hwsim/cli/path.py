@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwsim.cli.output import echo_json, echo_table
+from hwsim.cli.output import echo, echo_json, echo_table
 from hwsim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def command(run: Path, step: int | None, whole: bool, as_json: bool) -> None:
         echo_json(path.to_dict("records"))
         return
     total = int(path.path_ps.sum())
-    click.echo(f"{len(path)} actions in {format_quantity(total * 1e-12, 's')}")
+    echo(f"{len(path)} actions in {format_quantity(total * 1e-12, 's')}")
     if whole:
         names = ["operation", "layer", "component", "action"]
         rows = [[_time(row["t_ps"]), _time(row["path_ps"]), *(str(row[name]) for name in names)]
@@ -42,7 +42,7 @@ def command(run: Path, step: int | None, whole: bool, as_json: bool) -> None:
         echo_table(["starts", "lasts", *names], rows, right=(0, 1))
         return
     for by in ("phase", "component"):
-        click.echo("")
+        echo("")
         _echo_sums(path, by, total)
 
 

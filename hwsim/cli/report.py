@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwsim.cli.output import echo_json
+from hwsim.cli.output import echo, echo_json
 from hwsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def command(
     if as_json:
         echo_json(as_object(opened))
     elif html is not None:
-        click.echo(f"wrote {html}")
+        echo(f"wrote {html}")
     else:
-        click.echo(report(opened))
+        echo(report(opened))
 
 
 def as_object(run: Run) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from hwsim.cli.describe import echo_overview, overview
-from hwsim.cli.output import echo_json
+from hwsim.cli.output import echo, echo_json
 from hwsim.cli.progress import INTERVAL
 from hwsim.errors import UsageError
 
@@ -63,11 +63,11 @@ def command(
 
         echo_json(as_object(found))
     elif quiet:
-        click.echo(str(found.folder))
+        echo(str(found.folder))
     else:
         from hwsim.reproduce.text import report
 
-        click.echo(report(found))
+        echo(report(found))
 
 
 def _list(as_json: bool) -> None:

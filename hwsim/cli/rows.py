@@ -9,9 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-import click
-
-from hwsim.cli.output import echo_table, plain
+from hwsim.cli.output import echo, echo_table, plain
 from hwsim.results.queries import Rows
 
 SHOWN = 50
@@ -34,7 +32,7 @@ def write_rows(answer: Rows, head: Mapping[str, Any], *, limit: int | None, as_c
     else:
         _write_table(answer.columns, list(rows))
         if next(answer.rows, None) is not None:
-            click.echo(f"the first {shown} rows; --limit N shows more, --csv and --json all", err=True)
+            echo(f"the first {shown} rows; --limit N shows more, --csv and --json all", err=True)
 
 
 def _write_json(head: Mapping[str, Any], columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from hwsim.cli.output import echo_json
+from hwsim.cli.output import echo, echo_json
 from hwsim.errors import RunInterrupted, UsageError
 
 DEFAULT_TRACE = "digits-mlp"
@@ -126,18 +126,18 @@ def command(
 
                 run = simulate(trace, set=list(settings), probe=probes, progress=progress, **options)
     except RunInterrupted as stop:
-        click.echo(str(stop), err=True)
+        echo(str(stop), err=True)
         ctx.exit(SIGNALLED + stop.signal_number)
     if as_json:
         from hwsim.cli.report import as_object
 
         echo_json(as_object(run))
     elif quiet:
-        click.echo(str(run.path))
+        echo(str(run.path))
     else:
         from hwsim.results.text import report
 
-        click.echo(report(run))
+        echo(report(run))
 
 
 def _check_alone(ctx: click.Context) -> None:

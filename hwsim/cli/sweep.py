@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from hwsim.cli.output import echo_json
+from hwsim.cli.output import echo, echo_json
 from hwsim.errors import UsageError
 
 
@@ -109,7 +109,7 @@ def _print(description: Any, out: Path | None) -> None:
 
     place = out or Path("runs") / "sweep"
     for point in points(description):
-        click.echo(command_line(description, point, str(place / point.name)))
+        echo(command_line(description, point, str(place / point.name)))
 
 
 def _show(result: Any, *, as_json: bool, quiet: bool) -> int:
@@ -123,11 +123,11 @@ def _show(result: Any, *, as_json: bool, quiet: bool) -> int:
         ]
         echo_json({"path": str(result.path), "state": result.state, "points": rows, "sensitivity": effects})
     elif quiet:
-        click.echo(str(result.path))
+        echo(str(result.path))
     else:
-        click.echo(sweep_text(result))
+        echo(sweep_text(result))
     if failed:
-        click.echo(
+        echo(
             f"error: {len(failed)} of {len(result.table)} points failed; "
             f"hwsim sweep --resume {result.path} tries them again",
             err=True,

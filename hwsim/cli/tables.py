@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hwsim.cli.components import echo_explanation
-from hwsim.cli.output import References, echo_json, echo_table
+from hwsim.cli.output import References, echo, echo_json, echo_table
 from hwsim.results.layout import area_text, compact, count
 from hwsim.units import format_quantity
 
@@ -27,7 +27,7 @@ def command(chip: str, as_json: bool) -> None:
         echo_json({"chip": spec.name, **totals, "tables": rows})
         return
     leakage = format_quantity(tables.leakage, "W")
-    click.echo(f"cost tables of chip {spec.name}, {area_text(tables.area)}, {leakage} static\n")
+    echo(f"cost tables of chip {spec.name}, {area_text(tables.area)}, {leakage} static\n")
     references = References()
     shown, last = [], None
     for row in rows:
@@ -51,10 +51,10 @@ def command(chip: str, as_json: bool) -> None:
     )
     echo_table(header, shown, right=(1, 3, 4, 5))
     if any("derivation" in row for row in rows):
-        click.echo("\nhow numbers came about")
+        echo("\nhow numbers came about")
     for row in rows:
         for what, explanation in row.get("derivation", {}).items():
             name = f"{row['component']} {row['action']}" + ("" if what == "value" else f" {what}")
             echo_explanation(name, explanation)
-    click.echo()
+    echo()
     references.echo()

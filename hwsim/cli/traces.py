@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwsim.cli.describe import echo_overview, overview, value_text
-from hwsim.cli.output import echo_json, echo_table, echo_wrapped
+from hwsim.cli.output import echo, echo_json, echo_table, echo_wrapped
 
 if TYPE_CHECKING:
     from hwsim.spec.layers import MatrixLayer, NamedLayer, Shape
@@ -51,10 +51,10 @@ def _recorded(file: str, as_json: bool) -> None:
         echo_json(spec.model_dump())
         return
     kept = "all vectors" if spec.sampled is None else f"at most {spec.sampled} vectors of each layer and step"
-    click.echo(f"{spec.name}   {spec.kind} trace   {spec.steps} steps   {spec.samples} samples   {kept}")
+    echo(f"{spec.name}   {spec.kind} trace   {spec.steps} steps   {spec.samples} samples   {kept}")
     echo_wrapped(spec.description)
     echo_wrapped(f"source: {spec.source}")
-    click.echo()
+    echo()
     rows = [
         (layer.name, layer.kind, "{} x {}".format(*layer.matrix), str(layer.input_words), str(layer.output_words),
          _yes(layer.bias), _yes(layer.backward))
@@ -63,7 +63,7 @@ def _recorded(file: str, as_json: bool) -> None:
     header = ("layer", "kind", "matrix", "words in", "words out", "bias", "backward")
     echo_table(header, rows, right=(3, 4), indent="  ")
     fidelity = "" if spec.sampled is None else " --fidelity activity"
-    click.echo(f"\nnext: hwsim run {file}{fidelity}")
+    echo(f"\nnext: hwsim run {file}{fidelity}")
 
 
 def _entry(name: str) -> dict[str, Any]:
@@ -99,11 +99,11 @@ def _named(choice: str | dict[str, Any] | None) -> str:
 
 
 def _show(trace: TraceSpec) -> None:
-    click.echo(f"{trace.name}   {trace.kind} trace")
+    echo(f"{trace.name}   {trace.kind} trace")
     echo_wrapped(trace.description)
     echo_wrapped(f"source: {trace.source}")
     network = trace.network
-    click.echo(f"\nnetwork of {network.parameters} parameters, weights start {network.weight_init}")
+    echo(f"\nnetwork of {network.parameters} parameters, weights start {network.weight_init}")
     rows = [(layer.name, *_row(network, layer)) for layer in network.layers]
     header = ("layer", "kind", "inputs -> outputs", "matrix", "vectors", "activation", "bias", "output scale")
     echo_table(header, rows, indent="  ")
@@ -115,9 +115,9 @@ def _show(trace: TraceSpec) -> None:
         "algorithm": trace.algorithm,
         "device": trace.device or "the chip's", "settings": trace.settings,
     }  # fmt: skip
-    click.echo()
+    echo()
     echo_table(("", ""), [(name, value_text(value)) for name, value in others.items() if value != {}])
-    click.echo(f"\nnext: hwsim run {trace.name}")
+    echo(f"\nnext: hwsim run {trace.name}")
 
 
 def _row(network: NetworkSpec, layer: NamedLayer) -> tuple[str, ...]:

@@ -85,6 +85,10 @@ class Component:
         key, _ = self._actions.get((action, array, beside)) or self._known_action(action, array, beside)
         self._ledger.book(origin, key, start, duration, count, energy)
 
+    def action(self, name: str, array: int) -> int:
+        """Return the ledger's key of an action on an array."""
+        return (self._actions.get((name, array, False)) or self._known_action(name, array))[0]
+
     def _known_action(self, action: str, array: int, beside: bool = False) -> tuple[int, float]:
         """Return the ledger's key of an action, and its energy in the table, J."""
         per_action = self.costs.actions[action].energy if action in self.costs.actions else 0.0

@@ -8,7 +8,7 @@ from hwsim.engine.env import Env
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.parallel import Part
 from hwsim.engine.station import Stream
-from hwsim.engine.way import set_out
+from hwsim.engine.way import Way, set_out
 
 ONE = Stream(1, 0, 0)
 """What an instruction is in the queue of the controller: it has been there before it is issued."""
@@ -26,7 +26,8 @@ class Controller(SharedComponent):
         super().__init__(env, "controller", costs, ledger, capacity=width)
         self.latency = self.cost("issue").latency if latency is None else latency
         self._issue = self._leg(self.latency, self.cost("issue").interval, [("issue", 1)])
-        self._way = (self._issue,)
+        self.way: Way = (self._issue,)
+        """The way of one instruction."""
 
     def issue(self, origin: Origin) -> Part:
         """Issue one instruction."""
@@ -34,4 +35,4 @@ class Controller(SharedComponent):
 
     def issue_now(self, origin: Origin) -> Stream | Part:
         """Issue one instruction, at once if nobody has to wait; otherwise return what the caller has to wait for."""
-        return set_out(self.env, self._ledger.notes, origin, ONE, self._way)
+        return set_out(self.env, self._ledger.notes, origin, ONE, self.way)

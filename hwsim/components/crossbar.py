@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from hwsim._kernels.lines import fired, heated
 from hwsim.components.base import Component
 from hwsim.components.coding import LineDrive
 from hwsim.spec.device import CellSpec
+
+Numbers = Any
+"""A number, or an array with one for each update."""
 
 
 @dataclass(frozen=True)
@@ -111,19 +114,29 @@ class Exposure(NamedTuple):
         charged = capacitance * float(np.add.reduce(drive.charges)) if capacitance else 0.0
         return squared * (time * heated(drive.heat, weight_sums, at_zero, scale) + charged)
 
+    def energies_of_line(self, drive: LineDrive, weight_sums: np.ndarray) -> np.ndarray:
+        """Return the energy of reads (n,) of one line, J, that find these sums (n,) of weights on it."""
+        squared, time, at_zero, scale, capacitance = self
+        heat = np.maximum(at_zero + scale * weight_sums, 0.0) * drive.heat[0]
+        return squared * (time * heat + capacitance * drive.charges[0])
+
 
 @dataclass(frozen=True)
 class _Pulses:
     """What the lines of an array did during pulse trains: coincidences, and cells on firing lines."""
 
-    coincidences: int
-    on_lines: float
+    coincidences: Numbers
+    on_lines: Numbers
     """Sum over the firings of every line of the cells on it; a coincidence counts twice."""
 
     @property
-    def half_selected(self) -> float:
+    def half_selected(self) -> Numbers:
         """How often a cell was on exactly one firing line."""
-        return max(self.on_lines - 2 * self.coincidences, 0.0)
+        return _not_negative(self.on_lines - 2 * self.coincidences)
+
+
+def _not_negative(value: Numbers) -> Numbers:
+    return np.maximum(value, 0.0) if isinstance(value, np.ndarray) else max(value, 0.0)
 
 
 class Firings(NamedTuple):
@@ -134,8 +147,8 @@ class Firings(NamedTuple):
     """
 
     lines: int
-    total: float
-    weighted: float
+    total: Numbers
+    weighted: Numbers
 
     @classmethod
     def of(cls, fires: np.ndarray, weight_sums: np.ndarray) -> Firings:
@@ -193,26 +206,29 @@ def update_energy(
 def firing_energy(
     cell: CellSpec,
     conductance: Conductance,
-    pulses: int,
-    weight_before: float,
+    pulses: Numbers,
+    weight_before: Numbers,
     rows: Firings,
     cols: Firings,
     line_capacitance: tuple[float, float],
-) -> float:
-    """Return the energy of pulsed updates, J, as :func:`update_energy` does, where the firings are added up already."""
+) -> Numbers:
+    """Return the energy of pulsed updates, J, as :func:`update_energy` does, where the firings are added up already.
+
+    All counts and sums can also be arrays, of one number for each update.
+    """
     swing = cell.write_voltage if cell.write == "current_source" else cell.write_voltage / 2
     charging = swing**2 * (line_capacitance[0] * rows.total + line_capacitance[1] * cols.total)
     if cell.write != "resistive":
         return charging + _charge_energy(cell, _Pulses(pulses, rows.total * cols.lines + cols.total * rows.lines))
-    selected = max(conductance.offset * pulses + conductance.scale * weight_before, 0.0)
+    selected = _not_negative(conductance.offset * pulses + conductance.scale * weight_before)
     on_rows = conductance.offset * cols.lines * rows.total + conductance.scale * rows.weighted
     on_cols = conductance.offset * rows.lines * cols.total + conductance.scale * cols.weighted
-    half_selected = max(on_rows + on_cols - 2 * selected, 0.0) * (2 / cell.nonlinearity)
+    half_selected = _not_negative(on_rows + on_cols - 2 * selected) * (2 / cell.nonlinearity)
     heat = cell.pulse_width * cell.write_voltage**2 * (selected + half_selected / 4)
     return heat + charging
 
 
-def _charge_energy(cell: CellSpec, lines: _Pulses) -> float:
+def _charge_energy(cell: CellSpec, lines: _Pulses) -> Numbers:
     """Energy in cells that take no channel current while they are written, J."""
     capacitive = cell.gate_capacitance * cell.write_voltage**2
     current = cell.write_current * cell.write_voltage * cell.pulse_width

@@ -12,12 +12,22 @@ from hwsim.devices.load import (
 )
 from hwsim.devices.mvm import applied_inputs
 from hwsim.devices.plan import TrainPlan, plan_trains
-from hwsim.devices.results import PulseLog, ReadResult, Region, TimedRegion, UpdateResult, ZeroShiftResult
+from hwsim.devices.results import (
+    ColumnWrites,
+    PulseLog,
+    ReadResult,
+    Region,
+    TimedRegion,
+    UpdateResult,
+    WatchedUpdate,
+    ZeroShiftResult,
+)
 from hwsim.devices.scale import RunningScale, input_scale, largest_magnitudes
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
 __all__ = [
     "Cells",
+    "ColumnWrites",
     "DeviceArray",
     "IOParameters",
     "PulseLog",
@@ -28,6 +38,7 @@ __all__ = [
     "TrainPlan",
     "UpdateParameters",
     "UpdateResult",
+    "WatchedUpdate",
     "ZeroShiftResult",
     "applied_inputs",
     "device_document",

@@ -14,12 +14,14 @@ from hwsim.devices.mvm import Reader
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
 from hwsim.devices.population import DevicePopulation
 from hwsim.devices.results import (
+    ColumnWrites,
     PulseLog,
     PulseTotals,
     ReadResult,
     Region,
     TimedRegion,
     UpdateResult,
+    WatchedUpdate,
     ZeroShiftResult,
 )
 from hwsim.devices.scale import input_scale as divisor_of
@@ -27,6 +29,9 @@ from hwsim.engine.rng import normals, uniforms
 from hwsim.errors import DataError, UsageError
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
+_Trains = tuple[
+    NDArray[np.int32], NDArray[np.float64], NDArray[np.float64], bool, str, tuple[float, float], bool
+]  # fmt: skip
 Lines = slice | int | ArrayLike
 """Rows or columns: a slice, numbers or a mask."""
 
@@ -224,17 +229,10 @@ class DeviceArray(DevicePopulation):
             float_update(self._cells, x, d, plan.rates, self._low, self._high, side)
             self._note_pulses(before)
             return self.without_pulses(plan, logged=region is not None)
-        implicit = params.pulse_type == "deterministic_implicit"
-        up, down, weight, row_fires, col_fires, log, totals = self._cells.update(
+        up, down, weight, row_fires, col_fires, log, totals, _ = self._cells.update(
             x,
             d,
-            plan.bl,
-            plan.col_gain,
-            plan.row_gain,
-            plan.negative,
-            params.pulse_type,
-            (params.x_res_implicit, params.d_res_implicit) if implicit else (params.res, params.res),
-            params.sto_round,
+            *_of_kernel(plan),
             self._samples,
             region,
             self._threads,
@@ -259,6 +257,55 @@ class DeviceArray(DevicePopulation):
             sums=PulseTotals(*totals),
             lines=lines,
         )
+
+    # Updates and reads of columns in turn
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether neither time nor faulty lines change what pulses and reads find."""
+        return (
+            self._aging is None and not self.faults.lines_fail and self.faults.rows is None and self.faults.cols is None
+        )
+
+    def update_watched(
+        self, x: NDArray[np.float32], d: NDArray[np.float32], plan: TrainPlan, columns: NDArray[np.int32]
+    ) -> WatchedUpdate:
+        """Pulse n updates as :meth:`apply_trains` does, and look at column ``columns[k]`` after update k; -1: at none.
+
+        Only where the array :attr:`is_plain`, and for plans with trains.
+        """
+        up, down, weight, row_fires, col_fires, _, totals, watched = self._cells.update(
+            x, d, *_of_kernel(plan), self._samples, None, self._threads, columns=columns
+        )
+        assert watched is not None
+        self._samples += len(x)
+        self._line_sums = None
+        result = UpdateResult(
+            plan.bl, plan.slots, up, down, weight, row_fires, col_fires, None, sums=PulseTotals(*totals)
+        )  # fmt: skip
+        return WatchedUpdate(result, *watched)
+
+    def write_columns(self, columns: NDArray[np.int32], d: NDArray[np.float32], plan: TrainPlan) -> ColumnWrites:
+        """Pulse n updates with the one-hot vectors of ``columns`` (n,) as x, and ``d`` (n, rows).
+
+        The numbers are those of :meth:`apply_trains`. Only where the array :attr:`is_plain`, and for plans with trains.
+        """
+        rows, cols = (sums.copy() for sums in self.line_sums())
+        found = self._cells.write_columns(columns, d, *_of_kernel(plan), self._samples, self._threads, rows, cols)
+        self._samples += len(columns)
+        if self._line_sums is not None:
+            self._line_sums = self._line_sums.after_columns(columns, (rows, cols))
+        return ColumnWrites(plan.slots, *found)
+
+    def read_columns(
+        self, columns: NDArray[np.int32], seen: NDArray[np.float32], io: IOParameters, *, purpose: str = "transfer"
+    ) -> ReadResult:
+        """Read n columns, one after the other, as :meth:`read_line` does; row k of ``seen`` (n, rows) is what read k
+        finds on its column."""
+        first = self._next_reads(purpose, len(columns))
+        scale = divisor_of(np.ones((1, 1), np.float32), io, self._scales[False], learn=False)
+        reader = self._reader(io, purpose, False)
+        return reader.read_lines(seen, columns.tolist(), first, np.ones(1, np.float32) if scale is None else scale)
 
     def without_pulses(self, plan: TrainPlan, *, logged: bool) -> UpdateResult:
         """Return the result of an update in which no line fired."""
@@ -374,6 +421,14 @@ class DeviceArray(DevicePopulation):
         first = self._reads.get(purpose, 0)
         self._reads[purpose] = first + n
         return first
+
+
+def _of_kernel(plan: TrainPlan) -> _Trains:
+    """Return what the kernel wants to know of a plan: lengths, gains of columns and rows, sign, scheme, rounding."""
+    params = plan.params
+    implicit = params.pulse_type == "deterministic_implicit"
+    resolution = (params.x_res_implicit, params.d_res_implicit) if implicit else (params.res, params.res)
+    return plan.bl, plan.col_gain, plan.row_gain, plan.negative, params.pulse_type, resolution, params.sto_round
 
 
 def _lines(choice: Lines, length: int, name: str) -> NDArray[np.intp]:

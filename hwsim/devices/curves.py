@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim import library
+from hwsim.foreign import too_large
 
 COLUMNS = ("device", "weight", "up", "down")
 
@@ -94,9 +95,13 @@ def _csv(path: Path) -> tuple[Any, str]:
 def _parquet(path: Path) -> tuple[Any, str]:
     import pandas as pd
     from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
 
     try:
-        table = pd.read_parquet(path)
+        with ParquetFile(path) as file:  # Arrow opens it: its threads must hold no object of Python
+            if reason := too_large(file):
+                raise ValueError(reason)
+            table = file.read().to_pandas(use_threads=False)
     except (OSError, ValueError, ArrowException) as error:
         raise ValueError(f"{path}: not readable as Parquet: {error}") from error
     table.index = pd.RangeIndex(len(table))

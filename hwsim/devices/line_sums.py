@@ -45,6 +45,13 @@ class LineSums:
         self.both = _frozen((rows, cols))
         return self
 
+    def after_columns(self, columns: NDArray[np.int32], both: Sums) -> LineSums:
+        """Take over the sums after pulses on some columns."""
+        if self._copy is not None:
+            self._copy[:, columns] = self._weights[:, columns]
+        self.both = _frozen(both)
+        return self
+
 
 def _frozen(both: Sums) -> Sums:
     for sums in both:

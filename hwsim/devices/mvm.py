@@ -5,6 +5,7 @@ A few vectors through a plain array are one call of the kernel; everything else 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,6 +115,26 @@ class Reader:
             return ReadResult(y, retries, retried, saturated, applied, divisor)
         y, applied, retries, saturated = self._in_steps(matrix, x, divisor, first, line)
         return ReadResult(y, retries, int(retries.sum()), saturated, applied, divisor, io.passes, io.conversions)
+
+    def read_lines(self, lines: F32, numbers: Sequence[int], first: int, scale: F32) -> ReadResult:
+        """Read single lines one after the other, each with a 1 on its input and ``scale`` (1,) as divisor.
+
+        Row k of ``lines`` (n, outputs) are the weights on line ``numbers[k]``. As many calls of :meth:`read` give the
+        same numbers.
+        """
+        x = np.ones((1, 1), np.float32)
+        if self._chain is not None:
+            y, applied, retries, retried, saturated = self._chain.read_lines(lines, 1.0, float(scale[0]), first)
+            return ReadResult(y, retries, retried, saturated, applied, np.repeat(scale, len(lines)))
+        each = [self.read(lines[k : k + 1], x, first + k, scale, number) for k, number in enumerate(numbers)]
+        y, retries, applied, divisors = (
+            np.concatenate([getattr(result, name) for result in each])
+            for name in ("y", "retries", "x_quantised", "input_scale")
+        )
+        return ReadResult(
+            y, retries, int(retries.sum()), sum(result.saturated for result in each), applied, divisors,
+            each[0].passes_each, each[0].conversions_each,
+        )  # fmt: skip
 
     def _in_steps(
         self, matrix: F32, x: F32, divisor: F32, first: int, line: int | None

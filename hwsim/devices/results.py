@@ -170,6 +170,32 @@ class UpdateResult:
         )
 
 
+class WatchedUpdate(NamedTuple):
+    """An update of n samples, and what was looked at between them.
+
+    ``columns`` (n, rows) are the weights, as a read sees them, of one column after each sample. ``on_lines`` (n,) is
+    sum_ij (r_i + c_j) w_ij with the firings r and c of each sample and the weights before it: what the cells on firing
+    lines have.
+    """
+
+    result: UpdateResult
+    columns: NDArray[np.float32]
+    on_lines: NDArray[np.float64]
+
+
+class ColumnWrites(NamedTuple):
+    """Updates of one column each, (n,): slots, coincidences of either direction, the sum of the weights before them,
+    pulses on all rows and on the column, and ``on_lines`` as in ``WatchedUpdate``."""
+
+    slots: NDArray[np.int64]
+    pulses_up: NDArray[np.int64]
+    pulses_down: NDArray[np.int64]
+    sum_w: NDArray[np.float64]
+    row_fires: NDArray[np.int64]
+    col_fires: NDArray[np.int64]
+    on_lines: NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True)
 class ReadResult:
     """What a read of n vectors gave.
@@ -188,6 +214,14 @@ class ReadResult:
     input_scale: NDArray[np.float32]
     passes_each: int = 1
     conversions_each: int = 1
+
+    def one(self, vector: int) -> ReadResult:
+        """Return the result of one vector, its saturated outputs left out."""
+        own, retries = slice(vector, vector + 1), self.retries[vector : vector + 1]
+        return ReadResult(
+            self.y[own], retries, int(retries[0]), 0, self.x_quantised[own], self.input_scale[own], self.passes_each,
+            self.conversions_each,
+        )  # fmt: skip
 
     @property
     def attempts(self) -> int:

@@ -30,6 +30,11 @@ class Env(simpy.Environment):
         self._now = time
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing is scheduled."""
+        return not self._queue
+
+    @property
     def idle(self) -> bool:
         """Whether nobody waits for an event, and nothing that is scheduled has to do more than look who waits."""
         # The alarm of a station only serves those who wait there.

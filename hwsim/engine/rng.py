@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -13,6 +14,7 @@ GROUP = 32
 """Numbers are drawn in groups of this size; group g of a stream takes its Philox blocks 8 g to 8 g + 7."""
 
 
+@lru_cache(maxsize=4096)
 def stream_key(seed: int, path: str, purpose: str) -> int:
     """Return the 64-bit Philox key of the stream that ``path`` (a component) uses for ``purpose``."""
     return int.from_bytes(blake2b(f"{seed}\0{path}\0{purpose}".encode(), digest_size=8).digest(), "little")

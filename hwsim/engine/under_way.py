@@ -1,7 +1,8 @@
-"""The operations under way: whose time it is, where they come from, and how many of each kind there are."""
+"""The operations under way: whose time it is, where they come from, and how many of each kind there are; and those that
+are played one after the other while nothing else is."""
 
 from __future__ import annotations
 
-from hwsim._kernels.traffic import Kind, Level, UnderWay
+from hwsim._kernels.traffic import Kind, Level, Player, UnderWay
 
-__all__ = ["Kind", "Level", "UnderWay"]
+__all__ = ["Kind", "Level", "Player", "UnderWay"]

@@ -148,6 +148,11 @@ class _Converter:
         transposed = node.op_type == "Gemm" and _attribute(node, "transB", 0)
         inputs, outputs = (sizes if x == node.input[0] else sizes[::-1])[:: -1 if transposed else 1]
         vectors = self._graph.words(x) // inputs
+        if not vectors:
+            raise DataError(
+                f"{self._path}: '{out}' ({node.op_type}) multiplies by {inputs} inputs where a sample has "
+                f"{self._graph.words(x)}: the first axis of every tensor must be the samples; transpose the operands"
+            )
         fields = {"inputs": inputs, "outputs": outputs, "bias": node.op_type == "Gemm" and len(node.input) > 2}
         if (given.channels, given.positions) == (inputs, vectors):
             shape = Shape(outputs, given.height, given.width)

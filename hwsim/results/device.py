@@ -13,7 +13,6 @@ devices that were read, because the log does not keep the inputs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import ResultsError, UsageError, unknown
+from hwsim.foreign import json_value
 from hwsim.results import queries
 from hwsim.results.queries import Rows, Time
 from hwsim.units import parse_quantity
@@ -98,9 +98,7 @@ def life(
     """
     if only is not None and only not in KINDS:
         raise UsageError(unknown("kind", only, KINDS))
-    window = [f"t_ps >= {queries.picoseconds(start)}"] if start is not None else []
-    window += [f"t_ps < {queries.picoseconds(end)}"] if end is not None else []
-    window += [f"kind = '{only}'"] if only is not None else []
+    window = queries.window(start, end) + ([f"kind = '{only}'"] if only is not None else [])
     for table in ("pulses", "events"):
         queries.check_there(folder, table)
     cell = CellModel.of(config.get("device") or {})
@@ -124,10 +122,17 @@ def probed_regions(folder: Path) -> dict[int, dict[str, Any]]:
         ResultsError: the run kept no pulse log, or it is damaged or does not say.
     """
     try:
-        text = queries.metadata(folder, "pulses")["hwsim.probes"]
-        return {int(tile): region for tile, region in json.loads(text).items()}
-    except (KeyError, ValueError):
+        regions = json_value(queries.metadata(folder, "pulses")["hwsim.probes"])
+        return {int(tile): _region(region) for tile, region in regions.items()}
+    except (KeyError, ValueError, TypeError, AttributeError):
         raise ResultsError(f"{folder / 'pulses.parquet'} does not say which regions were probed") from None
+
+
+def _region(region: Mapping[str, Any]) -> dict[str, Any]:
+    pairs = {name: [int(number) for number in region[name]] for name in ("rows", "cols", "shape")}
+    if any(len(pair) != 2 for pair in pairs.values()):
+        raise ValueError("a region has two sides and each of them two ends")
+    return pairs | {name: int(region[name]) for name in ("arrays", "devices")}
 
 
 def _check(place: Place, probes: dict[int, dict[str, Any]]) -> dict[str, Any]:

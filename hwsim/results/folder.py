@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import ResultsError
+from hwsim.foreign import json_value, strange_entry, too_large, yaml_node
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow.parquet as pq
 
 SCHEMA = 1
 """Version of the run folder that this release reads."""
@@ -27,12 +29,14 @@ def read_info(folder: Path) -> dict[str, Any]:
     """Return ``run.json`` of a run folder.
 
     Raises:
-        ResultsError: the folder is missing, is no run folder, or was written in another schema version.
+        ResultsError: the folder is missing, is no run folder, was written in another schema version, or has a link that
+            leads out of it.
     """
     if not folder.exists():
         raise ResultsError(f"no such run folder: {folder}{_neighbours(folder)}")
     if not folder.is_dir():
         raise ResultsError(f"{folder} is a file; a run is a folder that holds run.json")
+    check_entries(folder)
     if not (folder / "run.json").is_file():
         raise ResultsError(f"{folder} is not a run folder: it holds no run.json")
     info = read_json(folder / "run.json")
@@ -42,6 +46,20 @@ def read_info(folder: Path) -> dict[str, Any]:
         writer = f" (written by hwsim {info['hwsim']})" if info.get("hwsim") else ""
         raise ResultsError(f"{folder} has schema version {info['schema']!r}{writer}; this hwsim reads version {SCHEMA}")
     return info
+
+
+def check_entries(folder: Path) -> None:
+    """Refuse a folder that reaches outside of itself.
+
+    Raises:
+        ResultsError: it holds a link that leads out of it, or what is neither a file nor a folder.
+    """
+    try:
+        wrong = strange_entry(folder)
+    except (OSError, RuntimeError) as error:  # a link that leads to itself is a RuntimeError
+        raise ResultsError(f"cannot read the folder {folder}: {error}") from None
+    if wrong is not None:
+        raise ResultsError(wrong)
 
 
 def _neighbours(folder: Path) -> str:
@@ -74,7 +92,7 @@ def read_json(path: Path) -> dict[str, Any]:
         ResultsError: the file is missing, unreadable, no JSON or no object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json_value(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise _unreadable(path, error) from None
     except ValueError:  # also UnicodeDecodeError
@@ -82,6 +100,18 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ResultsError(f"{path} does not hold a JSON object")
     return value
+
+
+def read_entries(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a YAML file, each a mapping.
+
+    Raises:
+        ResultsError: as :func:`read_yaml`, or an entry is something else.
+    """
+    entries: list[dict[str, Any]] = read_yaml(path, list)
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise ResultsError(f"{path} does not hold a list of entries with names")
+    return entries
 
 
 def read_yaml(path: Path, expected: type) -> Any:
@@ -94,7 +124,9 @@ def read_yaml(path: Path, expected: type) -> Any:
 
     try:
         with path.open(encoding="utf-8") as stream:
-            value = yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(stream)
+            node = yaml_node(loader)
+            value = loader.construct_document(node) if node is not None else None
     except OSError as error:
         raise _unreadable(path, error) from None
     except (yaml.YAMLError, ValueError):
@@ -104,27 +136,21 @@ def read_yaml(path: Path, expected: type) -> Any:
     return value
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """Return a whole Parquet file.
+def read_parquet(path: Path, needed: Sequence[str] = ()) -> pd.DataFrame:
+    """Return a whole Parquet file, which must have the ``needed`` columns.
 
     Raises:
-        ResultsError: the file is missing, or damaged (such as the log of a run that was killed).
+        ResultsError: the file is missing, damaged (such as the log of a run that was killed), too large, or another
+            table.
     """
-    try:
-        with path.open("rb") as stream:
-            return _parquet_frame(stream, path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-
-
-def _parquet_frame(stream: BinaryIO, path: Path) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_table(stream).to_pandas()
-    except (pa.ArrowException, OSError, UnicodeDecodeError):  # damaged pages are an OSError
-        raise damaged(path) from None
+    with _parquet(path) as file:
+        if reason := too_large(file):
+            raise ResultsError(f"{path} is not read: {reason}")
+        table: pd.DataFrame = file.read().to_pandas(use_threads=False)
+    missing = [name for name in needed if name not in table]
+    if missing:
+        raise ResultsError(f"{path} is no {path.stem} of hwsim: it has no column {', '.join(missing)}")
+    return table
 
 
 def read_batches(path: Path, columns: Sequence[str], names: Sequence[str] = ()) -> Iterator[Any]:
@@ -135,15 +161,29 @@ def read_batches(path: Path, columns: Sequence[str], names: Sequence[str] = ()) 
     Raises:
         ResultsError: the file is missing or damaged.
     """
+    with _parquet(path, names) as file:
+        yield from file.iter_batches(columns=list(columns))
+
+
+@contextmanager
+def _parquet(path: Path, names: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file by its path, never as a Python stream.
+
+    Arrow's threads may be the last to drop a stream, after the call has returned. Where the interpreter ends in that
+    moment, it stops such a thread amid a destructor, and C++ aborts the process ("terminate called without an active
+    exception"). So no thread of Arrow or DuckDB is given an object of Python, here and elsewhere.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with path.open("rb") as stream, pq.ParquetFile(stream, read_dictionary=list(names)) as log:
-            yield from log.iter_batches(columns=list(columns))
-    except FileNotFoundError as error:
+        path.open("rb").close()  # says why a file cannot be opened more clearly than Arrow does
+    except OSError as error:
         raise _unreadable(path, error) from None
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
+    try:
+        with pq.ParquetFile(path, read_dictionary=list(names)) as file:
+            yield file
+    except (pa.ArrowException, OSError, UnicodeDecodeError):  # damaged pages are an OSError
         raise damaged(path) from None
 
 

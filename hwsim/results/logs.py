@@ -22,6 +22,9 @@ SMALLEST = 12
 REQUIRED = {
     "events": {"t_ps", "dur_ps", "component", "action", "operation", "step", "count", "energy_J"},
     "pulses": {"t_ps", "tile", "array", "row", "col", "polarity", "dw", "w"},
+    "gauges": {"t_ps", "component", "gauge", "value"},
+    "lines": {"t_ps", "dur_ps", "tile", "array", "device", "axis", "line", "sign", "phase"},
+    "line_reads": {"t_ps", "tile", "array", "device", "axis", "line"},
 }
 """Columns without which a file is no such log."""
 
@@ -41,6 +44,7 @@ def make_view(connection: Any, name: str, path: Path) -> None:
         except (duckdb.Error, UnicodeDecodeError):
             raise damaged(path) from None
     else:
+        connection.execute("SET threads = 1")  # no thread of DuckDB may hold the rows, which are an object of Python
         connection.register(name, recovered(path))
     found = {row[0] for row in connection.execute(f"DESCRIBE {name}").fetchall()}
     _check(path, name, found, metadata(connection, path))

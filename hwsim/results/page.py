@@ -68,7 +68,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(quantity=quantity, count=count, percent=percent)
+    environment.filters.update(quantity=quantity, count=whole, percent=percent)
     script = _joined(tuple(scripts))
     blocks = Markup("\n").join(json_block(name, value) for name, value in (data or {}).items() if value is not None)
     frame = {
@@ -91,6 +91,11 @@ def quantity(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
     return area_text(value).replace("^2", "²") if unit == "m^2" else format_quantity(value, unit)
+
+
+def whole(value: float) -> str:
+    """Write a count in groups of three digits that stay on one line."""
+    return count(value).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def percent(fraction: float | None) -> str:

@@ -60,11 +60,7 @@ def select(
     Raises:
         UsageError: a time or the limit is wrong, or ``where`` is no single condition.
     """
-    conditions = []
-    if start is not None:
-        conditions.append(f"t_ps >= {picoseconds(start)}")
-    if end is not None:
-        conditions.append(f"t_ps < {picoseconds(end)}")
+    conditions = window(start, end)
     if where is not None:
         # On a line of its own, so that a comment in the condition cannot swallow the bracket.
         conditions.append(f"({_condition(where)}\n)")
@@ -76,6 +72,19 @@ def select(
             raise UsageError(f"a limit must be a whole number that is not negative, got {limit!r}")
         sql += f" LIMIT {limit}"
     return sql
+
+
+def window(start: Time | None, end: Time | None) -> list[str]:
+    """Return the SQL conditions for rows with start <= t_ps < end.
+
+    Raises:
+        UsageError: a time is wrong, or the window ends before it starts.
+    """
+    first, last = (None if time is None else picoseconds(time) for time in (start, end))
+    if first is not None and last is not None and last < first:
+        raise UsageError(f"the window from {start} to {end} ends before it starts")
+    bounds = ((">=", first), ("<", last))
+    return [f"t_ps {sign} {time}" for sign, time in bounds if time is not None]
 
 
 def _condition(where: str) -> str:
@@ -144,7 +153,7 @@ def frame(folder: Path, sql: str) -> pd.DataFrame:
         try:
             found = connection.sql(sql)
             if {str(kind) for kind in found.types} <= PLAIN:
-                return found.to_arrow_table().to_pandas()
+                return found.to_arrow_table().to_pandas(use_threads=False)
             return found.df()
         except (duckdb.Error, UnicodeDecodeError) as error:
             raise _refusal(error, folder) from None

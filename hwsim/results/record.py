@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+METRICS = ("step", "samples", "t_s", "energy_J", "loss", "test_loss", "test_accuracy")
+PHASES = ("step", "phase", "t_s", "energy_J")
+STATS = ("path", "value", "description", "unit")
+"""Columns without which a file is no such table."""
+
 
 class Record:
     """What the folder of one run holds.
@@ -66,7 +71,7 @@ class Record:
     @cached_property
     def table_rows(self) -> list[dict[str, Any]]:
         """The cost tables of the run as plain entries: component, action, costs with unit, provenance, source."""
-        return folder.read_yaml(self.path / "tables.yaml", list)
+        return folder.read_entries(self.path / "tables.yaml")
 
     @property
     def tables(self) -> pd.DataFrame:
@@ -78,17 +83,17 @@ class Record:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """One row per training step: loss, learning rate, simulated time ``t_s`` and energy ``energy_J`` so far."""
-        return folder.read_parquet(self.path / "metrics.parquet")
+        return folder.read_parquet(self.path / "metrics.parquet", METRICS)
 
     @cached_property
     def phases(self) -> pd.DataFrame:
         """Time ``t_s`` and energy ``energy_J`` of every phase so far, at every step after which it was evaluated."""
-        return folder.read_parquet(self.path / "phases.parquet")
+        return folder.read_parquet(self.path / "phases.parquet", PHASES)
 
     @cached_property
     def stats(self) -> pd.DataFrame:
         """Statistics of every component: ``path, value, description, unit``."""
-        return folder.read_parquet(self.path / "stats.parquet")
+        return folder.read_parquet(self.path / "stats.parquet", STATS)
 
     @property
     def names(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from hwsim.results.lanes import timeline
 from hwsim.results.layout import compact, count
 from hwsim.results.page import quantity, render
 from hwsim.results.record import Record, number
-from hwsim.results.stalls import memories, queues, stations
+from hwsim.results.stalls import memories, n_queues, queues, stations
 from hwsim.units import format_quantity
 
 SCRIPTS = ("unpack", "shared", "curves", "timeline", "histories", "maps", "start")
@@ -50,7 +50,8 @@ def _content(run: Record) -> dict[str, Any]:
         "charts": run_curves(run.metrics),
         "components": _components(run),
         "stations": stations(run),
-        "queues": queues(run),
+        "queues": (waited := queues(run)),
+        "queues_free": n_queues(run) - len(waited),
         "memories": memories(run),
         "phases": _parts(summary, "phase"),
         "layers": _parts(summary, "layer"),
@@ -84,7 +85,8 @@ def _cards(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     busiest = summary.get("bottleneck") or {}
     if busiest.get("component"):
         cards.append(("busiest", busiest["component"], f"{100 * busiest['occupancy']:.1f} % of the time"))
-    cards.append(("samples", count(samples), f"in {count(summary['steps'])} steps"))
+    steps = summary["steps"]
+    cards.append(("samples", count(samples), f"in {count(steps)} step{'' if steps == 1 else 's'}"))
     return cards
 
 

@@ -37,7 +37,8 @@ def _shares(name: str, members: list[dict[str, float]]) -> dict[str, Any]:
 def queues(run: Record) -> list[dict[str, Any]]:
     """Return who waited for whom: requests, time waited (s), mean and longest queue of tiles and shared components.
 
-    Those that made the others wait longest come first; of more than ``MOST_SINGLE`` the first are returned.
+    Those that made the others wait longest come first. Of more than ``MOST_SINGLE`` those for which nothing waited are
+    left out.
     """
     rows: list[dict[str, Any]] = [
         {
@@ -50,7 +51,14 @@ def queues(run: Record) -> list[dict[str, Any]]:
         for name, values in _parts(run).items()
         if "requests" in values
     ]
-    return sorted(rows, key=lambda row: (-row["waiting"], -row["requests"], row["name"]))[:MOST_SINGLE]
+    if len(rows) > MOST_SINGLE:
+        rows = [row for row in rows if row["waiting"] > 0]
+    return sorted(rows, key=lambda row: (-row["waiting"], -row["requests"], row["name"]))
+
+
+def n_queues(run: Record) -> int:
+    """Return how many parts of the chip have a queue."""
+    return sum("requests" in values for values in _parts(run).values())
 
 
 def memories(run: Record) -> list[dict[str, Any]]:

@@ -156,10 +156,14 @@ def read_sweep_info(path: Path) -> dict[str, Any]:
     """Return ``sweep.json`` of a sweep's folder.
 
     Raises:
-        ResultsError: the folder is missing, is none of a sweep, or was written in another schema version.
+        ResultsError: the folder is missing, is none of a sweep, was written in another schema version, or has a link
+            that leads out of it.
     """
     if not path.is_dir():
         raise ResultsError(f"no such folder of a sweep: {path}")
+    folder.check_entries(path)
+    if (path / POINTS).is_dir():
+        folder.check_entries(path / POINTS)
     if not (path / "sweep.json").is_file():
         raise ResultsError(f"{path} is no folder of a sweep: it holds no sweep.json")
     info = folder.read_json(path / "sweep.json")

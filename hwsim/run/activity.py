@@ -9,6 +9,7 @@ from typing import Any
 from hwsim import library
 from hwsim.chip.chip import Chip
 from hwsim.errors import UsageError
+from hwsim.foreign import strange_entry
 from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.load import build, load_document, load_statistics
@@ -58,6 +59,8 @@ def _load(given: str | Path) -> ActivitySpec:
     path = Path(given)
     if os.path.isdir(path):
         file = path / STATISTICS_FILE
+        if wrong := strange_entry(path):
+            raise UsageError(wrong)
         if not file.is_file():
             raise UsageError(f"{path} holds no {STATISTICS_FILE}: only a complete run at device fidelity records it")
         return build(ActivitySpec, load_document(file))

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from hwsim.errors import DataError, RunError
+from hwsim.foreign import json_value
 
 CHECKPOINT_FILE = "checkpoint.hwsim"
 PART = f".{CHECKPOINT_FILE}.part"
@@ -107,7 +108,7 @@ def remove_checkpoint(folder: Path) -> None:
 def _header(path: Path, line: bytes) -> dict[str, Any]:
     header: Any
     try:
-        header = json.loads(line[len(MAGIC) :]) if line.startswith(MAGIC) else {}
+        header = json_value(line[len(MAGIC) :]) if line.startswith(MAGIC) else {}
     except ValueError:
         header = {}
     complete = isinstance(header, dict) and {"schema", "config_hash", "bytes", "sha256"} <= set(header)

@@ -30,7 +30,7 @@ class CheckpointPlan:
     every: int = 0
 
 
-def check_plan(spec: RunSpec, every: int | None, *, recorded: bool) -> CheckpointPlan | None:
+def check_plan(every: int | None, *, recorded: bool) -> CheckpointPlan | None:
     """Return when checkpoints are taken; None where there are none.
 
     Raises:
@@ -38,15 +38,12 @@ def check_plan(spec: RunSpec, every: int | None, *, recorded: bool) -> Checkpoin
     """
     if every is not None and every < 1:
         raise UsageError(f"checkpoints come every 1 steps or more, got {every}")
-    reason = None
-    if spec.fidelity == "activity":
-        reason = "a run at activity fidelity keeps no numbers that would be worth a checkpoint"
-    elif recorded:
-        reason = "a run that records its vectors cannot be taken up again: leave out record, or the checkpoints"
-    if reason is None:
+    if not recorded:
         return CheckpointPlan(every or 0)
     if every is not None:
-        raise UsageError(f"no checkpoints: {reason}")
+        raise UsageError(
+            "no checkpoints: a run that records its vectors cannot be taken up again; leave out record, or checkpoint"
+        )
     return None
 
 

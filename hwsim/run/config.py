@@ -14,6 +14,7 @@ from pydantic import Field, SerializeAsAny
 from hwsim import library
 from hwsim.cost import CostTables
 from hwsim.devices import device_document, device_from_document
+from hwsim.devices.law import LAWS
 from hwsim.errors import MappingError, Problem, SpecError, UsageError, suggest, unknown
 from hwsim.run.activity import choose_statistics
 from hwsim.run.compatibility import check_default_device, fault_problems, pulse_scheme_problems
@@ -146,7 +147,8 @@ class _Draft:
         if root == "chip":
             return set(ChipSpec.model_fields) - {"kind", "name", "description", "source", "device"}
         if root == "device":
-            return set(data.get("parameters", {})) | {"cell", "unit_cell"}
+            law = LAWS.get(data["law"]).parameters.model_fields if data.get("law") in LAWS.names() else ()
+            return {*data.get("parameters", {}), *law, "cell", "unit_cell"}
         return set(ALGORITHMS.get(str(data.get("name"))).Parameters.model_fields)
 
     def problems(self, root: str, error: SpecError) -> list[Problem]:
@@ -154,16 +156,10 @@ class _Draft:
         found = []
         for problem in error.problems:
             path = tuple(problem.path.split(".")) if problem.path else ()
-            said = next(
-                (
-                    self.overrides[(root, *path[:n])]
-                    for n in range(len(path), 0, -1)
-                    if (root, *path[:n]) in self.overrides
-                ),
-                None,
-            )
+            inside = next((n for n in range(len(path), 0, -1) if (root, *path[:n]) in self.overrides), 0)
+            said = self.overrides.get((root, *path[:inside]))
             if said is not None:
-                found.append(Problem(problem.message, said))
+                found.append(Problem(problem.message, ".".join((said, *path[inside:]))))
             elif problem.file is None:
                 found.append(Problem(problem.message, ".".join((root, *path)) if path[:1] != (root,) else problem.path))
             else:
@@ -196,10 +192,12 @@ def resolve(
     """
     _check_choices(log, timing, probe)
     _check_fidelity(fidelity, timing, log, statistics)
+    if data is not None and not Path(data).is_dir():
+        raise UsageError(f"no such data folder: {data}")
     trace_document = trace if isinstance(trace, Document) else _trace_document(trace)
     refuse_infinite(trace_document, "algorithm", "device", "settings")
     draft = _Draft({"trace": trace_document})
-    draft.documents["chip"] = _copy(named_document("chips", chip or DEFAULT_CHIP))
+    draft.documents["chip"] = _copy(named_document("chips", DEFAULT_CHIP if chip is None else chip))
     own_algorithm, own_device = (_own(trace_document, key, (str, Mapping)) for key in ("algorithm", "device"))
     draft.documents["algorithm"], preset = _algorithm_document(algorithm, own_algorithm, trace_document)
     # A preset that the user names brings its device; one that the trace names gives way to the trace's own device.

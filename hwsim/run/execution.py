@@ -108,7 +108,7 @@ def simulate(
         check_new(Path(out))
     if record is not None and (spec.fidelity != "device" or not isinstance(spec.trace, TraceSpec)):
         raise UsageError("only live traces at device fidelity have vectors that can be recorded: leave record out")
-    plan = check_plan(spec, checkpoint, recorded=record is not None)
+    plan = check_plan(checkpoint, recorded=record is not None)
     try:
         return execute(
             spec, None if out is None else Path(out), progress, None if record is None else Path(record), plan
@@ -146,7 +146,7 @@ def resume(
         spec = spec.model_copy(update={"data_dir": str(data)})
     if spec.hash != record.info.get("config_hash"):
         raise DataError(f"{path / 'config.yaml'} is not the configuration that the run was begun with (run.json)")
-    plan = check_plan(spec, checkpoint, recorded=False)
+    plan = check_plan(checkpoint, recorded=False)
     state = read_checkpoint(path, config_hash=spec.hash)
     return execute(spec, path, progress, None, plan, Continued(record.info, state))
 

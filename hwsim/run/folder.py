@@ -68,12 +68,12 @@ CODINGS = {
     "events": Coding(
         dictionary=[name for name, (kind, _, _) in COLUMNS.items() if kind == "name"], delta=["t_ps", "dur_ps"]
     ),
-    # Pages that are not compressed are written and read several times as fast; dictionaries make them small enough, and
-    # no compression gains much on the noise in weights.
+    # Where runs are short, LZ4 shrinks whole numbers as far as dictionaries do, in half the time.
     "pulses": Coding(
-        dictionary=["step", "sample", "tile", "array", "row", "col", "polarity", "device"],
-        delta=["t_ps"],
-        packed=False,
+        runs=["t_ps", "step", "sample", "tile", "array", "row", "polarity", "device"],
+        bare=["dw", "w"],
+        compression="lz4",
+        statistics=["t_ps", "step", "sample", "tile", "array", "row", "col", "device"],
     ),
 }
 LEAST_ROWS = {"metrics": 64}

@@ -78,7 +78,7 @@ def read_footer(file: bytes | memoryview) -> Footer:
     view = memoryview(file).cast("B")
     start = footer_start(view)
     try:
-        fields, _ = _read_struct(view, start)
+        fields, _ = read_struct(view, start)
         by_number = {number: value for number, _, value in fields}
         groups = [_group(group) for group in by_number[ROW_GROUPS][1]]
     except (IndexError, KeyError, TypeError) as error:
@@ -101,19 +101,14 @@ def footer_start(view: memoryview) -> int:
 
 def moved(group: RowGroup, distance: int) -> RowGroup:
     """Return a row group whose pages stand ``distance`` bytes further on."""
-    fields, _ = _read_struct(memoryview(group.description), 0)
-    shifted = _shift_group(fields, distance)
-    out = bytearray()
-    _write_struct(out, shifted)
-    return RowGroup(bytes(out), group.rows, group.end + distance)
+    fields, _ = read_struct(memoryview(group.description), 0)
+    return RowGroup(struct_bytes(_shift_group(fields, distance)), group.rows, group.end + distance)
 
 
 def _group(fields: list[Field]) -> RowGroup:
     values = {number: value for number, _, value in fields}
     ends = [_chunk_end(chunk) for chunk in values[GROUP_COLUMNS][1]]
-    out = bytearray()
-    _write_struct(out, fields)
-    return RowGroup(bytes(out), values[GROUP_ROWS], max(ends))
+    return RowGroup(struct_bytes(fields), values[GROUP_ROWS], max(ends))
 
 
 def _chunk_end(chunk: list[Field]) -> int:
@@ -168,7 +163,8 @@ def _read_zigzag(view: memoryview, at: int) -> tuple[int, int]:
     return (value >> 1) ^ -(value & 1), at
 
 
-def _read_struct(view: memoryview, at: int) -> tuple[list[Field], int]:
+def read_struct(view: memoryview, at: int) -> tuple[list[Field], int]:
+    """Return the fields of the struct that begins at a byte, and where it ends."""
     fields: list[Field] = []
     number = 0
     while True:
@@ -197,7 +193,7 @@ def _read_value(view: memoryview, at: int, kind: int) -> tuple[Any, int]:
             raise IndexError("a string ends behind the footer")
         return bytes(view[at : at + length]), at + length
     if kind == STRUCT:
-        return _read_struct(view, at)
+        return read_struct(view, at)
     if kind in (LIST, SET):
         return _read_list(view, at)
     if kind in (TRUE, FALSE, BYTE):  # an element of a list takes a byte
@@ -218,6 +214,13 @@ def _read_list(view: memoryview, at: int) -> tuple[tuple[int, list[Any]], int]:
         value, at = _read_value(view, at, kind)
         values.append(value)
     return (kind, values), at
+
+
+def struct_bytes(fields: Sequence[Field]) -> bytes:
+    """Return a struct as bytes."""
+    out = bytearray()
+    _write_struct(out, fields)
+    return bytes(out)
 
 
 def _write_varint(out: bytearray, value: int) -> None:

@@ -129,9 +129,13 @@ def _timed(chip: Chip) -> dict[str, Any]:
 
 
 def _utilization(chip: Chip, elapsed: int) -> dict[str, float]:
+    """Return the part of the time for which each component worked: the mean over what it serves at the same time."""
     work = chip.ledger.work()
-    names = [part.name for part in chip.components]
-    return {name: work[name].busy / elapsed if elapsed and name in work else 0.0 for name in names}
+    at_once = {part.name: part.station.capacity for part in chip.shared_components}
+    return {
+        part.name: work[part.name].busy / at_once.get(part.name, 1) / elapsed if elapsed and part.name in work else 0.0
+        for part in chip.components
+    }
 
 
 def _bottleneck(chip: Chip, elapsed: int) -> dict[str, Any]:

@@ -17,7 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hwsim.run.footer import read_footer
 from hwsim.run.growing import GrowingParquet
+from hwsim.run.runs import RunColumn, with_columns
 
 Columns = Mapping[str, tuple[str, str, str]]
 """Name of a column to its type, unit and description; the type ``name`` is text out of a few words."""
@@ -30,24 +32,31 @@ SHARE = 8
 
 @dataclass(frozen=True)
 class Coding:
-    """How columns are coded: ``dictionary`` columns take few values, ``delta`` columns grow; ``packed`` compresses all.
+    """How columns are coded.
 
+    Columns with few values are dictionaries, ``delta`` columns grow, ``runs`` columns are whole numbers that often stay
+    the same for many rows; the others stand as they are. All are compressed as ``compression`` says but runs and those
+    that are ``bare``: noise, on which nothing is gained. ``statistics`` names the columns of which each row group tells
+    the least and greatest value, by which a query leaves it out; None: all of them.
     A delta column whose values come in long runs is coded as a dictionary, which is smaller and faster to read.
     """
 
     dictionary: Sequence[str] = ()
     delta: Sequence[str] = ()
-    packed: bool = True
+    runs: Sequence[str] = ()
+    bare: Sequence[str] = ()
+    compression: str = "zstd"
+    statistics: Sequence[str] | None = None
 
     def options(self, columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Any]:
         """Return the options of the Parquet writer for a row group."""
         runs = [name for name in self.delta if _has_runs(columns[name])]
         delta = [name for name in self.delta if name not in runs]
-        packed = columns if self.packed else delta
         return {
-            "compression": {name: "zstd" if name in packed else "none" for name in columns},
+            "compression": {name: "none" if name in self.bare else self.compression for name in columns},
             "use_dictionary": [*self.dictionary, *runs],
             "column_encoding": dict.fromkeys(delta, "DELTA_BINARY_PACKED"),
+            "write_statistics": True if self.statistics is None else list(self.statistics),
         }
 
 
@@ -97,10 +106,12 @@ class TableWriter:
         ]
         self._schema = pa.schema(fields, metadata={key: str(value) for key, value in metadata.items()})
         self._waiting = Waiting(pieces={name: [] for name in columns})
+        empty = self._encode(self._schema.empty_table())
+        self._fields = read_footer(empty).fields
         if footer is not None:
             self._file = GrowingParquet.cut_back(path, footer)
         elif groups is None:
-            self._file = GrowingParquet(path, self._encode(self._schema.empty_table()))
+            self._file = GrowingParquet(path, empty)
         else:
             self._file = GrowingParquet.reopen(path, groups)
         self._written = self._file.rows
@@ -134,9 +145,16 @@ class TableWriter:
 
     def _encode(self, table: pa.Table) -> memoryview:
         """Return a Parquet file of these rows as one row group."""
+        coded = {name: RunColumn.of(name, table[name].to_numpy()) for name in self._coding.runs if len(table)}
+        runs = {name: column for name, column in coded.items() if column is not None}
+        file = self._encode_others(table.drop_columns([*runs]))
+        return with_columns(file, runs, table.column_names, self._fields) if runs else file
+
+    def _encode_others(self, table: pa.Table) -> memoryview:
+        """Return a Parquet file of these rows, all of it by pyarrow."""
         sink = pa.BufferOutputStream()
         options = self._coding.options(dict(zip(table.column_names, table.columns, strict=True)))
-        with pq.ParquetWriter(sink, self._schema, **options) as writer:
+        with pq.ParquetWriter(sink, table.schema, **options) as writer:
             if len(table):
                 writer.write_table(table, row_group_size=len(table))
         return memoryview(sink.getvalue()).cast("B")

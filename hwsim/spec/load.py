@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from hwsim import library
 from hwsim.errors import Problem, SpecError, suggest
+from hwsim.foreign import yaml_node
 from hwsim.spec.activity import ActivitySpec
 from hwsim.spec.architecture import ArchitectureSpec
 from hwsim.spec.base import AT
@@ -63,7 +64,9 @@ def parse_value(text: str) -> Any:
         SpecError: the text is no YAML.
     """
     try:
-        return yaml.load(text, Loader=_Loader)
+        loader = _Loader(text)
+        node = yaml_node(loader)
+        return loader.construct_document(node) if node is not None else None
     except yaml.YAMLError as error:
         raise SpecError(f"cannot read the value '{text}': {error}") from None
 
@@ -83,7 +86,7 @@ def load_document(path: Path | str) -> Document:
     loader = None
     try:
         loader = _Loader(text)
-        node = loader.get_single_node()
+        node = yaml_node(loader)
         lines: dict[Location, int] = {}
         problems: list[Problem] = []
         if node is not None:

@@ -71,7 +71,7 @@ class SweepFolder:
         """Open the folder of a sweep to go on with it: points that are not complete are removed.
 
         Raises:
-            ResultsError: it is no folder of a sweep, or what it describes has changed since.
+            ResultsError: it is no folder of a sweep, what it describes has changed since, or a file is a link.
         """
         hashes = read_sweep_info(path)["points"]
         if hashes != [point.spec.hash for point in points]:
@@ -79,6 +79,9 @@ class SweepFolder:
                 f"{path} was begun with other descriptions: a chip, device, trace or hwsim itself has changed since; "
                 "start a new sweep"
             )
+        links = [entry for place in (path, path / POINTS) for entry in sorted(place.glob("*")) if entry.is_symlink()]
+        if links:
+            raise ResultsError(f"{links[0]} is a link, and a sweep is resumed in its own folder only: take it away")
         opened = cls(path, points)
         for point in opened.points:
             opened._keep_or_remove(point)

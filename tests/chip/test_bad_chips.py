@@ -22,7 +22,9 @@ TILES = "tiles: 8"
 NUMBER = "  backward: {inp_bound: 1.0,"
 
 CASES = {
-    "a device that is not there": (DEVICE, "device: reram-sbb", "device: no device is called 'reram-sbb'; did you"),
+    "a device that is not there": (
+        DEVICE, "device: reram-sbb", "device: no device is called 'reram-sbb'; did you mean 'reram-sb'",
+    ),
     "not a number": (NUMBER, "  backward: {inp_bound: .nan,", "tile.backward.inp_bound: expected a finite number"),
     "mesh too small": (BUS, MESH + "rows: 2, cols: 4}", "interconnect.rows: a mesh of 2 x 4 has 7 nodes beside"),
     "mesh without a size": (BUS, MESH + "rows: 3}", "interconnect.cols: a mesh needs cols"),

@@ -2,6 +2,8 @@ import csv
 import io
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 
@@ -99,6 +101,7 @@ def test_columns(call, call_json, run_folder):
         (["--where", "step ="], "where 'step ='"),
         (["--from", "10"], "expected a number with the unit s"),
         (["--to", "3 V"], "expected a number with the unit s"),
+        (["--from", "5us", "--to", "1us"], "the window from 5us to 1us ends before it starts"),
         (["--limit", "-1"], "--limit"),
         (["--csv", "--json"], "either --csv or --json"),
         (["--sql", "select 1", "--where", "step = 1"], "put --where into it"),
@@ -124,6 +127,43 @@ def test_missing_and_truncated_logs(call, make_run):
     content = (folder / "events.parquet").read_bytes()
     (folder / "events.parquet").write_bytes(content[: len(content) // 2])
     assert "events.parquet is damaged" in call("events", folder, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (["-1", "0", "0"], "Invalid value for 'TILE': -1 is not in the range"),
+        (["0", "0", "-2"], "Invalid value for 'COL': -2 is not in the range"),
+        (["0", "0", "0", "--from", "5us", "--to", "1us"], "the window from 5us to 1us ends before it starts"),
+        (["0", "0", "0", "--form", "5us"], "No such option"),
+    ],
+)
+def test_wrong_places(call, run_folder, place, message):
+    assert message in call("device", run_folder, *place, code=2).stderr
+
+
+@pytest.mark.parametrize("name", ["metrics", "stats", "gauges", "lines"])
+def test_foreign_tables(call, make_run, tmp_path, name):
+    """Whatever reads such a file says so, and writes nothing."""
+    folder, file = make_run(), tmp_path / "made"
+    pq.write_table(pa.table({"a": [1]}), folder / f"{name}.parquet")
+    commands = {
+        "metrics": ("report", folder, "--html", file),
+        "stats": ("report", folder, "--html", file),
+        "gauges": ("export", folder, "--to", "perfetto", "--out", file),
+        "lines": ("events", folder, "--sql", "select * from lines"),
+    }
+    assert f"{name}.parquet is no {name}" in call(*commands[name], code=2).stderr
+    assert not file.exists()
+
+
+def test_a_foreign_cost_table(call, make_run, tmp_path):
+    folder = make_run()
+    (folder / "tables.yaml").write_text("[1, 2]")
+    assert (
+        "tables.yaml does not hold a list of entries"
+        in call("report", folder, "--html", tmp_path / "r.html", code=2).stderr
+    )
 
 
 def test_one_json_object(call, run_folder):

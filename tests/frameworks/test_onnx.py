@@ -234,6 +234,13 @@ def test_graphs_without_weights_or_with_shapes_that_do_not_fit(net: Builder, onn
     refused(huge.save(tmp_path / "c.onnx", {"x": ["n", 4]}, x))
 
 
+@pytest.mark.parametrize(("operator", "options"), [("Gemm", {"transA": 1}), ("MatMul", {})])
+def test_products_over_the_samples_are_refused(net: Builder, operator: str, options: dict, tmp_path: Path) -> None:
+    operands = ("x", net.weight(8, 4)) if operator == "Gemm" else (net.weight(4, 8), "x")
+    file = net.save(tmp_path / "net.onnx", {"x": (8, 1)}, net(operator, *operands, **options))
+    assert f"({operator}) multiplies by 8 inputs where a sample has 1: the first axis" in refused(file)
+
+
 def test_damaged_files_never_give_a_traceback(net: Builder, tmp_path: Path) -> None:
     from hwsim.onnx.network import network_document
 

@@ -75,6 +75,16 @@ def test_the_plots_are_there(show, report):
     assert page.locator("body[data-fault]").count() == 0
 
 
+def test_devices_without_negative_weights_have_no_negative_conductance(show, tmp_path):
+    pairs = hwsim.simulate(algorithm="analog-sgd", device="pcm-pair", steps=10, out=tmp_path / "run")
+    page = show(pairs.report(tmp_path / "report.html"))
+    for name in ("start", "end"):
+        ends = page.locator(f"figure[data-map={name}] .ends span").all_inner_texts()
+        assert ends[0] == "10.72 uS"
+        assert ends[1] == ""
+        assert float(ends[2].removeprefix("≥ ").split()[0]) > 10.72
+
+
 def choose(page, row, col, name="end"):
     """Click the device (row, col) of the array that is shown, of 32 rows and 64 columns."""
     canvas = page.locator(f"figure[data-map={name}] canvas")

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwsim.errors import ResultsError, UsageError
-from hwsim.results import device_maps, histories, lanes
+from hwsim.results import device_maps, histories, lanes, stalls
 from hwsim.results.compare import differences, to_accuracy
 from hwsim.results.embed import json_block, packed
 from hwsim.results.report_page import report_page
-from hwsim.results.stalls import memories, queues, stations
+from hwsim.results.stalls import memories, n_queues, queues, stations
 
 
 def unpacked(block):
@@ -175,6 +175,14 @@ def test_a_truncated_file_is_named(make_run, name):
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(ResultsError, match=rf"{name}\.parquet is damaged"):
         report_page(run)
+
+
+def test_of_many_queues_those_that_nobody_waited_in_are_left_out(make_run, monkeypatch):
+    run = make_run()
+    assert n_queues(run) == 2
+    assert any(row["waiting"] == 0 for row in queues(run))
+    monkeypatch.setattr(stalls, "MOST_SINGLE", 1)
+    assert all(row["waiting"] > 0 for row in queues(run))
 
 
 def test_times_of_components_are_shares_of_the_run(shared_run):

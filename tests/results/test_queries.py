@@ -1,5 +1,7 @@
 import signal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hwsim.errors import ResultsError, UsageError
@@ -17,6 +19,13 @@ def test_where(shared_run):
     events = shared_run.events(where="component like 'tile0.%' and action = 'convert' -- the converters")
     assert set(events["component"]) == {"tile0.adc"}
     assert len(events) == 25
+
+
+def test_a_foreign_log_of_line_reads_is_refused(make_run):
+    folder = make_run().path
+    pq.write_table(pa.table({"a": [1]}), folder / "line_reads.parquet")
+    with pytest.raises(ResultsError, match="is no line_reads log of hwsim: it has no column array, axis, device, line"):
+        queries.check_log(folder, "line_reads")
 
 
 def test_window_is_half_open(shared_run):

@@ -76,6 +76,16 @@ def test_the_log_is_in_time_order_and_inside_the_run(run: Callable[..., Run]) ->
     assert max(result.summary["utilization_by_component"].values()) <= 1
 
 
+def test_a_part_that_serves_several_at_once_is_used_for_the_mean_of_them(run: Callable[..., Run]) -> None:
+    result = run("least-squares", chip="isaac", algorithm="digital-sgd", steps=3)
+    stats = result.stats.set_index("path")["value"]
+    used = result.summary["utilization_by_component"]
+    assert result.config["chip"]["buffer"]["ports"] == 2
+    assert 0.3 < used["buffer"] <= 1
+    for name, part in used.items():
+        assert part == pytest.approx(stats[f"{name}.utilization"])
+
+
 def test_counts_agree_with_the_log_and_the_pulse_log_with_the_weights(run: Callable[..., Run]) -> None:
     device = {"name": "constant_step", "dw_min_std": 0.0}
     result = run(algorithm="analog-sgd", device=device, log="pulses", probe=["0", "1"], steps=8)

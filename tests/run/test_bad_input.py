@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from hwsim.cli.group import hwsim
+from hwsim.run.config import resolve
 
 
 def command(*arguments: str) -> tuple[int, str]:
@@ -18,6 +19,10 @@ def command(*arguments: str) -> tuple[int, str]:
 
 BAD_OPTIONS = [
     (["digits-mpl"], "did you mean 'digits-mlp'?"),
+    (["--chip", ""], "no chip is called ''"),
+    (["--data", "nowhere"], "no such data folder: nowhere"),
+    (["--set", "w_max=-1"], "--set w_max: input should be greater than or equal to 0"),
+    (["--set", "tile={}"], "--set tile.rows: this parameter is missing"),
     (["--chip", "basline"], "did you mean 'baseline'?"),
     (["--device", "reram-sbb"], "did you mean 'reram-sb'?"),
     (["--algorithm", "tikitaka"], "did you mean 'tiki-taka'?"),
@@ -67,6 +72,19 @@ def test_bad_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: l
     assert code == 2, text
     assert message in text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parameter_of_the_device_needs_no_prefix() -> None:
+    """Also one that neither the trace nor the device's own file has named."""
+    spec = resolve(set=["w_max=0.8"])
+    assert spec.device.parameters.w_max == 0.8
+
+
+def test_more_classes_than_memory_are_no_defect(tmp_path: Path) -> None:
+    file = write_npz(tmp_path / "a.npz", x=np.ones((40, 4), np.float32), y=np.arange(40) % 2 * (2**31 - 2))
+    code, text = command("run", file, "--out", str(tmp_path / "out"))
+    assert code == 1
+    assert text.startswith("error: not enough memory: ")
 
 
 def test_an_existing_output_folder_is_left_alone(tmp_path: Path) -> None:

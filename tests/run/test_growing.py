@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -25,7 +26,7 @@ from hwsim.run import growing
 from hwsim.run.folder import CODINGS, PULSE_COLUMNS
 from hwsim.run.footer import Footer, moved, read_footer
 from hwsim.run.growing import GrowingParquet
-from hwsim.run.table import LEAST_ROWS, MOST_ROWS, TableWriter
+from hwsim.run.table import LEAST_ROWS, MOST_ROWS, Coding, TableWriter
 
 COLUMNS = {
     "t_ps": ("int64", "ps", "time"),
@@ -84,6 +85,54 @@ def test_a_footer_is_read_and_written_as_it_was() -> None:
 def test_what_is_no_footer_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"Parquet|footer"):
         read_footer(content)
+
+
+# Columns in runs
+
+RUN_COLUMNS = {"t_ps": ("int64", "ps", "time"), "tile": ("int16", "1", "tile"), "w": ("float32", "1", "noise")}
+
+
+def runs_of(lengths: list[int], values: list[int]) -> dict[str, np.ndarray]:
+    t = np.repeat(np.array(values, np.int64), lengths)
+    return {"t_ps": t, "tile": (t % 7 - 3).astype(np.int16), "w": np.linspace(0, 1, len(t), dtype=np.float32)}
+
+
+def check_runs(path: Path, blocks: list[dict[str, np.ndarray]], coded: bool) -> None:
+    """Write blocks; pyarrow and DuckDB read them back, and the statistics of the row groups are true."""
+    table = TableWriter(path, RUN_COLUMNS, {}, coding=Coding(runs=["t_ps", "tile"], bare=["w"]), least=1 << 22)
+    for block in blocks:
+        table.write(block)
+    table.close()
+    expected = {name: np.concatenate([block[name] for block in blocks]) for name in RUN_COLUMNS}
+    read = pq.read_table(path)
+    asked = duckdb.sql(f"select * from read_parquet('{path}')").df()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(read[name].to_numpy(), values)
+        np.testing.assert_array_equal(asked[name].to_numpy(), values)
+    chunk = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    assert (chunk.statistics.min, chunk.statistics.max) == (expected["t_ps"].min(), expected["t_ps"].max())
+    assert ("RLE_DICTIONARY" in chunk.encodings) == coded
+
+
+@given(st.lists(st.tuples(st.integers(8, 300), st.integers(-(2**62), 2**62)), min_size=1, max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_runs_of_any_length_and_value_read_back(tmp_path_factory: pytest.TempPathFactory, runs: Any) -> None:
+    lengths, values = zip(*runs, strict=True)
+    check_runs(tmp_path_factory.mktemp("f") / "f.parquet", [runs_of(list(lengths), list(values))], coded=True)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "count", "coded"),
+    [([8, 9, 100], 300, True), ([8], 70_000, True), ([20_000, 8, 2_100_000], 3, True), ([8, 1], 50, False)],
+)
+def test_runs_are_coded_where_they_are_long(tmp_path: Path, lengths: list[int], count: int, coded: bool) -> None:
+    """Lengths of one to four bytes, and dictionaries whose places take one to three."""
+    block = runs_of((lengths * count)[:count], list(range(count)))
+    third = len(block["w"]) // 3
+    parts = [{name: column[part] for name, column in block.items()} for part in (slice(third), slice(third, None))]
+    check_runs(tmp_path / "one.parquet", [block], coded)
+    check_runs(tmp_path / "two.parquet", parts, coded)
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
 
 # Growing

@@ -9,6 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 from hwsim.results import queries
+from hwsim.results.device import probed_regions
 from hwsim.results.export.window import Window
 from hwsim.results.folder import damaged
 from hwsim.results.logs import ends_in_footer, recovered
@@ -188,12 +189,10 @@ class Reader:
 
     def probes(self) -> dict[int, dict[str, tuple[int, int]]]:
         """Return the first probed line of each ``row`` and ``column`` side of a tile, and the one after the last."""
-        import json
-
-        file = self._file("pulses")
-        metadata = (file.schema_arrow if hasattr(file, "metadata") else file.schema).metadata
-        regions = json.loads(metadata[b"hwsim.probes"])
-        return {int(tile): {"row": region["rows"], "column": region["cols"]} for tile, region in regions.items()}
+        regions = probed_regions(self._folder)
+        return {
+            tile: {"row": tuple(region["rows"]), "column": tuple(region["cols"])} for tile, region in regions.items()
+        }
 
     def end_of_run(self) -> int:
         """Return the time at which the last action of the event log ends, ps."""

@@ -145,6 +145,8 @@ class _Waves:
         found = reader.ask('SELECT DISTINCT tile, "array", device FROM lines ORDER BY ALL')
         several = any(device for _, _, device in found)
         regions = reader.probes()
+        if unknown := {tile for tile, _, _ in found} - set(regions):
+            raise ResultsError(f"the log of the lines names tile {min(unknown)}, which the pulse log does not")
         return {
             (tile, array, device): _Array(
                 writer, f"hwsim.tile{tile}.array{array}" + (f".device{device}" if several else ""), regions[tile]

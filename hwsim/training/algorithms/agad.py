@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ from pydantic import Field
 
 from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
-from hwsim.chip.operations import TransferRead
-from hwsim.training.algorithms.base import ALGORITHMS, Emits
-from hwsim.training.algorithms.chopped import ChoppedAlgorithm, ChoppedParameters
+from hwsim.chip.operations import Digital
+from hwsim.training.algorithms.base import ALGORITHMS
+from hwsim.training.algorithms.chopped import ChoppedAlgorithm, ChoppedParameters, Turn, scaled
 from hwsim.training.algorithms.hidden_buffer import take_steps
 from hwsim.training.algorithms.transfer import FAST
 from hwsim.training.operations import operations, plus
@@ -63,48 +64,45 @@ class Agad(ChoppedAlgorithm):
         self.flipped[layer] = np.zeros(self.extent(matrix)[0], dtype=bool)
         return matrix
 
-    def transfer(self, matrix: AnalogMatrix, level: int, lr: float) -> Emits:
-        """Read a line into H against its reference, write the steps that H lets go, and flip the sign in its turn."""
-        options = self.parameters
-        name = matrix.name
-        index = self.advance(matrix, level)
-        length = self.extent(matrix)[1]
+    def turn(self, matrix: AnalogMatrix, line: int, scale: float) -> Turn:
+        """Return the transfer of a line."""
+        options, name = self.parameters, matrix.name
         sweeps = self.choppers[name].sweeps
         in_period = sweeps % options.chop_period + 1
-        scale = self.transfer_scale(matrix, lr)
         if options.experimental_correct_accumulation:
             scale /= min(in_period, 1 / matrix.granularity(FAST))
-        signs = self.signs_along(matrix, index)
-        new_reference = bool(self.flipped[name][index])
-        self.flipped[name][index] = False
-        values = yield TransferRead(matrix, FAST, index, self.axis)
-        hidden, mean, reference = (
-            self.line(numbers[name], index) for numbers in (self.hidden, self.means, self.references)
-        )
-        beta = np.float32(min(options.tail_weightening / options.chop_period, 1.0))
-
-        def collect() -> np.ndarray:
-            if new_reference:
-                reference[:] = mean
-            hidden[:] += np.float32(scale) * signs * (values - reference)
-            mean[:] = (1 - beta) * mean + beta * values
-            return take_steps(hidden, 1.0, options, cap=options.buffer_cap * options.transfer_update.desired_bl)
-
         flips = in_period == options.chop_period
         if options.in_chop_random:
             flips = flips or bool(self.drawn(matrix, "in-chopper", 1)[0] < options.in_chop_prob)
-        steps = yield self.digital[name].work(
-            "hidden buffer", collect, phase="transfer", values_in=length, values_out=length,
+        renews = bool(self.flipped[name][line])
+        self.flipped[name][line] = flips
+        return Turn(line, scale, sweeps > options.chop_period, flips, renews)
+
+    def collecting(self, matrix: AnalogMatrix, turn: Turn, compute: Callable[[], Any]) -> Digital:
+        """Return the work of adding a line to H against its reference, of its mean, and of letting go of steps."""
+        length = self.extent(matrix)[1]
+        return self.digital[matrix.name].work(
+            "hidden buffer", compute, phase="transfer", values_in=length, values_out=length,
             read={"H": length, "P": length, "Pref": length, "line signs": 1},
-            written={"H": length, "P": length, "Pref": length if new_reference else 0, "line signs": int(flips)},
+            written={"H": length, "P": length, "Pref": length if turn.renews else 0, "line signs": int(turn.flips)},
             # Six operations an element: difference, scale, sum; two products and a sum of the mean. And the thresholds.
             operations=plus(
-                operations(mul=3 * length, add=3 * length, compare=length + 1), options.release_operations(length)
+                operations(mul=3 * length, add=3 * length, compare=length + 1),
+                self.parameters.release_operations(length),
             ),
         )  # fmt: skip
-        if sweeps > options.chop_period:
-            yield from self.write_steps(matrix, index, steps)
-        if flips:
-            self.flip(matrix, index)
-            self.flipped[name][index] = True
-        self.finish_transfer(matrix, index)
+
+    def collect(self, matrix: AnalogMatrix, turns: Sequence[Turn], values: np.ndarray) -> np.ndarray:
+        """Add lines to H against their references, and to their means; returns the steps that H lets go."""
+        options, lines = self.parameters, [turn.line for turn in turns]
+        buffers, means, references = (
+            self.lines(numbers[matrix.name]) for numbers in (self.hidden, self.means, self.references)
+        )
+        renewed = [turn.line for turn in turns if turn.renews]
+        references[renewed] = means[renewed]
+        hidden = buffers[lines] + scaled(turns, self.cell_signs(matrix), values - references[lines])
+        beta = np.float32(min(options.tail_weightening / options.chop_period, 1.0))
+        means[lines] = (1 - beta) * means[lines] + beta * values
+        steps = take_steps(hidden, 1.0, options, cap=options.buffer_cap * options.transfer_update.desired_bl)
+        buffers[lines] = hidden
+        return steps

@@ -10,11 +10,12 @@ import numpy as np
 
 from hwsim.chip.chip import Chip
 from hwsim.chip.operations import Matrix, Operation
+from hwsim.chip.program import Directive
 from hwsim.registry import Registry
 from hwsim.spec.base import Spec
 from hwsim.training.state import restore_state, state_of
 
-Emits = Generator[Operation, Any, None]
+Emits = Generator[Operation | Directive, Any, None]
 
 
 class AlgorithmParameters(Spec):

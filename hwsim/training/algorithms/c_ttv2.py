@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 from pydantic import Field
 
 from hwsim.chip.analog_matrix import AnalogMatrix
-from hwsim.chip.operations import TransferRead
+from hwsim.chip.operations import Digital
 from hwsim.training.algorithms.base import ALGORITHMS, Emits
-from hwsim.training.algorithms.chopped import ChoppedAlgorithm, ChoppedParameters
+from hwsim.training.algorithms.chopped import ChoppedAlgorithm, ChoppedParameters, Turn, scaled
 from hwsim.training.algorithms.hidden_buffer import take_steps
-from hwsim.training.algorithms.transfer import FAST
 from hwsim.training.operations import operations, plus
 
 
@@ -42,42 +44,9 @@ class ChoppedTtv2(ChoppedAlgorithm):
         """Whether the lines across have signs as well."""
         return self.parameters.out_chop_prob > 0
 
-    def transfer(self, matrix: AnalogMatrix, level: int, lr: float) -> Emits:
-        """Read a line into H with its sign, write the steps that H lets go, and flip the sign in its turn."""
-        options = self.parameters
-        index = self.advance(matrix, level)
-        lines, length = self.extent(matrix)
-        scale = self.transfer_scale(matrix, lr)
-        signs = self.signs_along(matrix, index)
-        values = yield TransferRead(matrix, FAST, index, self.axis)
-        hidden = self.line(self.hidden[matrix.name], index)
-
-        def collect() -> np.ndarray:
-            if options.no_buffer:
-                hidden[:] = 0
-            hidden[:] += np.float32(scale) * signs * values
-            return take_steps(hidden, 1.0, options)
-
-        flips = self._flips(matrix)
-        kept = 0 if options.no_buffer else length
-        chopped = 1 if options.in_chop_prob else 0
-        cells = length if options.out_chop_prob else 0
-        steps = yield self.digital[matrix.name].work(
-            "hidden buffer", collect, phase="transfer", values_in=length, values_out=length,
-            read={"H": kept, "line signs": chopped, "cell signs": cells},
-            written={"H": kept, "line signs": int(flips)},
-            # A product, an addition and a threshold for each element, and the test whether the sign flips.
-            operations=plus(
-                operations(mul=length, add=0 if options.no_buffer else length, compare=length + chopped),
-                {} if options.no_buffer else options.release_operations(length),
-            ),
-        )  # fmt: skip
-        yield from self.write_steps(matrix, index, steps)
-        if flips:
-            self.flip(matrix, index)
-        if options.out_chop_prob and index == lines - 1:
-            yield from self._flip_cells(matrix)
-        self.finish_transfer(matrix, index)
+    def turn(self, matrix: AnalogMatrix, line: int, scale: float) -> Turn:
+        """Return the transfer of a line."""
+        return Turn(line, scale, flips=self._flips(matrix))
 
     def _flips(self, matrix: AnalogMatrix) -> bool:
         options = self.parameters
@@ -87,8 +56,36 @@ class ChoppedTtv2(ChoppedAlgorithm):
             return bool(self.drawn(matrix, "in-chopper", 1)[0] < options.in_chop_prob)
         return (self.choppers[matrix.name].sweeps + 1) % options.chop_period == 0
 
-    def _flip_cells(self, matrix: AnalogMatrix) -> Emits:
-        """Flip the signs across at random, at the end of a sweep."""
+    def collecting(self, matrix: AnalogMatrix, turn: Turn, compute: Callable[[], Any]) -> Digital:
+        """Return the work of adding a line to H and of letting go of whole steps."""
+        options, length = self.parameters, self.extent(matrix)[1]
+        kept = 0 if options.no_buffer else length
+        chopped = 1 if options.in_chop_prob else 0
+        cells = length if options.out_chop_prob else 0
+        return self.digital[matrix.name].work(
+            "hidden buffer", compute, phase="transfer", values_in=length, values_out=length,
+            read={"H": kept, "line signs": chopped, "cell signs": cells},
+            written={"H": kept, "line signs": int(turn.flips)},
+            # A product, an addition and a threshold for each element, and the test whether the sign flips.
+            operations=plus(
+                operations(mul=length, add=0 if options.no_buffer else length, compare=length + chopped),
+                {} if options.no_buffer else options.release_operations(length),
+            ),
+        )  # fmt: skip
+
+    def collect(self, matrix: AnalogMatrix, turns: Sequence[Turn], values: np.ndarray) -> np.ndarray:
+        """Add lines to H; returns the steps that it lets go."""
+        buffer, lines = self.lines(self.hidden[matrix.name]), [turn.line for turn in turns]
+        hidden = np.zeros_like(values) if self.parameters.no_buffer else buffer[lines]
+        hidden += scaled(turns, self.cell_signs(matrix), values)
+        steps = take_steps(hidden, 1.0, self.parameters)
+        buffer[lines] = hidden
+        return steps
+
+    def after_turn(self, matrix: AnalogMatrix, turn: Turn) -> Emits:
+        """Emit the flips of the signs across at the end of a sweep, at random."""
+        if not self.parameters.out_chop_prob or turn.line < self.extent(matrix)[0] - 1:
+            return
         signs = self.choppers[matrix.name].cell_signs
 
         def flip() -> None:

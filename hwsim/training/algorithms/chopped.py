@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
-from hwsim.chip.operations import Operation, Update
+from hwsim.chip.operations import Digital, TransferRead, Update
+from hwsim.chip.sweep import Stretch, Sweep
 from hwsim.devices import largest_magnitudes
+from hwsim.engine.rng import stream_key, uniforms
 from hwsim.training.algorithms.base import Emits
 from hwsim.training.algorithms.hidden_buffer import SLOW, HiddenBufferAlgorithm, HiddenBufferParameters
 from hwsim.training.algorithms.transfer import FAST
 from hwsim.training.operations import operations
-from hwsim.training.streams import generator
+
+DRAWN_TOGETHER = 256
+"""Transfers whose single random numbers are drawn in one go."""
 
 
 class ChoppedParameters(HiddenBufferParameters):
@@ -86,6 +92,19 @@ class Choppers:
     sweeps: int = 0
 
 
+class Turn(NamedTuple):
+    """A transfer: its line, what its read counts with, and whether steps of H may be written afterwards.
+
+    ``flips``: the line's sign does afterwards; ``renews``: the line gets a new reference before it is collected.
+    """
+
+    line: int
+    scale: float
+    may_write: bool = True
+    flips: bool = False
+    renews: bool = False
+
+
 def follow(mean: np.float32, largest: np.float32, share: float) -> np.float32:
     """Return the running mean after one more value, which counts with ``share``; zeros do not, the first starts it."""
     if largest <= 0:
@@ -105,6 +124,10 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
     def __init__(self, parameters: Any, chip: Chip, seed: int) -> None:
         super().__init__(parameters, chip, seed)
         self.choppers: dict[str, Choppers] = {}
+
+    @cached_property
+    def _works(self) -> dict[Hashable, list[Digital]]:
+        return {}
 
     def place(self, layer: str, weights: np.ndarray) -> AnalogMatrix:
         """Place a fast array at zero, a slow one with the weights, H at zero and all signs at +."""
@@ -130,53 +153,53 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
 
     def gradient(self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray, lr: float) -> Emits:
         """Emit the pulsed updates of the fast array, each line with its sign."""
-        rates: float | np.ndarray = self.fast_rate(lr)
+        n, rates = len(x), self.fast_rate(lr)
         if self.parameters.auto_scale:
-            rates = yield from self._scaled_rates(matrix, x, d)
-        if self.parameters.in_chop_prob or self.out_chopped:
-            x, d = yield from self._chopped(matrix, x, d)
+            rates = yield self._auto_scale(matrix, n, lambda: self._scaled_rates(matrix, x, d))
+        if self._is_chopped:
+            x, d = yield self._chopping(matrix, x, d)
         self.choppers[matrix.name].rate = float(np.ravel(rates)[-1])
         yield Update(matrix, FAST, x, d, rates, self.parameters.update)
 
-    def _scaled_rates(
-        self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray
-    ) -> Generator[Operation, Any, np.ndarray]:
-        """Learning rates of the samples from the running means of their largest values; zeros do not count."""
-        options = self.parameters
-        means = self.choppers[matrix.name].means
-        share = (1 - options.auto_momentum) / self.states[matrix.name].batch
-        full_train = options.fast_lr * options.update.desired_bl * matrix.granularity(FAST)
+    @property
+    def _is_chopped(self) -> bool:
+        return bool(self.parameters.in_chop_prob) or self.out_chopped
 
-        def compute() -> np.ndarray:
-            rates = np.empty(len(x))
-            mean_x, mean_d = means
-            for sample, (x_max, d_max) in enumerate(zip(largest_magnitudes(x), largest_magnitudes(d), strict=True)):
-                mean_x, mean_d = follow(mean_x, x_max, share), follow(mean_d, d_max, share)
-                rates[sample] = full_train / (mean_x * mean_d if mean_x and mean_d else 1.0)
-            means[:] = mean_x, mean_d
-            return rates
+    def _full_train(self, matrix: AnalogMatrix) -> float:
+        """Weight change of a train of nothing but pulses, times the share of it that a mean sample takes."""
+        return self.parameters.fast_lr * self.parameters.update.desired_bl * matrix.granularity(FAST)
 
+    def _auto_scale(self, matrix: AnalogMatrix, n: int, compute: Callable[[], Any]) -> Digital:
+        """Return the work of finding the learning rates of ``n`` samples."""
         # Two running means of two products and a sum, their product, and the division by it. The largest values are
         # those that update management looks for.
         means_used = {"running means": 2}
-        return (
-            yield self.digital[matrix.name].work(
-                "auto scale", compute, phase="update", n=len(x), read=means_used, written=means_used,
-                operations=operations(mul=5, add=2, div=1), expected=lambda: np.full(len(x), full_train),
-            )
+        return self.digital[matrix.name].work(
+            "auto scale", compute, phase="update", n=n, read=means_used, written=means_used,
+            operations=operations(mul=5, add=2, div=1), expected=lambda: np.full(n, self._full_train(matrix)),
         )  # fmt: skip
 
-    def _chopped(
-        self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray
-    ) -> Generator[Operation, Any, tuple[np.ndarray, np.ndarray]]:
-        """Apply the signs: a sign is a bit that each line's pulse generator takes; no arithmetic."""
+    def _scaled_rates(self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """Learning rates of the samples from the running means of their largest values; zeros do not count."""
+        means = self.choppers[matrix.name].means
+        share = (1 - self.parameters.auto_momentum) / self.states[matrix.name].batch
+        full_train = self._full_train(matrix)
+        rates = np.empty(len(x))
+        mean_x, mean_d = means
+        for sample, (x_max, d_max) in enumerate(zip(largest_magnitudes(x), largest_magnitudes(d), strict=True)):
+            mean_x, mean_d = follow(mean_x, x_max, share), follow(mean_d, d_max, share)
+            rates[sample] = full_train / (mean_x * mean_d if mean_x and mean_d else 1.0)
+        means[:] = mean_x, mean_d
+        return rates
+
+    def _chopping(self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray) -> Digital:
+        """Return the work of applying the signs: a sign is a bit that each line's pulse generator takes; no
+        arithmetic."""
         rows, cols = self.signs(matrix)
         choppers = self.choppers[matrix.name]
         read = {"line signs": len(choppers.line_signs), "cell signs": len(choppers.cell_signs)}
-        return (
-            yield self.digital[matrix.name].work(
-                "choppers", lambda: (x * cols, d * rows), phase="update", n=len(x), read=read, expected=lambda: (x, d)
-            )
+        return self.digital[matrix.name].work(
+            "choppers", lambda: (x * cols, d * rows), phase="update", n=len(x), read=read, expected=lambda: (x, d)
         )
 
     def signs(self, matrix: AnalogMatrix) -> tuple[np.ndarray, np.ndarray]:
@@ -189,10 +212,48 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
 
     # Transfers
 
-    def signs_along(self, matrix: AnalogMatrix, index: int) -> np.ndarray:
-        """Return the signs of the cells of one transferred line."""
-        rows, cols = self.signs(matrix)
-        return rows * cols[index] if self.parameters.transfer_columns else cols * rows[index]
+    def transfer(self, matrix: AnalogMatrix, level: int, lr: float) -> Emits:
+        """Read a line into H with its sign, write the steps that H lets go, and flip the sign in its turn."""
+        turn = self._next_turn(matrix, level, lr)
+        values = yield TransferRead(matrix, FAST, turn.line, self.axis)
+        steps = yield self.collecting(matrix, turn, lambda: self.collect(matrix, [turn], values[None])[0])
+        if turn.may_write:
+            yield from self.write_steps(matrix, turn.line, steps)
+        self._end_turn(matrix, turn)
+        yield from self.after_turn(matrix, turn)
+
+    def _next_turn(self, matrix: AnalogMatrix, level: int, lr: float) -> Turn:
+        """Return the transfer that is due."""
+        line = self.advance(matrix, level)
+        signs = self.choppers[matrix.name].line_signs
+        sign = float(signs[line]) if len(signs) else 1.0
+        return self.turn(matrix, line, sign * self.transfer_scale(matrix, lr))
+
+    def _end_turn(self, matrix: AnalogMatrix, turn: Turn) -> None:
+        """Flip the sign of the line, count the transfer, and the sweep after the last line."""
+        choppers = self.choppers[matrix.name]
+        if turn.flips:
+            choppers.line_signs[turn.line] *= -1
+            self.show_signs(matrix)
+        self.states[matrix.name].transfers[0] += 1
+        if turn.line == self.extent(matrix)[0] - 1:
+            choppers.sweeps += 1
+
+    @abstractmethod
+    def turn(self, matrix: AnalogMatrix, line: int, scale: float) -> Turn:
+        """Return what the transfer of a line does, whose read counts with ``scale``, its sign included."""
+
+    @abstractmethod
+    def collecting(self, matrix: AnalogMatrix, turn: Turn, compute: Callable[[], Any]) -> Digital:
+        """Return the work of collecting what a transfer has read."""
+
+    @abstractmethod
+    def collect(self, matrix: AnalogMatrix, turns: Sequence[Turn], values: np.ndarray) -> np.ndarray:
+        """Collect the lines that were read, (turns, cells), no line twice; returns the steps to be written."""
+
+    def after_turn(self, matrix: AnalogMatrix, turn: Turn) -> Emits:  # noqa: ARG002 (most have nothing to add)
+        """Emit what follows a transfer."""
+        yield from ()
 
     def transfer_scale(self, matrix: AnalogMatrix, lr: float) -> float:
         """Return what a read is multiplied with before it goes to H, whose steps are then whole numbers.
@@ -208,23 +269,107 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
             granularity *= self.choppers[matrix.name].rate * matrix.granularity(SLOW) / matrix.granularity(FAST)
         return self.transfer_rate(lr) * (options.gamma or 1.0) / granularity
 
+    def cell_signs(self, matrix: AnalogMatrix) -> np.ndarray:
+        """Return the signs of the cells of a transferred line, (cells,)."""
+        return self.signs(matrix)[0 if self.parameters.transfer_columns else 1]
+
     def drawn(self, matrix: AnalogMatrix, purpose: str, n: int) -> np.ndarray:
         """Return ``n`` uniform numbers of the transfer at work."""
-        transfer = self.states[matrix.name].transfers[0]
-        return generator(self.seed, f"{purpose}/{matrix.name}", transfer).random(n)
+        key, transfer = stream_key(self.seed, matrix.name, purpose), self.states[matrix.name].transfers[0]
+        if n > 1:
+            return uniforms(key, transfer * n, n)
+        block, at = divmod(transfer, DRAWN_TOGETHER)
+        known = self._drawn.get(key)
+        if known is None or known[0] != block:
+            known = self._drawn[key] = (block, uniforms(key, block * DRAWN_TOGETHER, DRAWN_TOGETHER))
+        return known[1][at : at + 1]
 
-    def flip(self, matrix: AnalogMatrix, index: int) -> None:
-        """Flip the sign of a transferred line."""
-        self.choppers[matrix.name].line_signs[index] *= -1
-        self.show_signs(matrix)
+    @cached_property
+    def _drawn(self) -> dict[int, tuple[int, np.ndarray]]:
+        return {}
 
     def show_signs(self, matrix: AnalogMatrix) -> None:
         """Let the reads of the layer see the fast array with its signs taken off."""
         if self.parameters.gamma:
             matrix.set_polarity(FAST, *(signs.copy() for signs in self.signs(matrix)))
 
-    def finish_transfer(self, matrix: AnalogMatrix, index: int) -> None:
-        """Count a transfer, and a sweep after the last line."""
-        self.states[matrix.name].transfers[0] += 1
-        if index == self.extent(matrix)[0] - 1:
-            self.choppers[matrix.name].sweeps += 1
+    # A mini-batch as a whole
+
+    def sweeps(self, matrix: AnalogMatrix) -> bool:
+        """Return whether nothing comes between the operations of a mini-batch that a sweep does not know."""
+        options = self.parameters
+        return (
+            options.transfer_columns
+            and not self.out_chopped
+            and Sweep.is_possible(self.chip, matrix, (FAST, SLOW), (options.update, options.transfer_update))
+        )
+
+    def sweep(self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray, lr: float) -> Sweep:
+        """Return the gradients of a mini-batch and the transfers between them."""
+        options, choppers = self.parameters, self.choppers[matrix.name]
+        state = self.states[matrix.name]
+        rates = np.full(len(x), self.fast_rate(lr))
+        if options.auto_scale:
+            rates = self._scaled_rates(matrix, x, d)
+        signs = np.tile(self.signs(matrix)[1], (len(x), 1)) if self._is_chopped else None
+        stretches, turns = [], []
+        for part, due in state.cadence.split(len(x), state.periods):
+            choppers.rate = float(rates[part.stop - 1])
+            if not due:
+                stretches.append(Stretch(part))
+                continue
+            turn = self._next_turn(matrix, due[0], lr)
+            turns.append(turn)
+            stretches.append(Stretch(part, turn.line, turn.may_write, self._work_after(matrix, turn)))
+            self._end_turn(matrix, turn)
+            if turn.flips and signs is not None:
+                signs[part.stop :, turn.line] *= -1
+        vectors = (x, d) if signs is None else (x * signs, d)
+        return Sweep(
+            matrix, (FAST, SLOW), stretches, vectors, rates, options.update, partial(self._work_before, matrix),
+            partial(self._collect_in_runs, matrix, turns), self.write_rate(matrix), options.transfer_update,
+        )  # fmt: skip
+
+    def _work_before(self, matrix: AnalogMatrix, n: int) -> Sequence[Digital]:
+        """Return the digital work before the update of ``n`` samples."""
+
+        def works() -> list[Digital]:
+            found = [self._auto_scale(matrix, n, nothing)] if self.parameters.auto_scale else []
+            if self._is_chopped:
+                x, d = (np.zeros((n, lines), np.float32) for lines in matrix.shape[::-1])
+                found.append(self._chopping(matrix, x, d))
+            return found
+
+        return self._known((matrix.name, n), works)
+
+    def _work_after(self, matrix: AnalogMatrix, turn: Turn) -> Digital:
+        """Return the digital work of a transfer."""
+        asked = (matrix.name, turn.flips, turn.renews)
+        (work,) = self._known(asked, lambda: [self.collecting(matrix, turn, nothing)])
+        return work
+
+    def _known(self, asked: Hashable, make: Callable[[], list[Digital]]) -> Sequence[Digital]:
+        """Return digital work that comes again and again, made once."""
+        known = self._works.get(asked)
+        if known is None:
+            known = self._works[asked] = make()
+        return known
+
+    def _collect_in_runs(self, matrix: AnalogMatrix, turns: Sequence[Turn], values: np.ndarray) -> np.ndarray:
+        """Collect the lines that were read; a line that comes again begins a new run."""
+        steps = np.zeros_like(values)
+        lines = self.extent(matrix)[0]
+        for first in range(0, len(turns), lines):
+            run = slice(first, first + lines)
+            steps[run] = self.collect(matrix, turns[run], values[run])
+        return steps
+
+
+def nothing() -> None:
+    """Do what has been done already."""
+
+
+def scaled(turns: Sequence[Turn], signs: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return what was read, (turns, cells), with the scale of each transfer and the signs of the cells."""
+    scales = np.array([turn.scale for turn in turns], np.float32)
+    return scales[:, None] * signs * values

@@ -79,10 +79,14 @@ class HiddenBufferAlgorithm(TransferAlgorithm):
             self.hidden[buffer_name(layer, level)] = self.digital[layer].numbers("H", matrix.shape)
         return matrix
 
+    def write_rate(self, matrix: AnalogMatrix, array: int = SLOW) -> float:
+        """Return the learning rate of written steps."""
+        return self.parameters.step * matrix.granularity(array)
+
     def write_steps(self, matrix: AnalogMatrix, line: int, steps: np.ndarray, array: int = SLOW) -> Emits:
         """Emit the pulses of ``steps`` on one line of a slower array; none, and no cycle, if all are 0."""
         if np.any(steps):
-            rate = self.parameters.step * matrix.granularity(array)
+            rate = self.write_rate(matrix, array)
             yield TransferWrite(matrix, array, line, self.axis, -steps, rate, self.parameters.transfer_update)
 
 

@@ -14,7 +14,9 @@ from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
 from hwsim.chip.matrix_ways import Axis
 from hwsim.chip.operations import Update
+from hwsim.chip.program import Alone
 from hwsim.chip.reset import Reset
+from hwsim.chip.sweep import Sweep
 from hwsim.chip.zero_shift import ZeroShift
 from hwsim.devices import UpdateParameters
 from hwsim.training.algorithms.base import Algorithm, AlgorithmParameters, Emits
@@ -148,10 +150,21 @@ class TransferAlgorithm(Algorithm):
         state = self.states[matrix.name]
         if state.batch != len(x):
             state.batch, state.periods = len(x), self.periods(matrix, len(x))
+        if self.sweeps(matrix) and (yield Alone()):
+            yield self.sweep(matrix, x, d, lr)
+            return
         for part, due in state.cadence.split(len(x), state.periods):
             yield from self.gradient(matrix, x[part], d[part], lr)
             for level in due:
                 yield from self.transfer(matrix, level, lr)
+
+    def sweeps(self, matrix: AnalogMatrix) -> bool:  # noqa: ARG002 (most algorithms do not)
+        """Return whether the update of a mini-batch of this layer can be done as a whole by :meth:`sweep`."""
+        return False
+
+    def sweep(self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray, lr: float) -> Sweep:  # noqa: ARG002
+        """Return the update of a mini-batch, transfers included, as a whole."""
+        raise TypeError(f"{type(self).__name__} emits its operations one by one")
 
     def periods(self, matrix: AnalogMatrix, batch: int) -> list[int]:  # noqa: ARG002 (levels above need the matrix)
         """Return the samples between two transfers of each level, in mini-batches of ``batch`` samples."""
@@ -198,6 +211,10 @@ class TransferAlgorithm(Algorithm):
     def line(self, numbers: np.ndarray, index: int) -> np.ndarray:
         """Return the view of one transferred line of (rows, cols) numbers."""
         return numbers[:, index] if self.parameters.transfer_columns else numbers[index]
+
+    def lines(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the view (lines, cells) of (rows, cols) numbers."""
+        return numbers.T if self.parameters.transfer_columns else numbers
 
     def advance(self, matrix: AnalogMatrix, level: int = 0) -> int:
         """Return the next line of a level, and step to the one after it."""

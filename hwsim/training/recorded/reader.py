@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hwsim.errors import DataError, SpecError
+from hwsim.foreign import memory_limit
 from hwsim.spec.load import Document, build
 from hwsim.spec.recorded import RecordedLayer, RecordedTraceSpec
 from hwsim.training.recorded.patches import patches, unfolded_bytes
@@ -22,13 +22,6 @@ from hwsim.training.recorded.schema import COLUMNS, KIND, SCHEMA_VERSION, VECTOR
 
 ABOUT = ("name", "description", "source", "layers", "steps", "samples", "batch_size", "sampled")
 """What the metadata say of the trace."""
-MEMORY_SHARE = 0.5
-"""Part of the machine's memory that one step, or all weights, may take."""
-
-
-def memory_limit() -> int:
-    """Return the bytes that one step of a trace, or all its weights, may take: half of the machine's memory."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)
 
 
 @dataclass

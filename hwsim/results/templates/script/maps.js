@@ -72,7 +72,13 @@ async function startMaps() {
     sample.sort((a, b) => a - b);
     const bulk = sample.length ? sample[Math.min(Math.floor(sample.length * 0.995), sample.length - 1)] : 0;
     const high = (bulk > 0 ? bulk : most) || 1e-9;
-    return map.kind === "signed" ? [-high, high, most > high] : [least, high, most > high];
+    return map.kind === "signed" ? [-high, high, most > high] : [map.weight ? 0 : least, high, most > high];
+  }
+
+  // Devices that hold no weight below 0, such as those of a pair, have no conductance on its other side.
+  function weightKind() {
+    const some = (test) => grids.start.some(test) || grids.end.some(test);
+    return some((w) => w > 0) && !some((w) => w < 0) ? "count" : "signed";
   }
 
   function valueText(map, value) {
@@ -233,6 +239,7 @@ async function startMaps() {
     state.array = array;
     const [rows, cols] = array.shape;
     [rowInput.max, colInput.max] = [rows - 1, cols - 1];
+    MAPS.start.kind = MAPS.end.kind = weightKind();
     for (const [name, map] of Object.entries(MAPS)) {
       drawn[name] = { range: range(map) };
       // Start and end are looked at side by side, so they share their scale.
