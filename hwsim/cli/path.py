@@ -49,12 +49,14 @@ def command(run: Path, step: int | None, whole: bool, as_json: bool) -> None:
 def _echo_sums(path: pd.DataFrame, by: str, total: int) -> None:
     sums = path.groupby(by).path_ps.agg(["sum", "size"]).sort_values("sum", ascending=False)
     shown = sums.head(MOST_LINKS)
-    rows = [[str(name), str(row["size"]), _time(row["sum"]), f"{100 * row['sum'] / total:.1f}"]
+    # On a chip whose parts take no time the path has no length.
+    share = 100 / total if total else 0.0
+    rows = [[str(name), str(row["size"]), _time(row["sum"]), f"{share * row['sum']:.1f}"]
             for name, row in shown.iterrows()]  # fmt: skip
     rest = sums.iloc[MOST_LINKS:]
     if len(rest):
         rows.append([f"other ({len(rest)})", str(rest["size"].sum()), _time(rest["sum"].sum()),
-                     f"{100 * rest['sum'].sum() / total:.1f}"])  # fmt: skip
+                     f"{share * rest['sum'].sum():.1f}"])  # fmt: skip
     echo_table([by, "actions", "time", "%"], rows, right=(1, 2, 3))
 
 

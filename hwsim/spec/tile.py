@@ -67,7 +67,12 @@ class AdcPlacement(PlacedComponent):
     counting while the line is integrated, for at least the time of the component model; it has no sample-and-hold
     circuit."""
     lines_per_adc: int = Field(ge=1)
-    """How many output lines share one converter (one comparator of a ramp), one after the other."""
+    """How many output lines share one converter (one comparator of a ramp), one after the other.
+
+    A tile has n converters, one for so many of its rows or columns, whichever are more. Both directions use all of
+    them, line i the one of number i modulo n. So m lines take ceil(m / n) conversions one after the other, and a small
+    matrix on a large tile takes a single one.
+    """
 
     @model_validator(mode="after")
     def _one_oscillator_a_line(self) -> AdcPlacement:

@@ -163,6 +163,8 @@ def test_an_own_table_in_the_working_folder(tmp_path, monkeypatch) -> None:
         ("ttv2", {"thres_scale": 0.0}, r"thres_scale: .*greater than 0, got 0.0"),
         ("ttv2", {"momentum": 1.5}, r"momentum: .*less than or equal to 1, got 1.5"),
         ("ttv2", {"transfer_every": 0.0}, r"transfer_every: .*greater than 0"),
+        ("c-ttv2", {"fast_lr": 0.0, "auto_scale": True}, r"fast_lr must be above 0 with auto_scale"),
+        ("tiki-taka", {"fast_lr": -0.1}, r"fast_lr: .*greater than or equal to 0"),
         ("c-ttv2", {"thres_scale": 2.0}, r"thres_scale: no such parameter"),
         ("c-ttv2", {"in_chop_prob": 1.5}, r"in_chop_prob: .*less than or equal to 1"),
         ("c-ttv2", {"transfer_every": 0.0}, r"transfer_every: transfer_every must not be 0: above 0"),
@@ -180,6 +182,7 @@ def test_an_own_table_in_the_working_folder(tmp_path, monkeypatch) -> None:
         ("multi-tile", {"transfer_lr_vec": [1.0]}, r"transfer_lr_vec has 1 numbers, but 3 arrays need 2"),
         ("multi-tile", {"transfer_every_vec": [1.0, 0.0]}, r"transfer_every_vec must be positive"),
         ("mixed-precision", {"n_rows_per_transfer": 0}, r"n_rows_per_transfer must be -1"),
+        ("mixed-precision", {"transfer_every": 1.5}, r"transfer_every must be a whole number of mini-batches, got 1.5"),
         ("mixed-precision", {"n_x_bins": 1}, r"n_x_bins must be 0"),
     ],
 )

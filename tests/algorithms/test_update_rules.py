@@ -54,6 +54,17 @@ def test_tiki_taka(bench, batches, weights, columns, reads) -> None:
     np.testing.assert_array_equal(rig.array(1), np.clip(c, -1, 1))
 
 
+@pytest.mark.parametrize("name", ["tiki-taka", "ttv2", "c-ttv2"])
+def test_without_a_rate_of_its_own_the_fast_array_learns_as_the_network(bench, batches, name) -> None:
+    """AIHWKit: ``fast_lr`` 0 is the learning rate."""
+    options = {"update": EXACT, "transfer_every": 1000.0, "in_chop_prob": 0.0}
+    rig = bench(name, {key: value for key, value in options.items() if name == "c-ttv2" or "chop" not in key}
+                | {"fast_lr": 0.0})  # fmt: skip
+    rig.train(batches[:5], lr=EXACT_LR)
+    expected = -EXACT_LR * sum(np.outer(d, x) for x, d in samples(batches[:5]))
+    np.testing.assert_allclose(rig.array(0), expected, atol=1e-7)
+
+
 @pytest.mark.parametrize("given", [False, True])
 def test_a_chain_of_three_arrays_slows_by_the_columns(bench, batches, weights, given) -> None:
     """AIHWKit slows level k by the rows (its defect); the right factor is the number of lines that take their turn."""

@@ -95,3 +95,13 @@ def test_a_log_of_another_kind_is_refused(trained, tmp_path) -> None:
     pq.write_table(pa.table({"a": [1]}), folder / "events.parquet")
     done = CliRunner().invoke(main, ["path", str(folder)])
     assert done.exit_code == 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_path_without_length_has_no_shares(tmp_path) -> None:
+    """The digital unit and the memory of this chip take no time, as in the model that it stands for."""
+    hwsim.simulate("digits-mlp", chip="puma", algorithm="digital-sgd", steps=2, out=tmp_path / "run")
+    done = CliRunner().invoke(main, ["path", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.output
+    assert "nan" not in done.output
+    assert "in 0 s" in done.output

@@ -10,7 +10,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
@@ -56,6 +56,12 @@ class ChoppedParameters(HiddenBufferParameters):
     correct_gradient_magnitudes: bool = False
     """True: what is transferred is divided by lr_A and measured in steps of the slow array, so that the size of the
     transferred gradient does not depend on the fast array."""
+
+    @model_validator(mode="after")
+    def _share_of_a_train(self) -> ChoppedParameters:
+        if self.auto_scale and self.fast_lr == 0:
+            raise ValueError("fast_lr must be above 0 with auto_scale, where it is a share of a pulse train")
+        return self
 
     @field_validator("transfer_every")
     @classmethod

@@ -22,7 +22,7 @@ class MixedPrecisionParameters(AlgorithmParameters):
     """Parameters of mixed-precision training, with AIHWKit's names and defaults (``MixedPrecisionCompound``)."""
 
     transfer_every: float = Field(1.0, gt=0)
-    """Mini-batches between two transfers."""
+    """Mini-batches between two transfers, a whole number."""
     n_rows_per_transfer: int = Field(-1, ge=-1)
     """Rows transferred each time, in turn; -1: all."""
     random_row: bool = False
@@ -48,6 +48,8 @@ class MixedPrecisionParameters(AlgorithmParameters):
     def _check(self) -> MixedPrecisionParameters:
         if self.n_rows_per_transfer == 0:
             raise ValueError("n_rows_per_transfer must be -1 (all rows) or at least 1: with 0 nothing is ever written")
+        if self.transfer_every % 1:
+            raise ValueError(f"transfer_every must be a whole number of mini-batches, got {self.transfer_every!r}")
         for name in ("n_x_bins", "n_d_bins"):
             if getattr(self, name) == 1:
                 raise ValueError(f"{name} must be 0 (not quantised) or at least 2: one level holds no sign")

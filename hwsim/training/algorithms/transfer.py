@@ -47,8 +47,8 @@ class TransferParameters(AlgorithmParameters):
     """True: ``transfer_every`` counts mini-batches (rounded up to samples); False: samples."""
     transfer_columns: bool = True
     """True: columns are transferred, by forward reads; False: rows, by backward reads."""
-    fast_lr: float = Field(1.0, gt=0)
-    """Learning rate of the fast array; absolute, as in AIHWKit 1.1.0, unless ``scale_fast_lr``."""
+    fast_lr: float = Field(1.0, ge=0)
+    """Learning rate of the fast array; absolute, as in AIHWKit 1.1.0, unless ``scale_fast_lr``; 0: the network's."""
     scale_fast_lr: bool = False
     """True: ``fast_lr`` is multiplied by the learning rate."""
     transfer_lr: float = Field(1.0, gt=0)
@@ -189,7 +189,10 @@ class TransferAlgorithm(Algorithm):
 
     def fast_rate(self, lr: float) -> float:
         """Return the learning rate of the fast array."""
-        return self.parameters.fast_lr * (lr if self.parameters.scale_fast_lr else 1.0)
+        fast_lr = self.parameters.fast_lr
+        if fast_lr == 0:
+            return lr
+        return fast_lr * (lr if self.parameters.scale_fast_lr else 1.0)
 
     def transfer_rate(self, lr: float) -> float:
         """Return the learning rate of a transfer."""
