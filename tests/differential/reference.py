@@ -135,8 +135,8 @@ def update_row(
 ) -> tuple[np.ndarray, float]:
     """Apply ``counts`` pulses to each device of a row, in the kernel's order.
 
-    ``planes`` is (planes, cols), ``firing`` marks the columns that have pulses of their own; ``collects``: where they
-    are few, their devices form blocks of their own.
+    ``planes`` is (planes, cols), ``firing`` counts the slots in which each column has a pulse of its own; ``collects``:
+    where few have, their devices form blocks of their own, those with most slots first.
     """
     w = w.astype(float).copy()
     passed = 0.0
@@ -144,6 +144,7 @@ def update_row(
     blocks = [block for block in blocks if firing[block].any()]
     fired = np.flatnonzero(firing)
     if collects and len(fired) <= min(FEW, PER_BLOCK * len(blocks)):
+        fired = fired[np.argsort(-firing[fired].astype(int), kind="stable")]
         blocks = [fired[begin : begin + GROUP] for begin in range(0, len(fired), GROUP)]
     together = 2 if law in ("exponential", "power", "exponential_response", "piecewise") else 1
     paired = len(blocks) - len(blocks) % together

@@ -68,7 +68,7 @@ def segments(
         tx = reference.train(np.where(driven, x, 0), plan.col_gain[sample], bl, key("train"), 2 * turn, sample)
         td = reference.train(d, plan.row_gain[sample], bl, key("train"), 2 * turn + 1, sample)
         parts = [slice(begin, begin + 32) for begin in range(0, bl, 32)]
-        found += [((td[:, None, part] & tx[None, :, part]).sum(2), tx[:, part].any(1)) for part in parts]
+        found += [((td[:, None, part] & tx[None, :, part]).sum(2), tx[:, part].sum(1)) for part in parts]
     return found
 
 
