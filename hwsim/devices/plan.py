@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -17,7 +18,7 @@ LONGEST_TRAIN = 1_000_000
 DEFAULT_UPDATE = UpdateParameters()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TrainPlan:
     """Trains of n samples. A line fires in a slot with probability min(1, gain |value|).
 
@@ -43,7 +44,7 @@ class TrainPlan:
             rates=self.rates if len(self.rates) == 1 else self.rates[samples],
         )
 
-    @property
+    @cached_property
     def slots(self) -> NDArray[np.int64]:
         """Slots that each sample takes, (n,): all passes of its train; none without pulses."""
         return np.multiply(self.bl, self.params.passes, dtype=np.int64)

@@ -98,7 +98,7 @@ def test_the_bundled_statistics_of_each_algorithm_agree_with_another_seed(run, n
 
 
 def test_what_has_not_been_recorded_takes_the_default_and_says_so(run) -> None:
-    summary = run("mnist-cnn", algorithm="mixed-precision").summary
+    summary = run("digits-cnn", algorithm="mixed-precision").summary
     assert any("Assumption of this project" in text for text in summary["assumptions"])
 
 
