@@ -194,9 +194,5 @@ def test_an_override_is_named() -> None:
     with pytest.raises(SpecError, match=r"--set bus: .*a chip has a bus or an interconnect"):
         resolve("digits-mlp", set={"bus": None})
     mesh = {"kind": "mesh", "model": "bus-256b-isaac", "rows": 2, "cols": 2}
-<<<<<<< HEAD
-    with pytest.raises(SpecError, match=r"--set interconnect.rows: a mesh of 2 x 2 has 3 nodes"):
-=======
     with pytest.raises(SpecError, match=r"--set interconnect\.rows: a mesh of 2 x 2 has 3 nodes"):
->>>>>>> h-physics
         resolve("digits-mlp", set={"bus": None, "interconnect": mesh})
