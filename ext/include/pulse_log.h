@@ -50,7 +50,7 @@ struct RawPulses {
     // `ascending` are the places of the devices in it.
     void reorder(size_t from, const int32_t *columns, const int32_t *ascending, int32_t n) {
         const size_t pulses = size() - from;
-        if (pulses == 0) return;
+        if (std::is_sorted(col.data() + from, col.data() + size())) return;
         runs_.assign((size_t)n, {0, 0});
         for (size_t at = from, device = 0; at < size(); ++device) {
             const size_t start = at;

@@ -5,7 +5,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "hwsim"
 ORDER = [
-    {"errors", "units", "html", "registry", "library", "_kernels"},
+    {"errors", "units", "html", "foreign", "registry", "library", "_kernels"},
     {"spec"},
     {"engine"},
     {"cost"},
@@ -21,7 +21,7 @@ ORDER = [
     {"cli", "__main__"},
 ]
 LAYER = {name: index for index, names in enumerate(ORDER) for name in names}
-RESULTS_MAY_IMPORT = {"errors", "units", "html", "results"}
+RESULTS_MAY_IMPORT = {"errors", "units", "html", "foreign", "results"}
 LAYER_MAY_ALSO_IMPORT = {part: {"results"} for part in ("run", "sweeps", "reproduce", "torch", "cli", "__main__")}
 
 
