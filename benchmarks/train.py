@@ -41,9 +41,9 @@ ROWS = {
     row.name: row
     for row in (
         Row("tiki-taka, batch 10", "tiki-taka", 10, "", 150, 100, 1.5),
-        Row("ttv2, batch 64", "ttv2-reram-sb", 64, "TTv2ReRamSBPreset", 3, 2, 8.0),
-        Row("c-ttv2, batch 64", "c-ttv2-reram-sb", 64, "ChoppedTTv2ReRamSBPreset", 3, 2, 8.0),
-        Row("agad, batch 64", "agad-reram-sb", 64, "AGADReRamSBPreset", 3, 2, 8.0),
+        Row("ttv2, batch 64", "ttv2-reram-sb", 64, "TTv2ReRamSBPreset", 6, 2, 8.0),
+        Row("c-ttv2, batch 64", "c-ttv2-reram-sb", 64, "ChoppedTTv2ReRamSBPreset", 6, 2, 8.0),
+        Row("agad, batch 64", "agad-reram-sb", 64, "AGADReRamSBPreset", 6, 2, 8.0),
     )
 }
 

@@ -124,6 +124,20 @@ def input_scale(const float[:, ::1] x, cbool largest_value, float limit):
     return scale
 
 
+def running_means(const float[::1] values, float mean, double share):
+    """Return the running mean (n,) after each of ``values`` (n,), which counts with ``share``; those that are not positive do not
+    count, and the first one that does starts a mean of 0."""
+    cdef int64_t n = values.shape[0], i
+    cdef float kept = <float>(1 - share), taken = <float>share
+    means = np.empty(n, np.float32)
+    cdef float[::1] view = means
+    for i in range(n):
+        if values[i] > 0:
+            mean = kept * mean + taken * values[i] if mean > 0 else values[i]
+        view[i] = mean
+    return means
+
+
 def is_finite(const float[:, ::1] x):
     """Return whether no number of ``x`` is a NaN or infinite."""
     cdef int64_t size = x.shape[0] * x.shape[1]

@@ -22,7 +22,7 @@ from hwsim.devices.results import (
     WatchedUpdate,
     ZeroShiftResult,
 )
-from hwsim.devices.scale import RunningScale, input_scale, largest_magnitudes
+from hwsim.devices.scale import RunningScale, input_scale, largest_magnitudes, running_means
 from hwsim.spec.analog import IOParameters, UpdateParameters
 
 __all__ = [
@@ -50,5 +50,6 @@ __all__ = [
     "load_device",
     "make_cells",
     "plan_trains",
+    "running_means",
     "single_thread_blas",
 ]

@@ -58,6 +58,14 @@ def largest_magnitudes(x: F32) -> F32:
     return converter.measure(np.ascontiguousarray(x, np.float32))[1]
 
 
+def running_means(values: F32, mean: float, share: float) -> F32:
+    """Return the running mean after each of ``values`` (n,), each of which counts with ``share``.
+
+    Zeros do not count, and the first value starts a mean of 0.
+    """
+    return converter.running_means(values, mean, share)
+
+
 def worst_case_scale(x: F32, io: IOParameters) -> F32:
     """Return the divisor with which even one-sided sums over weights of 0.6 stay within the output bound."""
     magnitude = converter.measure(x)[1]

@@ -16,7 +16,7 @@ from hwsim.chip.analog_matrix import AnalogMatrix
 from hwsim.chip.chip import Chip
 from hwsim.chip.operations import Digital, TransferRead, Update
 from hwsim.chip.sweep import Stretch, Sweep
-from hwsim.devices import largest_magnitudes
+from hwsim.devices import largest_magnitudes, running_means
 from hwsim.engine.rng import stream_key, uniforms
 from hwsim.training.algorithms.base import Emits
 from hwsim.training.algorithms.hidden_buffer import SLOW, HiddenBufferAlgorithm, HiddenBufferParameters
@@ -105,13 +105,6 @@ class Turn(NamedTuple):
     renews: bool = False
 
 
-def follow(mean: np.float32, largest: np.float32, share: float) -> np.float32:
-    """Return the running mean after one more value, which counts with ``share``; zeros do not, the first starts it."""
-    if largest <= 0:
-        return mean
-    return np.float32(1 - share) * mean + np.float32(share) * largest if mean > 0 else largest
-
-
 class ChoppedAlgorithm(HiddenBufferAlgorithm):
     """Base of c-TTv2 and AGAD: gradients go to the fast array with the choppers' signs.
 
@@ -184,13 +177,14 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
         means = self.choppers[matrix.name].means
         share = (1 - self.parameters.auto_momentum) / self.states[matrix.name].batch
         full_train = self._full_train(matrix)
-        rates = np.empty(len(x))
-        mean_x, mean_d = means
-        for sample, (x_max, d_max) in enumerate(zip(largest_magnitudes(x), largest_magnitudes(d), strict=True)):
-            mean_x, mean_d = follow(mean_x, x_max, share), follow(mean_d, d_max, share)
-            rates[sample] = full_train / (mean_x * mean_d if mean_x and mean_d else 1.0)
-        means[:] = mean_x, mean_d
-        return rates
+        of_x, of_d = (
+            running_means(largest_magnitudes(lines), float(mean), share)
+            for lines, mean in zip((x, d), means, strict=True)
+        )
+        means[:] = of_x[-1], of_d[-1]
+        scales = of_x * of_d
+        scales[(of_x == 0) | (of_d == 0)] = 1
+        return (full_train / scales).astype(np.float64)
 
     def _chopping(self, matrix: AnalogMatrix, x: np.ndarray, d: np.ndarray) -> Digital:
         """Return the work of applying the signs: a sign is a bit that each line's pulse generator takes; no
@@ -224,10 +218,14 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
 
     def _next_turn(self, matrix: AnalogMatrix, level: int, lr: float) -> Turn:
         """Return the transfer that is due."""
+        return self._turn(matrix, level, self.transfer_scale(matrix, lr))
+
+    def _turn(self, matrix: AnalogMatrix, level: int, scale: float) -> Turn:
+        """Return the transfer that is due, whose read counts with ``scale`` but for the sign of its line."""
         line = self.advance(matrix, level)
         signs = self.choppers[matrix.name].line_signs
         sign = float(signs[line]) if len(signs) else 1.0
-        return self.turn(matrix, line, sign * self.transfer_scale(matrix, lr))
+        return self.turn(matrix, line, sign * scale)
 
     def _end_turn(self, matrix: AnalogMatrix, turn: Turn) -> None:
         """Flip the sign of the line, count the transfer, and the sweep after the last line."""
@@ -313,12 +311,15 @@ class ChoppedAlgorithm(HiddenBufferAlgorithm):
             rates = self._scaled_rates(matrix, x, d)
         signs = np.tile(self.signs(matrix)[1], (len(x), 1)) if self._is_chopped else None
         stretches, turns = [], []
+        scale = 0.0 if options.correct_gradient_magnitudes else self.transfer_scale(matrix, lr)
         for part, due in state.cadence.split(len(x), state.periods):
             choppers.rate = float(rates[part.stop - 1])
             if not due:
                 stretches.append(Stretch(part))
                 continue
-            turn = self._next_turn(matrix, due[0], lr)
+            if options.correct_gradient_magnitudes:
+                scale = self.transfer_scale(matrix, lr)
+            turn = self._turn(matrix, due[0], scale)
             turns.append(turn)
             stretches.append(Stretch(part, turn.line, turn.may_write, self._work_after(matrix, turn)))
             self._end_turn(matrix, turn)
