@@ -53,8 +53,9 @@ class Reproduction:
 
 
 def reproduce(
-    name: str, options: Options | None = None, out: Path | str | None = None, progress: Progress | None = None
-) -> Reproduction:
+    name: str, options: Options | None = None, out: Path | str | None = None, progress: Progress | None = None,
+    *, resume: bool = False,
+) -> Reproduction:  # fmt: skip
     """Run a published experiment and write everything into a new folder.
 
     Args:
@@ -62,6 +63,7 @@ def reproduce(
         options: seeds, epochs, the reading of the source, data; None: as the experiment says.
         out: a new folder; None: a free one in ``reproduced``.
         progress: called with runs done, all runs, the title of the run at work, and the part of it that is done.
+        resume: ``out`` is the folder of the same experiment, which was stopped: runs that are complete there are kept.
 
     Raises:
         InputError: a name, option or the data are wrong; nothing has been written.
@@ -72,7 +74,10 @@ def reproduce(
     checks_of(whole)
     spec = chosen(whole, options)
     folder = Path(out) if out is not None else free_path(BASE, spec.name)
-    check_new(folder)
+    if resume:
+        _check_begun(folder, spec)
+    else:
+        check_new(folder)
     if spec.needs_data and options.data is None and not os.environ.get("HWSIM_DATA"):
         raise UsageError(f"{spec.name} trains on files: name their folder with --data DIR, or in $HWSIM_DATA")
     if find_spec("matplotlib") is None:
@@ -80,6 +85,13 @@ def reproduce(
     found = _figures(spec, options, folder, progress) if spec.chips else _runs(spec, options, folder, progress)
     _write(found)
     return found
+
+
+def _check_begun(folder: Path, spec: ExperimentSpec) -> None:
+    if spec.chips:
+        raise UsageError(f"{spec.name} has no runs to go on with; leave out --resume")
+    if folder.is_symlink() or not (folder / "runs").is_dir():
+        raise UsageError(f"{folder} is not the folder of an experiment: there is no runs/ in it to go on with")
 
 
 def _runs(spec: ExperimentSpec, options: Options, folder: Path, progress: Progress | None) -> Reproduction:

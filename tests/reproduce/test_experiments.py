@@ -94,6 +94,40 @@ def test_files_are_asked_for(tmp_path, monkeypatch) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_experiment_goes_on_where_it_was_stopped(tmp_path) -> None:
+    """Complete runs are kept to the byte, a stopped one is made again; other settings and links are refused."""
+    options = Options(fast=True, seeds=(1, 0))
+    whole = reproduce("fig1", options, tmp_path / "out")
+    first, second, *_ = sorted((tmp_path / "out" / "runs").iterdir())
+    kept = {path: path.stat().st_mtime_ns for path in first.iterdir()}
+    info = json.loads((second / "run.json").read_text(encoding="utf-8"))
+    (second / "run.json").write_text(json.dumps(info | {"state": "running"}), encoding="utf-8")
+    (second / "summary.json").unlink()
+    again = reproduce("fig1", options, tmp_path / "out", resume=True)
+    pd.testing.assert_frame_equal(again.table, whole.table)
+    assert kept == {path: path.stat().st_mtime_ns for path in first.iterdir()}
+    assert json.loads((second / "run.json").read_text(encoding="utf-8"))["state"] == "complete"
+
+    with pytest.raises(UsageError, match="other settings"):
+        reproduce("fig1", Options(fast=True, epochs=3), tmp_path / "out", resume=True)
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(UsageError, match="not the folder of an experiment"):
+        reproduce("fig1", options, tmp_path / "elsewhere", resume=True)
+    second.rename(tmp_path / "moved")
+    second.symlink_to(tmp_path / "moved")
+    with pytest.raises(UsageError, match="is a link"):
+        reproduce("fig1", options, tmp_path / "out", resume=True)
+
+
+def test_runs_go_seed_by_seed(tmp_path) -> None:
+    """What was stopped half-way has every series with the first seeds."""
+    titles = []
+    reproduce("fig1", Options(fast=True, seeds=(1, 0)), tmp_path / "out", lambda *given: titles.append(given[2]))
+    seeds = [int(title.rpartition(" ")[2]) for title in dict.fromkeys(titles)]
+    assert seeds == sorted(seeds)
+    assert set(seeds) == {0, 1}
+
+
 # What must hold
 
 
