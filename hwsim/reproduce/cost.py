@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def _cost(run: Any, target: float) -> dict[str, Any]:
     metrics = run.metrics
     reached = metrics[100 * metrics["test_accuracy"] >= target]
     if reached.empty:
-        return {"reached": False}
+        return {"reached": False, "epochs": math.nan, "latency_s": math.nan, "energy_J": math.nan}
     first = reached.iloc[0]
     row: dict[str, Any] = {
         "reached": True, "epochs": first["samples"] / _samples_per_epoch(run), "latency_s": first["t_s"],
@@ -52,10 +53,15 @@ def _samples_per_epoch(run: Any) -> float:
 
 
 def summarized_costs(costs: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean over the seeds that reached each target, with how many did (``reached`` of ``count``)."""
+    """Return the mean over the seeds that reached each target, with how many did (``reached`` of ``count``).
+
+    ``latency_s_std`` and ``energy_J_std`` are standard deviations over these seeds; NaN of a single one.
+    """
     numbers = [name for name in costs.columns if name.startswith(("latency_s", "energy_J")) or name == "epochs"]
     grouped = costs.groupby(["target", "at", "series"], sort=False, dropna=False)
     means = grouped[numbers].mean()
+    for name in ("latency_s", "energy_J"):
+        means[f"{name}_std"] = grouped[name].std()
     means.insert(0, "count", grouped.size())
     means.insert(0, "reached", grouped["reached"].sum())
     return means.reset_index()

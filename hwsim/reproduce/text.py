@@ -98,8 +98,8 @@ def cost_rows(found: Reproduction) -> list[dict[str, Any]]:
         }  # fmt: skip
         done = row["reached"] > 0
         entry["epochs"] = f"{row['epochs']:.1f}" if done else "-"
-        entry["time"] = format_quantity(row["latency_s"], "s") if done else "-"
-        entry["energy"] = format_quantity(row["energy_J"], "J") if done else "-"
+        entry["time"] = _quantity(row["latency_s"], row["latency_s_std"], "s") if done else "-"
+        entry["energy"] = _quantity(row["energy_J"], row["energy_J_std"], "J") if done else "-"
         for phase in PHASES:
             share = row.get(f"energy_J.{phase}", math.nan) / row["energy_J"] if done else math.nan
             entry[phase] = f"{100 * share:.0f} %" if share == share else "-"
@@ -107,8 +107,17 @@ def cost_rows(found: Reproduction) -> list[dict[str, Any]]:
     return rows
 
 
+def _quantity(mean: float, std: float, unit: str) -> str:
+    """Return a mean with its relative standard deviation, which is left out where there is none."""
+    text = format_quantity(mean, unit, digits=3)
+    return text if math.isnan(std) else f"{text} ± {100 * std / mean:.0f} %"
+
+
 def _costs(found: Reproduction) -> list[str]:
     header = ("target", "device", "algorithm", "reached", "epochs", "time", "energy", *PHASES)
     rows = [tuple(str(value) for value in entry.values()) for entry in cost_rows(found)]
-    return ["cost of reaching an accuracy (means over the runs that reach it; shares of the energy)", "",
-            *layout(header, rows, right=tuple(range(3, len(header))))]  # fmt: skip
+    return [
+        "cost of reaching an accuracy: means over the runs that reach it ± standard deviation, shares of the energy",
+        "",
+        *layout(header, rows, right=tuple(range(3, len(header)))),
+    ]
