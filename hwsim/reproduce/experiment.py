@@ -17,7 +17,7 @@ import yaml
 
 from hwsim.errors import UsageError
 from hwsim.reproduce.checks import Verdict, checks_of, verdicts
-from hwsim.reproduce.cost import costs_to_targets, summarized_costs
+from hwsim.reproduce.cost import costs_to_targets, splits, summarized_costs
 from hwsim.reproduce.execute import Progress, execute
 from hwsim.reproduce.figures import draw
 from hwsim.reproduce.measures import curves, measure, summarized
@@ -145,6 +145,7 @@ def _figures(spec: ExperimentSpec, options: Options, folder: Path, progress: Pro
 
 def _write(found: Reproduction) -> None:
     from hwsim.reproduce.page import write_page
+    from hwsim.reproduce.text import cost_matrix
 
     folder = found.folder
     (folder / "experiment.yaml").write_text(
@@ -158,6 +159,10 @@ def _write(found: Reproduction) -> None:
             plain.to_parquet(folder / f"{name}.parquet", index=False)
             if name != "curves":
                 plain.to_csv(folder / f"{name}.csv", index=False)
+    if len(found.costs):
+        for target in found.spec.targets:
+            pd.DataFrame(cost_matrix(found, target)).to_csv(folder / f"cost-{target:g}.csv", index=False)
+        splits(found.table, folder / "runs").to_csv(folder / "splits.csv", index=False, float_format="%.4g")
     draw(found.spec, found.table, found.curves, folder / "runs", folder / "figure.png")
     (folder / "results.json").write_text(
         json.dumps(as_object(found), indent=2, allow_nan=False) + "\n", encoding="utf-8"

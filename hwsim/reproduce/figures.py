@@ -309,7 +309,7 @@ def _cost(spec: ExperimentSpec, table: pd.DataFrame, curves: pd.DataFrame, runs:
             _cost_axes(axes[row][column], spec, label, unit, first=not column)
         axes[0][column].set_title(at, fontsize=10)
         split = split_of(table[table["at"].isin([at]) | table["at"].isna()], runs)
-        _split_bars(axes[2][column], split.reindex(dict.fromkeys(table["series"])), first=not column)
+        _split_bars(axes[2][column], split.reindex(list(dict.fromkeys(table["series"]))), first=not column)
     lines = [each.get_legend_handles_labels() for each in axes[0]]
     found = {label: handle for each in lines for handle, label in zip(*each, strict=True)}
     figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=5, frameon=False, fontsize=8)

@@ -107,6 +107,27 @@ def cost_rows(found: Reproduction) -> list[dict[str, Any]]:
     return rows
 
 
+def cost_matrix(found: Reproduction, target: float) -> list[dict[str, str]]:
+    """Return what reaching a target costs, one row a series: time and energy on every device, side by side."""
+    costs = summarized_costs(found.costs[found.costs["target"] == target])
+    places = [str(at) for at in costs["at"].dropna().unique()]
+    rows: dict[str, dict[str, str]] = {}
+    for row in costs.to_dict("records"):
+        entry = rows.setdefault(row["series"], {"algorithm": row["series"]} | dict.fromkeys(places, ""))
+        for place in places if row["at"] is None or row["at"] != row["at"] else [str(row["at"])]:
+            entry[place] = _cell(row)
+    return list(rows.values())
+
+
+def _cell(row: Any) -> str:
+    reached, count = int(row["reached"]), row["count"]
+    if not reached:
+        return "-"
+    text = f"{_quantity(row['latency_s'], row['latency_s_std'], 's')}, "
+    text += _quantity(row["energy_J"], row["energy_J_std"], "J")
+    return text if reached == count else f"{text} ({reached} of {count})"
+
+
 def _quantity(mean: float, std: float, unit: str) -> str:
     """Return a mean with its relative standard deviation, which is left out where there is none."""
     text = format_quantity(mean, unit, digits=3)

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from hwsim.reproduce import Options, load_experiment
-from hwsim.reproduce.cost import costs_to_targets, split_of, summarized_costs
+from hwsim.reproduce.cost import costs_to_targets, split_of, splits, summarized_costs
 from hwsim.reproduce.execute import execute, key
 from hwsim.reproduce.measures import measure
 from hwsim.reproduce.plan import cases, chosen
-from hwsim.reproduce.text import cost_rows
+from hwsim.reproduce.text import cost_matrix, cost_rows
 from hwsim.results import open_run
 
 
@@ -45,6 +45,8 @@ def test_means_and_spreads_are_of_the_seeds_that_reach_the_target() -> None:
     first, second, third = cost_rows(Found(costs))
     assert (first["reached"], first["time"], first["energy"]) == ("2/3", "12 ms ± 24 %", "4 uJ ± 35 %")
     assert (second["time"], second["update"]) == ("20 ms", "25 %")
+    assert cost_matrix(Found(costs), 80.0) == [{"algorithm": "A", "d": "12 ms ± 24 %, 4 uJ ± 35 % (2 of 3)"}]
+    assert cost_matrix(Found(costs), 95.0) == [{"algorithm": "A", "d": "-"}]
     assert (third["reached"], third["time"], third["update"]) == ("0/3", "-", "-")
 
 
@@ -64,3 +66,8 @@ def test_costs_of_runs_add_up(tmp_path) -> None:
     assert digital.loc[20.0, "latency_s"] <= run.summary["latency_s"]
     split = split_of(table, tmp_path).loc["Digital SGD"]
     assert split.sum() * run.summary["samples"] == pytest.approx(run.summary["energy_J"], rel=1e-9)
+    (parts,) = splits(table[table["series"] == "Digital SGD"], tmp_path).to_dict("records")
+    for start in ("nJ.", "nJ of "):
+        whole = sum(value for name, value in parts.items() if name.startswith(start))
+        assert 1e-9 * whole * run.summary["samples"] == pytest.approx(run.summary["energy_J"], rel=1e-9)
+    assert "nJ of tile.adc" in splits(table, tmp_path)
