@@ -75,7 +75,7 @@ def split_of(table: pd.DataFrame, runs: Path) -> pd.DataFrame:
     for case in table.itertuples():
         rows.setdefault(str(case.series), []).append(_per_sample(runs / str(case.run), "energy_by_phase"))
     found = pd.DataFrame({name: pd.DataFrame(parts).fillna(0.0).mean() for name, parts in rows.items()}).T.fillna(0.0)
-    return found[_ordered(found)]
+    return found[_ordered(found.columns)]
 
 
 def splits(table: pd.DataFrame, runs: Path) -> pd.DataFrame:
