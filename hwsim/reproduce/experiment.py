@@ -130,7 +130,7 @@ def _figures(spec: ExperimentSpec, options: Options, folder: Path, progress: Pro
                 "difference": figure.difference,
             })  # fmt: skip
             judged.append(
-                Verdict(f"{chip}, {figure.figure}: {figure.published}", f"{value:.4g} ns", "pass" if met else "fail")
+                Verdict(f"{chip}, {figure.figure}: {figure.published}", f"{value:.1f} ns", "pass" if met else "fail")
             )
             if progress is not None:
                 progress(len(rows), total, f"{chip} {figure.name}", 0.0)

@@ -26,7 +26,8 @@ def report(found: Reproduction) -> str:
         others = [name for name in spec.variants if name != found.variant]
         text = f"variant {found.variant}: {spec.variants[found.variant].description}"
         lines += textwrap.wrap(text + (f" (also: --variant {', '.join(others)})" if others else ""), WIDTH)
-    lines += ["", *layout(*comparison(found), right=(2, 3, 4, 5))]
+    header, rows = comparison(found)
+    lines += ["", *layout(header, rows, right=tuple(range(2, len(header))))]
     if len(found.costs):
         lines += ["", *_costs(found)]
     lines += [
@@ -39,28 +40,23 @@ def report(found: Reproduction) -> str:
 
 
 def comparison(found: Reproduction) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return header and rows of our numbers beside the published ones."""
+    """Return header and rows of our numbers beside the published ones, without columns that would be empty."""
     spec = found.spec
     swept = "chip" if spec.chips else spec.sweep.label if spec.sweep is not None else ""
     unit = "accuracy (%)" if spec.measure == "accuracy" and not spec.chips else "ns" if spec.chips else "floor"
-    header = ("series", swept, f"ours: {unit}", "runs", "closed form", "published")
-    return header, [_compared(row, spec) for row in found.comparison.to_dict("records")]
+    header = ("series", swept, f"ours: {unit}", "runs", "best", "closed form", "published")
+    rows = [_compared(row, spec) for row in found.comparison.to_dict("records")]
+    kept = [n for n in range(len(header)) if n < 4 or any(row[n] for row in rows)]
+    return tuple(header[n] for n in kept), [tuple(row[n] for n in kept) for row in rows]
 
 
 def _compared(row: Any, spec: ExperimentSpec) -> tuple[str, ...]:
     at = "" if row["at"] is None or row["at"] != row["at"] else str(row["at"])
-    ours, published = (
-        _with_spread(row[value], row[spread], spec)
-        for value, spread in (("mean", "std"), ("published", "published_spread"))
+    ours, published, best, predicted = (
+        _with_spread(row.get(value, math.nan), row.get(spread, math.nan), spec)
+        for value, spread in (("mean", "std"), ("published", "published_spread"), ("best", ""), ("predicted", ""))
     )
-    return (
-        row["series"],
-        at,
-        ours,
-        str(row["count"]),
-        _with_spread(row.get("predicted", math.nan), math.nan, spec),
-        published,
-    )
+    return row["series"], at, ours, str(row["count"]), best, predicted, published
 
 
 def _with_spread(value: float, spread: float, spec: ExperimentSpec) -> str:
