@@ -145,7 +145,7 @@ def _figures(spec: ExperimentSpec, options: Options, folder: Path, progress: Pro
 
 def _write(found: Reproduction) -> None:
     from hwsim.reproduce.page import write_page
-    from hwsim.reproduce.text import cost_matrix
+    from hwsim.reproduce.text import cost_matrix, cost_split
 
     folder = found.folder
     (folder / "experiment.yaml").write_text(
@@ -162,6 +162,7 @@ def _write(found: Reproduction) -> None:
     if len(found.costs):
         for target in found.spec.targets:
             pd.DataFrame(cost_matrix(found, target)).to_csv(folder / f"cost-{target:g}.csv", index=False)
+            pd.DataFrame(cost_split(found, target)).to_csv(folder / f"split-{target:g}.csv", index=False)
         splits(found.table, folder / "runs").to_csv(folder / "splits.csv", index=False, float_format="%.4g")
     draw(found.spec, found.table, found.curves, folder / "runs", folder / "figure.png")
     (folder / "results.json").write_text(

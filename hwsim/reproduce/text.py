@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
+
 from hwsim.reproduce.cost import PHASES, summarized_costs
 from hwsim.reproduce.experiment import Reproduction
 from hwsim.results.layout import table as layout
@@ -115,6 +117,17 @@ def cost_matrix(found: Reproduction, target: float) -> list[dict[str, str]]:
     return list(rows.values())
 
 
+def cost_split(found: Reproduction, target: float) -> list[dict[str, str]]:
+    """Return where the energy of reaching a target went, one row for each device and series that reach it."""
+    rows = [row for row in cost_rows(found) if row["target"] == f"{target:g} %" and not row["reached"].startswith("0/")]
+    left_out = ("target", "at", "series", "reached", "time")
+    return [
+        {"device": "any" if pd.isna(row["at"]) else str(row["at"]), "algorithm": row["series"]}
+        | {name: value for name, value in row.items() if name not in left_out}
+        for row in sorted(rows, key=lambda row: "" if pd.isna(row["at"]) else str(row["at"]))
+    ]
+
+
 def _cell(row: Any) -> str:
     reached, count = int(row["reached"]), row["count"]
     if not reached:
@@ -130,11 +143,12 @@ def _quantity(mean: float, std: float, unit: str) -> str:
     return text if math.isnan(std) else f"{text} ± {100 * std / mean:.0f} %"
 
 
-def _costs(found: Reproduction) -> list[str]:
-    header = ("target", "device", "algorithm", "reached", "epochs", "time", "energy", *PHASES)
-    rows = [tuple(str(value) for value in entry.values()) for entry in cost_rows(found)]
-    return [
-        "cost of reaching an accuracy: means over the runs that reach it ± standard deviation, shares of the energy",
-        "",
-        *layout(header, rows, right=tuple(range(3, len(header)))),
-    ]
+def _costs(found: Reproduction) -> Iterator[str]:
+    yield "cost of reaching an accuracy: means over the runs that reach it ± standard deviation; shares of the energy"
+    for target in found.spec.targets:
+        rows = cost_matrix(found, target)
+        yield from ("", f"to {target:g} %", "")
+        yield from layout(tuple(rows[0]), [tuple(row.values()) for row in rows])
+        if split := cost_split(found, target):
+            header = tuple(split[0])
+            yield from ("", *layout(header, [tuple(row.values()) for row in split], right=tuple(range(2, len(header)))))

@@ -10,7 +10,7 @@ from hwsim.reproduce.cost import costs_to_targets, split_of, splits, summarized_
 from hwsim.reproduce.execute import execute, key
 from hwsim.reproduce.measures import measure
 from hwsim.reproduce.plan import cases, chosen
-from hwsim.reproduce.text import cost_matrix, cost_rows
+from hwsim.reproduce.text import cost_matrix, cost_rows, cost_split
 from hwsim.results import open_run
 
 
@@ -47,6 +47,9 @@ def test_means_and_spreads_are_of_the_seeds_that_reach_the_target() -> None:
     assert (second["time"], second["update"]) == ("20 ms", "25 %")
     assert cost_matrix(Found(costs), 80.0) == [{"algorithm": "A", "d": "12 ms ± 24 %, 4 uJ ± 35 % (2 of 3)"}]
     assert cost_matrix(Found(costs), 95.0) == [{"algorithm": "A", "d": "-"}]
+    (split,) = cost_split(Found(costs), 90.0)
+    assert (split["device"], split["algorithm"], split["energy"], split["update"]) == ("d", "A", "6 uJ", "25 %")
+    assert cost_split(Found(costs), 95.0) == []
     assert (third["reached"], third["time"], third["update"]) == ("0/3", "-", "-")
 
 

@@ -12,7 +12,7 @@ from hwsim.reproduce import Options, load_experiment, reproduce
 from hwsim.reproduce.checks import checks_of, verdicts
 from hwsim.reproduce.plan import cases, chosen
 from hwsim.reproduce.text import report
-from hwsim.run import resolve
+from hwsim.run import resolve, simulate
 from hwsim.spec.experiment import ExperimentSpec
 from hwsim.spec.load import Document, build
 
@@ -62,6 +62,19 @@ def test_smoke_version_on_images_that_stand_for_mnist(tmp_path) -> None:
     found = reproduce("fig7", Options(fast=True, data=tmp_path), tmp_path / "out")
     assert set(found.table["series"]) == {"Digital SGD", "Analog SGD", "Tiki-Taka"}
     assert (found.folder / "figure.png").stat().st_size > 10_000
+
+
+def test_every_algorithm_of_the_mnist_costs_fits_its_chip(tmp_path) -> None:
+    """One step of each: weights and the digital state of algorithms have room on the chip."""
+    for part, n in (("train", 10), ("t10k", 10)):
+        _idx(tmp_path / f"{part}-images-idx3-ubyte", np.ones((n, 28, 28)))
+        _idx(tmp_path / f"{part}-labels-idx1-ubyte", np.arange(n))
+    planned = cases(load_experiment("fig-cost-mnist"), Options(seeds=(0,), data=tmp_path))
+    tried = [case for case in planned if case.at in (None, "ecram")]
+    assert len(tried) == 10
+    for number, case in enumerate(tried):
+        run = simulate(**case.arguments | {"steps": 1, "epochs": None}, out=tmp_path / str(number))
+        assert run.summary["steps"] == 1
 
 
 def _idx(path, values) -> None:
