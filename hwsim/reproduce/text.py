@@ -99,8 +99,8 @@ def cost_rows(found: Reproduction) -> list[dict[str, Any]]:
         entry["time"] = _quantity(row["latency_s"], row["latency_s_std"], "s") if done else "-"
         entry["energy"] = _quantity(row["energy_J"], row["energy_J_std"], "J") if done else "-"
         for phase in PHASES:
-            share = row.get(f"energy_J.{phase}", math.nan) / row["energy_J"] if done else math.nan
-            entry[phase] = f"{100 * share:.0f} %" if share == share else "-"
+            energy = row.get(f"energy_J.{phase}", math.nan)
+            entry[phase] = f"{0 if math.isnan(energy) else 100 * energy / row['energy_J']:.0f} %" if done else "-"
         rows.append(entry)
     return rows
 
@@ -120,10 +120,10 @@ def cost_matrix(found: Reproduction, target: float) -> list[dict[str, str]]:
 def cost_split(found: Reproduction, target: float) -> list[dict[str, str]]:
     """Return where the energy of reaching a target went, one row for each device and series that reach it."""
     rows = [row for row in cost_rows(found) if row["target"] == f"{target:g} %" and not row["reached"].startswith("0/")]
-    left_out = ("target", "at", "series", "reached", "time")
+    left_out = ("target", "at", "series", "reached", "epochs", "time")
     return [
         {"device": "any" if pd.isna(row["at"]) else str(row["at"]), "algorithm": row["series"]}
-        | {name: value for name, value in row.items() if name not in left_out}
+        | {name: value.partition(" ±")[0] for name, value in row.items() if name not in left_out}
         for row in sorted(rows, key=lambda row: "" if pd.isna(row["at"]) else str(row["at"]))
     ]
 
@@ -131,7 +131,7 @@ def cost_split(found: Reproduction, target: float) -> list[dict[str, str]]:
 def _cell(row: Any) -> str:
     reached, count = int(row["reached"]), row["count"]
     if not reached:
-        return "-"
+        return "not reached"
     text = f"{_quantity(row['latency_s'], row['latency_s_std'], 's')}, "
     text += _quantity(row["energy_J"], row["energy_J_std"], "J")
     return text if reached == count else f"{text} ({reached} of {count})"

@@ -46,9 +46,10 @@ def test_means_and_spreads_are_of_the_seeds_that_reach_the_target() -> None:
     assert (first["reached"], first["time"], first["energy"]) == ("2/3", "12 ms ± 24 %", "4 uJ ± 35 %")
     assert (second["time"], second["update"]) == ("20 ms", "25 %")
     assert cost_matrix(Found(costs), 80.0) == [{"algorithm": "A", "d": "12 ms ± 24 %, 4 uJ ± 35 % (2 of 3)"}]
-    assert cost_matrix(Found(costs), 95.0) == [{"algorithm": "A", "d": "-"}]
+    assert cost_matrix(Found(costs), 95.0) == [{"algorithm": "A", "d": "not reached"}]
     (split,) = cost_split(Found(costs), 90.0)
     assert (split["device"], split["algorithm"], split["energy"], split["update"]) == ("d", "A", "6 uJ", "25 %")
+    assert split["transfer"] == "0 %"
     assert cost_split(Found(costs), 95.0) == []
     assert (third["reached"], third["time"], third["update"]) == ("0/3", "-", "-")
 
