@@ -36,11 +36,12 @@ from hwsim.errors import UsageError
 )
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that share the runs.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="New folder. Default: reproduced/NAME-NNN.")
+@click.option("--resume", is_flag=True, help="Go on in --out, with the same options: runs that are complete are kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--quiet", is_flag=True, help="No progress bar; print the folder only.")
 def command(
     name: str, variant: str | None, epochs: int | None, seeds: str | None, fast: bool, data: Path | None,
-    settings: tuple[str, ...], jobs: int, out: Path | None, as_json: bool, quiet: bool,
+    settings: tuple[str, ...], jobs: int, out: Path | None, resume: bool, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Run the published experiment NAME, print our numbers beside the published ones, and write figure, page and data.
 
@@ -50,6 +51,8 @@ def command(
     if name == "list":
         _list(as_json)
         return
+    if resume and out is None:
+        raise UsageError("--resume goes on in a folder: name it with --out")
     from hwsim.reproduce import Options, reproduce
 
     options = Options(
@@ -57,7 +60,7 @@ def command(
         jobs=jobs,
     )  # fmt: skip
     with _progress(show=not quiet) as progress:
-        found = reproduce(name, options, out, progress)
+        found = reproduce(name, options, out, progress, resume=resume)
     if as_json:
         from hwsim.reproduce.experiment import as_object
 

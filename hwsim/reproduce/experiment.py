@@ -17,7 +17,7 @@ import yaml
 
 from hwsim.errors import UsageError
 from hwsim.reproduce.checks import Verdict, checks_of, verdicts
-from hwsim.reproduce.cost import costs_to_targets, summarized_costs
+from hwsim.reproduce.cost import costs_to_targets, splits, summarized_costs
 from hwsim.reproduce.execute import Progress, execute
 from hwsim.reproduce.figures import draw
 from hwsim.reproduce.measures import curves, measure, summarized
@@ -53,8 +53,9 @@ class Reproduction:
 
 
 def reproduce(
-    name: str, options: Options | None = None, out: Path | str | None = None, progress: Progress | None = None
-) -> Reproduction:
+    name: str, options: Options | None = None, out: Path | str | None = None, progress: Progress | None = None,
+    *, resume: bool = False,
+) -> Reproduction:  # fmt: skip
     """Run a published experiment and write everything into a new folder.
 
     Args:
@@ -62,6 +63,7 @@ def reproduce(
         options: seeds, epochs, the reading of the source, data; None: as the experiment says.
         out: a new folder; None: a free one in ``reproduced``.
         progress: called with runs done, all runs, the title of the run at work, and the part of it that is done.
+        resume: ``out`` is the folder of the same experiment, which was stopped: runs that are complete there are kept.
 
     Raises:
         InputError: a name, option or the data are wrong; nothing has been written.
@@ -72,7 +74,10 @@ def reproduce(
     checks_of(whole)
     spec = chosen(whole, options)
     folder = Path(out) if out is not None else free_path(BASE, spec.name)
-    check_new(folder)
+    if resume:
+        _check_begun(folder, spec)
+    else:
+        check_new(folder)
     if spec.needs_data and options.data is None and not os.environ.get("HWSIM_DATA"):
         raise UsageError(f"{spec.name} trains on files: name their folder with --data DIR, or in $HWSIM_DATA")
     if find_spec("matplotlib") is None:
@@ -80,6 +85,13 @@ def reproduce(
     found = _figures(spec, options, folder, progress) if spec.chips else _runs(spec, options, folder, progress)
     _write(found)
     return found
+
+
+def _check_begun(folder: Path, spec: ExperimentSpec) -> None:
+    if spec.chips:
+        raise UsageError(f"{spec.name} has no runs to go on with; leave out --resume")
+    if folder.is_symlink() or not (folder / "runs").is_dir():
+        raise UsageError(f"{folder} is not the folder of an experiment: there is no runs/ in it to go on with")
 
 
 def _runs(spec: ExperimentSpec, options: Options, folder: Path, progress: Progress | None) -> Reproduction:
@@ -118,7 +130,7 @@ def _figures(spec: ExperimentSpec, options: Options, folder: Path, progress: Pro
                 "difference": figure.difference,
             })  # fmt: skip
             judged.append(
-                Verdict(f"{chip}, {figure.figure}: {figure.published}", f"{value:.4g} ns", "pass" if met else "fail")
+                Verdict(f"{chip}, {figure.figure}: {figure.published}", f"{value:.1f} ns", "pass" if met else "fail")
             )
             if progress is not None:
                 progress(len(rows), total, f"{chip} {figure.name}", 0.0)
@@ -133,6 +145,7 @@ def _figures(spec: ExperimentSpec, options: Options, folder: Path, progress: Pro
 
 def _write(found: Reproduction) -> None:
     from hwsim.reproduce.page import write_page
+    from hwsim.reproduce.text import cost_matrix, cost_split
 
     folder = found.folder
     (folder / "experiment.yaml").write_text(
@@ -146,6 +159,11 @@ def _write(found: Reproduction) -> None:
             plain.to_parquet(folder / f"{name}.parquet", index=False)
             if name != "curves":
                 plain.to_csv(folder / f"{name}.csv", index=False)
+    if len(found.costs):
+        for target in found.spec.targets:
+            pd.DataFrame(cost_matrix(found, target)).to_csv(folder / f"cost-{target:g}.csv", index=False)
+            pd.DataFrame(cost_split(found, target)).to_csv(folder / f"split-{target:g}.csv", index=False)
+        splits(found.table, folder / "runs").to_csv(folder / "splits.csv", index=False, float_format="%.4g")
     draw(found.spec, found.table, found.curves, folder / "runs", folder / "figure.png")
     (folder / "results.json").write_text(
         json.dumps(as_object(found), indent=2, allow_nan=False) + "\n", encoding="utf-8"

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 COLORS = ("#2563a8", "#c2571a", "#2e7d4f", "#7b4fa3", "#8c6d1f", "#a32050", "#3b8ea5", "#555b61", "#b58900", "#6a994e")
 MARKERS = "osD^vP*X<>"
+PHASE_COLORS = {
+    "forward": "#1d4f86", "backward": "#7fb0dc", "update": "#c2571a", "transfer": "#edb458", "digital": "#4f8f5b",
+    "load": "#a9c9a4", "static": "#b9bec4",
+}  # fmt: skip
+"""Colours of the phases of training, unlike those of the series."""
+OTHER_PHASES = ("#7b4fa3", "#a32050", "#3b8ea5", "#555b61")
 DPI = 150
 
 
@@ -297,45 +303,57 @@ def _cost(spec: ExperimentSpec, table: pd.DataFrame, curves: pd.DataFrame, runs:
     places = list(dict.fromkeys(at for at in curves["at"] if at))
     figure, axes = new_figure(len(places), 3, width=4.4, height=3.1)
     for column, at in enumerate(places):
-        for name in dict.fromkeys(curves["series"]):
-            part = curves[(curves["series"] == name) & curves["at"].isin([at, ""])]
-            if part.empty:
-                continue
-            mean = part.groupby("step")[["t_s", "energy_J", "accuracy"]].mean()
-            how = look(spec, name) | {
-                "markersize": 3,
-                "linewidth": 1.2,
-                "label": name,
-                "markevery": max(1, len(mean) // 6),
-            }
-            axes[0][column].plot(mean["t_s"], 100 * mean["accuracy"], **how)
-            axes[1][column].plot(mean["energy_J"], 100 * mean["accuracy"], **how)
-        for row, label in ((0, "simulated time (s)"), (1, "energy (J)")):
-            axes[row][column].set_xscale("log")
-            axes[row][column].set(xlabel=label, ylim=(0, 101), ylabel="held-out accuracy (%)" if not column else "")
-            for target in spec.targets:
-                axes[row][column].axhline(target, color="0.6", linewidth=0.8, linestyle=":")
+        part = curves[curves["at"].isin([at, ""])]
+        for row, (quantity, label, unit) in enumerate((("t_s", "simulated time", "s"), ("energy_J", "energy", "J"))):
+            _cost_lines(axes[row][column], spec, part, quantity)
+            _cost_axes(axes[row][column], spec, label, unit, first=not column)
         axes[0][column].set_title(at, fontsize=10)
-        _split_bars(
-            axes[2][column], split_of(table[table["at"].isin([at]) | table["at"].isna()], runs), first=not column
-        )
-    handles = axes[0][0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside upper center", ncols=5, frameon=False, fontsize=8)
+        split = split_of(table[table["at"].isin([at]) | table["at"].isna()], runs)
+        _split_bars(axes[2][column], split.reindex(list(dict.fromkeys(table["series"]))), first=not column)
+    lines = [each.get_legend_handles_labels() for each in axes[0]]
+    found = {label: handle for each in lines for handle, label in zip(*each, strict=True)}
+    figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=5, frameon=False, fontsize=8)
+    phases = {label: bar for each in axes[2] for bar, label in zip(*each.get_legend_handles_labels(), strict=True)}
+    figure.legend(
+        phases.values(), phases.keys(), loc="outside lower center", ncols=len(phases), frameon=False, fontsize=8,
+        title="phases of training; static: leakage over the whole time", title_fontsize=7.5,
+    )  # fmt: skip
     return figure
+
+
+def _cost_lines(axes: Axes, spec: ExperimentSpec, curves: pd.DataFrame, quantity: str) -> None:
+    """Draw the accuracy of every series, mean over the seeds, against time or energy."""
+    for name in dict.fromkeys(curves["series"]):
+        mean = curves[curves["series"] == name].groupby("step")[[quantity, "accuracy"]].mean()
+        accuracy = smoothed(100 * mean["accuracy"].to_numpy(), spec.figure.smooth)
+        how = look(spec, name) | {"markersize": 3.5, "linewidth": 1.2, "markevery": max(1, len(mean) // 6)}
+        axes.plot(mean[quantity], accuracy, label=name, **how)
+
+
+def _cost_axes(axes: Axes, spec: ExperimentSpec, label: str, unit: str, *, first: bool) -> None:
+    from matplotlib.ticker import EngFormatter, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(EngFormatter(unit, sep=" "))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set(xlabel=label, ylim=(0, 101), ylabel="held-out accuracy (%)" if first else "")
+    for target in spec.targets:
+        axes.axhline(target, color="0.6", linewidth=0.8, linestyle=":")
 
 
 def _split_bars(axes: Axes, split: pd.DataFrame, *, first: bool) -> None:
     """Draw the energy of a sample by phase, one bar for each series."""
     left = np.zeros(len(split))
     places = np.arange(len(split))[::-1]
-    for number, phase in enumerate(split.columns):
+    others = iter(OTHER_PHASES)
+    for phase in split.columns:
         values = split[phase].to_numpy() * 1e9
-        axes.barh(places, values, left=left, color=COLORS[number % len(COLORS)], label=phase, height=0.7)
+        color = PHASE_COLORS[phase] if phase in PHASE_COLORS else next(others)
+        axes.barh(places, values, left=left, color=color, label=phase, height=0.7)
         left += values
     axes.set_yticks(places, list(split.index) if first else [""] * len(split), fontsize=7)
     axes.set(xlabel="energy of a sample (nJ)")
-    if first:
-        axes.legend(fontsize=6.5, frameon=False, ncols=2)
+    axes.grid(visible=False, axis="y")
 
 
 _FIGURES: dict[str, Callable[[ExperimentSpec, pd.DataFrame, pd.DataFrame, Path], Any]] = {

@@ -76,9 +76,14 @@ def _scale(spec: ExperimentSpec, run: Run) -> float:
 
 
 def summarized(table: pd.DataFrame) -> pd.DataFrame:
-    """Return mean, spread (standard deviation; NaN of one seed) and number of runs of each series and swept value."""
+    """Return mean, spread (standard deviation; NaN of one seed) and number of runs of each series and swept value.
+
+    ``best`` is the mean over the runs of the best accuracy of each.
+    """
     grouped = table.groupby(["series", "at"], sort=False, dropna=False)
     found = grouped["value"].agg(["mean", "std", "count"]).reset_index()
     if "predicted" in table:
         found["predicted"] = grouped["predicted"].mean().to_numpy()
+    if "best" in table:
+        found["best"] = grouped["best"].mean().to_numpy()
     return found

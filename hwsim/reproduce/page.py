@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 
 from hwsim.reproduce.experiment import Reproduction
-from hwsim.reproduce.text import comparison, cost_rows
+from hwsim.reproduce.text import comparison, cost_matrix, cost_split
 
 
 def write_page(found: Reproduction, file: Path) -> None:
@@ -21,7 +21,7 @@ def write_page(found: Reproduction, file: Path) -> None:
     figure = base64.b64encode((found.folder / "figure.png").read_bytes()).decode("ascii")
     page = environment.get_template("experiment.html").render(
         found=found, spec=found.spec, header=header, rows=rows, figure=figure, command=command(found),
-        costs=cost_rows(found) if len(found.costs) else [],
+        costs=[(target, cost_matrix(found, target), cost_split(found, target)) for target in found.spec.targets],
         notes=[(each.name, each.note) for each in found.spec.series if each.note],
         differences=_differences(found),
     )  # fmt: skip

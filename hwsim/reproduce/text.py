@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
+
 from hwsim.reproduce.cost import PHASES, summarized_costs
 from hwsim.reproduce.experiment import Reproduction
 from hwsim.results.layout import table as layout
@@ -26,7 +28,8 @@ def report(found: Reproduction) -> str:
         others = [name for name in spec.variants if name != found.variant]
         text = f"variant {found.variant}: {spec.variants[found.variant].description}"
         lines += textwrap.wrap(text + (f" (also: --variant {', '.join(others)})" if others else ""), WIDTH)
-    lines += ["", *layout(*comparison(found), right=(2, 3, 4, 5))]
+    header, rows = comparison(found)
+    lines += ["", *layout(header, rows, right=tuple(range(2, len(header))))]
     if len(found.costs):
         lines += ["", *_costs(found)]
     lines += [
@@ -39,28 +42,23 @@ def report(found: Reproduction) -> str:
 
 
 def comparison(found: Reproduction) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return header and rows of our numbers beside the published ones."""
+    """Return header and rows of our numbers beside the published ones, without columns that would be empty."""
     spec = found.spec
     swept = "chip" if spec.chips else spec.sweep.label if spec.sweep is not None else ""
     unit = "accuracy (%)" if spec.measure == "accuracy" and not spec.chips else "ns" if spec.chips else "floor"
-    header = ("series", swept, f"ours: {unit}", "runs", "closed form", "published")
-    return header, [_compared(row, spec) for row in found.comparison.to_dict("records")]
+    header = ("series", swept, f"ours: {unit}", "runs", "best", "closed form", "published")
+    rows = [_compared(row, spec) for row in found.comparison.to_dict("records")]
+    kept = [n for n in range(len(header)) if n < 4 or any(row[n] for row in rows)]
+    return tuple(header[n] for n in kept), [tuple(row[n] for n in kept) for row in rows]
 
 
 def _compared(row: Any, spec: ExperimentSpec) -> tuple[str, ...]:
     at = "" if row["at"] is None or row["at"] != row["at"] else str(row["at"])
-    ours, published = (
-        _with_spread(row[value], row[spread], spec)
-        for value, spread in (("mean", "std"), ("published", "published_spread"))
+    ours, published, best, predicted = (
+        _with_spread(row.get(value, math.nan), row.get(spread, math.nan), spec)
+        for value, spread in (("mean", "std"), ("published", "published_spread"), ("best", ""), ("predicted", ""))
     )
-    return (
-        row["series"],
-        at,
-        ours,
-        str(row["count"]),
-        _with_spread(row.get("predicted", math.nan), math.nan, spec),
-        published,
-    )
+    return row["series"], at, ours, str(row["count"]), best, predicted, published
 
 
 def _with_spread(value: float, spread: float, spec: ExperimentSpec) -> str:
@@ -98,17 +96,59 @@ def cost_rows(found: Reproduction) -> list[dict[str, Any]]:
         }  # fmt: skip
         done = row["reached"] > 0
         entry["epochs"] = f"{row['epochs']:.1f}" if done else "-"
-        entry["time"] = format_quantity(row["latency_s"], "s") if done else "-"
-        entry["energy"] = format_quantity(row["energy_J"], "J") if done else "-"
+        entry["time"] = _quantity(row["latency_s"], row["latency_s_std"], "s") if done else "-"
+        entry["energy"] = _quantity(row["energy_J"], row["energy_J_std"], "J") if done else "-"
         for phase in PHASES:
-            share = row.get(f"energy_J.{phase}", math.nan) / row["energy_J"] if done else math.nan
-            entry[phase] = f"{100 * share:.0f} %" if share == share else "-"
+            energy = row.get(f"energy_J.{phase}", math.nan)
+            entry[phase] = f"{0 if math.isnan(energy) else 100 * energy / row['energy_J']:.0f} %" if done else "-"
         rows.append(entry)
     return rows
 
 
-def _costs(found: Reproduction) -> list[str]:
-    header = ("target", "device", "algorithm", "reached", "epochs", "time", "energy", *PHASES)
-    rows = [tuple(str(value) for value in entry.values()) for entry in cost_rows(found)]
-    return ["cost of reaching an accuracy (means over the runs that reach it; shares of the energy)", "",
-            *layout(header, rows, right=tuple(range(3, len(header))))]  # fmt: skip
+def cost_matrix(found: Reproduction, target: float) -> list[dict[str, str]]:
+    """Return what reaching a target costs, one row a series: time and energy on every device, side by side."""
+    costs = summarized_costs(found.costs[found.costs["target"] == target])
+    places = [str(at) for at in costs["at"].dropna().unique()]
+    rows: dict[str, dict[str, str]] = {}
+    for row in costs.to_dict("records"):
+        entry = rows.setdefault(row["series"], {"algorithm": row["series"]} | dict.fromkeys(places, ""))
+        for place in places if row["at"] is None or row["at"] != row["at"] else [str(row["at"])]:
+            entry[place] = _cell(row)
+    return list(rows.values())
+
+
+def cost_split(found: Reproduction, target: float) -> list[dict[str, str]]:
+    """Return where the energy of reaching a target went, one row for each device and series that reach it."""
+    rows = [row for row in cost_rows(found) if row["target"] == f"{target:g} %" and not row["reached"].startswith("0/")]
+    left_out = ("target", "at", "series", "reached", "epochs", "time")
+    return [
+        {"device": "any" if pd.isna(row["at"]) else str(row["at"]), "algorithm": row["series"]}
+        | {name: value.partition(" ±")[0] for name, value in row.items() if name not in left_out}
+        for row in sorted(rows, key=lambda row: "" if pd.isna(row["at"]) else str(row["at"]))
+    ]
+
+
+def _cell(row: Any) -> str:
+    reached, count = int(row["reached"]), row["count"]
+    if not reached:
+        return "not reached"
+    text = f"{_quantity(row['latency_s'], row['latency_s_std'], 's')}, "
+    text += _quantity(row["energy_J"], row["energy_J_std"], "J")
+    return text if reached == count else f"{text} ({reached} of {count})"
+
+
+def _quantity(mean: float, std: float, unit: str) -> str:
+    """Return a mean with its relative standard deviation, which is left out where there is none."""
+    text = format_quantity(mean, unit, digits=3)
+    return text if math.isnan(std) else f"{text} ± {100 * std / mean:.0f} %"
+
+
+def _costs(found: Reproduction) -> Iterator[str]:
+    yield "cost of reaching an accuracy: means over the runs that reach it ± standard deviation; shares of the energy"
+    for target in found.spec.targets:
+        rows = cost_matrix(found, target)
+        yield from ("", f"to {target:g} %", "")
+        yield from layout(tuple(rows[0]), [tuple(row.values()) for row in rows])
+        if split := cost_split(found, target):
+            header = tuple(split[0])
+            yield from ("", *layout(header, [tuple(row.values()) for row in split], right=tuple(range(2, len(header)))))

@@ -12,7 +12,7 @@ from hwsim.reproduce import Options, load_experiment, reproduce
 from hwsim.reproduce.checks import checks_of, verdicts
 from hwsim.reproduce.plan import cases, chosen
 from hwsim.reproduce.text import report
-from hwsim.run import resolve
+from hwsim.run import resolve, simulate
 from hwsim.spec.experiment import ExperimentSpec
 from hwsim.spec.load import Document, build
 
@@ -64,6 +64,19 @@ def test_smoke_version_on_images_that_stand_for_mnist(tmp_path) -> None:
     assert (found.folder / "figure.png").stat().st_size > 10_000
 
 
+def test_every_algorithm_of_the_mnist_costs_fits_its_chip(tmp_path) -> None:
+    """One step of each: weights and the digital state of algorithms have room on the chip."""
+    for part, n in (("train", 10), ("t10k", 10)):
+        _idx(tmp_path / f"{part}-images-idx3-ubyte", np.ones((n, 28, 28)))
+        _idx(tmp_path / f"{part}-labels-idx1-ubyte", np.arange(n))
+    planned = cases(load_experiment("fig-cost-mnist"), Options(seeds=(0,), data=tmp_path))
+    tried = [case for case in planned if case.at in (None, "ecram")]
+    assert len(tried) == 10
+    for number, case in enumerate(tried):
+        run = simulate(**case.arguments | {"steps": 1, "epochs": None}, out=tmp_path / str(number))
+        assert run.summary["steps"] == 1
+
+
 def _idx(path, values) -> None:
     shape = b"".join(size.to_bytes(4, "big") for size in values.shape)
     path.write_bytes(bytes([0, 0, 8, values.ndim]) + shape + values.astype(np.uint8).tobytes())
@@ -92,6 +105,40 @@ def test_files_are_asked_for(tmp_path, monkeypatch) -> None:
     with pytest.raises(UsageError, match="no variant of fig1 is called 'papr'; did you mean 'paper'"):
         reproduce("fig1", Options(variant="papr"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_experiment_goes_on_where_it_was_stopped(tmp_path) -> None:
+    """Complete runs are kept to the byte, a stopped one is made again; other settings and links are refused."""
+    options = Options(fast=True, seeds=(1, 0))
+    whole = reproduce("fig1", options, tmp_path / "out")
+    first, second, *_ = sorted((tmp_path / "out" / "runs").iterdir())
+    kept = {path: path.stat().st_mtime_ns for path in first.iterdir()}
+    info = json.loads((second / "run.json").read_text(encoding="utf-8"))
+    (second / "run.json").write_text(json.dumps(info | {"state": "running"}), encoding="utf-8")
+    (second / "summary.json").unlink()
+    again = reproduce("fig1", options, tmp_path / "out", resume=True)
+    pd.testing.assert_frame_equal(again.table, whole.table)
+    assert kept == {path: path.stat().st_mtime_ns for path in first.iterdir()}
+    assert json.loads((second / "run.json").read_text(encoding="utf-8"))["state"] == "complete"
+
+    with pytest.raises(UsageError, match="other settings"):
+        reproduce("fig1", Options(fast=True, epochs=3), tmp_path / "out", resume=True)
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(UsageError, match="not the folder of an experiment"):
+        reproduce("fig1", options, tmp_path / "elsewhere", resume=True)
+    second.rename(tmp_path / "moved")
+    second.symlink_to(tmp_path / "moved")
+    with pytest.raises(UsageError, match="is a link"):
+        reproduce("fig1", options, tmp_path / "out", resume=True)
+
+
+def test_runs_go_seed_by_seed(tmp_path) -> None:
+    """What was stopped half-way has every series with the first seeds."""
+    titles = []
+    reproduce("fig1", Options(fast=True, seeds=(1, 0)), tmp_path / "out", lambda *given: titles.append(given[2]))
+    seeds = [int(title.rpartition(" ")[2]) for title in dict.fromkeys(titles)]
+    assert seeds == sorted(seeds)
+    assert set(seeds) == {0, 1}
 
 
 # What must hold
