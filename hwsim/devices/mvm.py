@@ -126,6 +126,8 @@ class Reader:
         if self._chain is not None:
             y, applied, retries, retried, saturated = self._chain.read_lines(lines, 1.0, float(scale[0]), first)
             return ReadResult(y, retries, retried, saturated, applied, np.repeat(scale, len(lines)))
+        if not len(lines):
+            return ReadResult(lines, np.zeros(0, np.int32), 0, 0, np.zeros((0, 1), np.float32), scale[:0])
         each = [self.read(lines[k : k + 1], x, first + k, scale, number) for k, number in enumerate(numbers)]
         y, retries, applied, divisors = (
             np.concatenate([getattr(result, name) for result in each])

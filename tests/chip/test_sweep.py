@@ -53,6 +53,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[Sweep]:
         ("c-ttv2-ecram", {"algorithm.no_buffer": True, "tile.transfer.inp_noise": 0.05}),
         ("agad-reram-sb", {"algorithm.in_chop_prob": 0.5}),
         ("agad-ecram", {"algorithm.transfer_every": -1, "trace.batch_size": 7, "algorithm.in_chop_random": True}),
+        ("c-ttv2", {"algorithm.transfer_every": 25, "tile.transfer.is_perfect": True}),
         ("agad", {"algorithm.correct_gradient_magnitudes": True, "tile.transfer.bound_management": "iterative"}),
     ],
 )  # fmt: skip
