@@ -56,19 +56,24 @@ def fired(const uint32_t[:, ::1] fires, const double[::1] weight_sums):
 
 
 def follow(const float[:, ::1] weight, float[:, ::1] copy, const uint32_t[:, ::1] row_fires, const uint32_t[:, ::1] col_fires,
-           double[::1] row_sum, double[::1] col_sum):
-    """Take the change of ``weight`` (rows, stride) since ``copy`` over into the sums of its rows and columns, and into ``copy``.
+           const double[::1] row_before, const double[::1] col_before):
+    """Return the sums of the rows and columns of ``weight`` (rows, stride), read-only, from those that ``copy`` had.
 
-    What changed is on rows and columns that fired, ``row_fires`` (n, rows) and ``col_fires`` (n, cols) times.
+    What changed since, and is taken over into ``copy``, is on rows and columns that fired: ``row_fires`` (n, rows) and
+    ``col_fires`` (n, cols) times.
     """
     cdef int64_t rows = row_fires.shape[1], cols = col_fires.shape[1], n = row_fires.shape[0], i, j
     cdef vector[int64_t] fired_rows, fired_cols
     cdef double change, along
     if weight.shape[0] != rows or weight.shape[1] < cols or copy.shape[0] != rows or copy.shape[1] != weight.shape[1]:
         raise ValueError("weights, their copy and firings must fit together")
-    if row_sum.shape[0] != rows or col_sum.shape[0] != cols or col_fires.shape[0] != n:
+    if row_before.shape[0] != rows or col_before.shape[0] != cols or col_fires.shape[0] != n:
         raise ValueError("one sum for each line, and as many samples on both sides")
+    row_sums, col_sums = np.empty(rows), np.empty(cols)
+    cdef double[::1] row_sum = row_sums, col_sum = col_sums
     with nogil:
+        row_sum[:] = row_before
+        col_sum[:] = col_before
         list_fired(row_fires, &fired_rows)
         list_fired(col_fires, &fired_cols)
         for i in fired_rows:
@@ -79,6 +84,8 @@ def follow(const float[:, ::1] weight, float[:, ::1] copy, const uint32_t[:, ::1
                 col_sum[j] += change
                 along += change
             row_sum[i] += along
+    row_sums.flags.writeable = col_sums.flags.writeable = False
+    return row_sums, col_sums
 
 
 cdef void list_fired(const uint32_t[:, ::1] fires, vector[int64_t] *found) noexcept nogil:

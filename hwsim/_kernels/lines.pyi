@@ -9,6 +9,6 @@ def follow(
     copy: NDArray[np.float32],
     row_fires: NDArray[np.uint32],
     col_fires: NDArray[np.uint32],
-    row_sum: NDArray[np.float64],
-    col_sum: NDArray[np.float64],
-) -> None: ...
+    row_before: NDArray[np.float64],
+    col_before: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...

@@ -205,10 +205,10 @@ class AnalogMatrix:
 
     # Operations that have the chip for themselves
 
-    @property
-    def is_on_one_tile(self) -> bool:
-        """Whether one tile holds the whole matrix."""
-        return len(self.pieces) == 1
+    @cached_property
+    def is_playable(self) -> bool:
+        """Whether the devices of a single tile hold the whole matrix, whose pulses nobody logs."""
+        return type(self) is AnalogMatrix and len(self.pieces) == 1 and self._chip.pulse_book is None
 
     def play_read(
         self, act: Act, x: np.ndarray, *, transposed: bool = False, purpose: str = "forward"

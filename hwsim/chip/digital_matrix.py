@@ -19,6 +19,7 @@ class DigitalMatrix:
         self.name = name
         self.shape = shape
         self.n_arrays = 1
+        self.is_playable = False
         self._chip = chip
         self._weights = np.zeros(shape, dtype=np.float32)
         self._n_bytes = -(-shape[0] * shape[1] * chip.spec.weight_bits // 8)

@@ -42,18 +42,14 @@ class Operation:
     def time(self, chip: Platform, origin: Origin) -> Steps:
         """Do the numbers and occupy the hardware; returns the result."""
 
-    def is_playable(self, chip: Platform) -> bool:  # noqa: ARG002 (most are not)
-        """Return whether :meth:`play` can take the place of :meth:`time` while no other program is under way."""
+    @property
+    def is_playable(self) -> bool:
+        """Whether :meth:`play` can take the place of :meth:`time` while no other program is under way; most cannot."""
         return False
 
     def play(self, chip: Platform, act: Act) -> Any:  # noqa: ARG002
         """Do what :meth:`time` does, controller and origin included, without a process."""
         raise TypeError(f"{type(self).__name__} is not played")
-
-
-def _has_a_tile(matrix: Matrix, chip: Platform) -> bool:
-    """Return whether a matrix is kept by the devices of a single tile, whose pulses nobody logs."""
-    return type(matrix) is AnalogMatrix and matrix.is_on_one_tile and chip.pulse_book is None
 
 
 @dataclass
@@ -89,9 +85,10 @@ class Forward(Operation):
         self._count(chip, works)
         return y
 
-    def is_playable(self, chip: Platform) -> bool:
-        """Return whether the matrix is on one tile."""
-        return _has_a_tile(self.matrix, chip)
+    @property
+    def is_playable(self) -> bool:
+        """Whether the matrix is."""
+        return self.matrix.is_playable
 
     def play(self, chip: Platform, act: Act) -> np.ndarray:
         """Return the products when the last one is in the buffer."""
@@ -152,9 +149,10 @@ class Update(Operation):
         )
         self._finish(chip, results)
 
-    def is_playable(self, chip: Platform) -> bool:
-        """Return whether the matrix is on one tile."""
-        return _has_a_tile(self.matrix, chip)
+    @property
+    def is_playable(self) -> bool:
+        """Whether the matrix is."""
+        return self.matrix.is_playable
 
     def play(self, chip: Platform, act: Act) -> None:
         """Pulse the array when the trains have ended."""
@@ -212,9 +210,10 @@ class TransferWrite(Operation):
     def _driven(self) -> tuple[Axis]:
         return ("row" if self.axis == "column" else "column",)
 
-    def is_playable(self, chip: Platform) -> bool:
-        """Return whether the matrix is on one tile, and there is anything to write."""
-        return _has_a_tile(self.matrix, chip) and bool(self.values.any())
+    @property
+    def is_playable(self) -> bool:
+        """Whether the matrix is, and there is anything to write."""
+        return self.matrix.is_playable and bool(np.logical_or.reduce(self.values))
 
     def play(self, chip: Platform, act: Act) -> None:
         """Pulse the line when the train has ended."""
@@ -255,9 +254,10 @@ class TransferRead(Operation):
         self._count(chip, values, works)
         return values
 
-    def is_playable(self, chip: Platform) -> bool:
-        """Return whether the matrix is on one tile."""
-        return _has_a_tile(self.matrix, chip)
+    @property
+    def is_playable(self) -> bool:
+        """Whether the matrix is."""
+        return self.matrix.is_playable
 
     def play(self, chip: Platform, act: Act) -> np.ndarray:
         """Return the line when it is in the buffer."""
@@ -335,9 +335,7 @@ class Digital(Operation):
         yield from chip.wait_until(stream.last)
         return self.run(chip)
 
-    def is_playable(self, chip: Platform) -> bool:  # noqa: ARG002
-        """Return that it is."""
-        return True
+    is_playable = True
 
     def play(self, chip: Platform, act: Act) -> Any:
         """Return what ``compute`` does, when the last result is written."""

@@ -95,6 +95,7 @@ class Sequencer:
     def _steps(self, program: Program, thread: Thread) -> Generator[Any, Any, Any]:
         platform, under_way, kinds = self._platform, self._under_way, self._kinds
         notes, issue = platform.ledger.notes, platform.controller.issue_now
+        player = self._player
         result = None
         while True:
             try:
@@ -106,8 +107,8 @@ class Sequencer:
                 continue
             thread.doing = step
             kind = kinds.get((step.kind, step.phase, step.layer)) or self._new_kind(step.kind, step.phase, step.layer)
-            if self._alone and step.is_playable(platform):
-                result = step.play(platform, Act(self._player, kind, thread.step, thread.sample))
+            if self._alone and step.is_playable:
+                result = step.play(platform, Act(player, kind, thread.step, thread.sample))
                 if len(notes) >= FLUSH_POSTINGS:
                     self._flush_if_full()
                 continue
@@ -123,7 +124,7 @@ class Sequencer:
     @property
     def _alone(self) -> bool:
         """Whether no other program, and nothing that was scheduled, can come between operations."""
-        return len(self._threads) == 1 and not self._under_way and self._platform.env.is_empty
+        return self._platform.env.is_empty and len(self._threads) == 1 and not self._under_way
 
     def _flush_if_full(self) -> None:
         ledger = self._platform.ledger

@@ -40,9 +40,7 @@ class LineSums:
         """Take an update over whose rows and columns fired (n, rows) and (n, cols) times; None: it was not followed."""
         if self._copy is None:
             return None
-        rows, cols = (sums.copy() for sums in self.both)
-        lines.follow(self._weights, self._copy, row_fires, col_fires, rows, cols)
-        self.both = _frozen((rows, cols))
+        self.both = lines.follow(self._weights, self._copy, row_fires, col_fires, *self.both)
         return self
 
     def after_columns(self, columns: NDArray[np.int32], both: Sums) -> LineSums:

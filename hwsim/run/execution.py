@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -297,7 +297,7 @@ def _run(run: Checkpoints, progress: Progress | None) -> None:
         if spec.timing and (metrics.test_loss == metrics.test_loss or metrics.step + 1 == n_steps):
             folder.write_phases(*phase_rows(metrics.step, chip.phases_so_far()))
         if progress is not None:
-            progress(metrics.step + 1, n_steps, metrics.epoch, asdict(metrics))
+            progress(metrics.step + 1, n_steps, metrics.epoch, dict(vars(metrics)))
 
     try:
         # Overflow is not silent: the trainer refuses values that are not finite with a message of its own.

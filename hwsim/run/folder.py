@@ -77,6 +77,8 @@ CODINGS = {
     ),
 }
 LEAST_ROWS = {"metrics": 64}
+METRIC_ROWS = 64
+"""Rows of metrics that go to their table in one piece: row by row they would take longer than a small step does."""
 ALL_COLUMNS: dict[str, Columns] = {
     "events": COLUMNS,
     "gauges": GAUGE_COLUMNS,
@@ -133,6 +135,7 @@ class RunFolder:
         self.write_yaml("config.yaml", config)
         self._write_state()
         self._tables: dict[str, TableWriter] = {}
+        self._metrics: list[list[Any]] = []
         self._lock = _locked(path)
 
     @classmethod
@@ -150,6 +153,7 @@ class RunFolder:
         folder._lock = _locked(path)
         folder._metadata = {}
         folder._tables = {}
+        folder._metrics = [list(row) for row in tables.get("metrics", {}).get("rows", [])]
         for name, table in tables.items():
             folder._metadata = dict(table["metadata"])
             folder.table(name, ALL_COLUMNS[name], footer=table["footer"].tobytes()).take_up(table["waiting"])
@@ -165,7 +169,10 @@ class RunFolder:
         for name in ("config.yaml", "tables.yaml", "run.json"):
             with (self.path / name).open("rb") as stream:
                 os.fsync(stream.fileno())
-        return {name: {**table.checkpoint(), "metadata": self._metadata} for name, table in self._tables.items()}
+        found = {name: {**table.checkpoint(), "metadata": self._metadata} for name, table in self._tables.items()}
+        if "metrics" in found:
+            found["metrics"]["rows"] = [list(row) for row in self._metrics]
+        return found
 
     def table(
         self,
@@ -211,7 +218,16 @@ class RunFolder:
 
     def write_metrics(self, row: Mapping[str, Any]) -> None:
         """Append the metrics of a step."""
-        self.table("metrics", METRIC_COLUMNS).write({name: np.asarray([row[name]]) for name in METRIC_COLUMNS})
+        table = self.table("metrics", METRIC_COLUMNS)
+        self._metrics.append([row[name] for name in METRIC_COLUMNS])
+        if len(self._metrics) == METRIC_ROWS:
+            self._pass_on_metrics(table)
+
+    def _pass_on_metrics(self, table: TableWriter) -> None:
+        if self._metrics:
+            columns = zip(METRIC_COLUMNS, zip(*self._metrics, strict=True), strict=True)
+            table.write({name: np.array(values) for name, values in columns})
+            self._metrics = []
 
     def write_line_reads(self, columns: Mapping[str, np.ndarray]) -> None:
         """Append reads of single lines to their log."""
@@ -252,6 +268,8 @@ class RunFolder:
         unwritten = None
         for name, table in self._tables.items():
             try:
+                if name == "metrics":
+                    self._pass_on_metrics(table)
                 table.close()
             except OSError as problem:
                 unwritten = unwritten or f"cannot write {self.path / name}.parquet: {problem.strerror or problem}"

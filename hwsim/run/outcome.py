@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,7 +32,7 @@ class Trained(Protocol):
 
 def metric_row(metrics: StepMetrics, *, timed: bool) -> dict[str, Any]:
     """Return the row of ``metrics.parquet`` for one step; without timing it has no time and no energy."""
-    row = asdict(metrics)
+    row = dict(vars(metrics))
     row["t_s"] = row.pop("t_ps") * 1e-12 if timed else float("nan")
     row["energy_J"] = row["energy_J"] if timed else float("nan")
     return row
