@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
-
 from hwsim.errors import DataError
 from hwsim.spec.layers import Linear
 from hwsim.spec.training import REGRESSION_LOSSES, DataSpec, TraceSpec
-from hwsim.training.data.dataset import DataSet, Samples, assemble, split
+from hwsim.training.data.dataset import DataSet, assemble, split
+from hwsim.training.data.digits import read_digits
 from hwsim.training.data.idx import read_idx, read_images
 from hwsim.training.data.least_squares import draw_least_squares
 from hwsim.training.data.npz import read_npz
@@ -40,12 +39,7 @@ def load_data(spec: DataSpec, *, data_dir: Path | str | None = None, seed: int =
 
 
 def _load_digits(spec: DataSpec) -> DataSet:
-    # Slow to import, and only this data set needs it.
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    samples = Samples(digits.data, digits.target.astype(np.int64))
-    return assemble(spec, *split(samples, spec.test_fraction, "digits"), full_scale=16.0)
+    return assemble(spec, *split(read_digits(), spec.test_fraction, "digits"), full_scale=16.0)
 
 
 def _npz_path(file: str, folder: Path | None) -> Path:
