@@ -33,49 +33,39 @@ def heated(const double[::1] drive, const double[::1] weight_sums, double offset
     return total
 
 
-def fired(const uint32_t[:, ::1] fires, const double[::1] weight_sums):
-    """Return the sums over the samples and lines of ``fires`` (n, lines), and of fires times the line's weight sum."""
-    cdef int64_t n = fires.shape[0], lines = fires.shape[1], i, j, begin, end
-    cdef int64_t block[256]
-    cdef int64_t total = 0
-    cdef double weighted = 0
-    if weight_sums.shape[0] != lines:
-        raise ValueError("one sum for each line")
+def fired(const uint32_t[:, ::1] row_fires, const uint32_t[:, ::1] col_fires, const double[::1] row_sums, const double[::1] col_sums):
+    """Return how often the rows of ``row_fires`` (n, rows) and the columns of ``col_fires`` (n, cols) fired, and the sum over all
+    firings of the sum of the weights on the line."""
+    cdef int64_t rows = 0, cols = 0
+    cdef double on_rows = 0, on_cols = 0
+    check_sums(row_fires, col_fires, row_sums, col_sums)
     with nogil:
-        for begin in range(0, lines, 256):
-            end = min(begin + 256, lines)
-            for j in range(end - begin):
-                block[j] = 0
-            for i in range(n):
-                for j in range(end - begin):
-                    block[j] += fires[i, begin + j]
-            for j in range(end - begin):
-                total += block[j]
-                weighted += block[j] * weight_sums[begin + j]
-    return total, weighted
+        count(row_fires, row_sums, &rows, &on_rows, NULL)
+        count(col_fires, col_sums, &cols, &on_cols, NULL)
+    return rows, cols, on_rows + on_cols
 
 
 def follow(const float[:, ::1] weight, float[:, ::1] copy, const uint32_t[:, ::1] row_fires, const uint32_t[:, ::1] col_fires,
            const double[::1] row_before, const double[::1] col_before):
-    """Return the sums of the rows and columns of ``weight`` (rows, stride), read-only, from those that ``copy`` had.
+    """Return the sums of the rows and columns of ``weight`` (rows, stride), read-only, from those that ``copy`` had, and the sum over
+    all firings of the sum that the line had.
 
     What changed since, and is taken over into ``copy``, is on rows and columns that fired: ``row_fires`` (n, rows) and
     ``col_fires`` (n, cols) times.
     """
-    cdef int64_t rows = row_fires.shape[1], cols = col_fires.shape[1], n = row_fires.shape[0], i, j
+    cdef int64_t rows = row_fires.shape[1], cols = col_fires.shape[1], on_any = 0, i, j
     cdef vector[int64_t] fired_rows, fired_cols
-    cdef double change, along
+    cdef double change, along, on_rows = 0, on_cols = 0
     if weight.shape[0] != rows or weight.shape[1] < cols or copy.shape[0] != rows or copy.shape[1] != weight.shape[1]:
         raise ValueError("weights, their copy and firings must fit together")
-    if row_before.shape[0] != rows or col_before.shape[0] != cols or col_fires.shape[0] != n:
-        raise ValueError("one sum for each line, and as many samples on both sides")
+    check_sums(row_fires, col_fires, row_before, col_before)
     row_sums, col_sums = np.empty(rows), np.empty(cols)
     cdef double[::1] row_sum = row_sums, col_sum = col_sums
     with nogil:
         row_sum[:] = row_before
         col_sum[:] = col_before
-        list_fired(row_fires, &fired_rows)
-        list_fired(col_fires, &fired_cols)
+        count(row_fires, row_before, &on_any, &on_rows, &fired_rows)
+        count(col_fires, col_before, &on_any, &on_cols, &fired_cols)
         for i in fired_rows:
             along = 0
             for j in fired_cols:
@@ -85,20 +75,32 @@ def follow(const float[:, ::1] weight, float[:, ::1] copy, const uint32_t[:, ::1
                 along += change
             row_sum[i] += along
     row_sums.flags.writeable = col_sums.flags.writeable = False
-    return row_sums, col_sums
+    return row_sums, col_sums, on_rows + on_cols
 
 
-cdef void list_fired(const uint32_t[:, ::1] fires, vector[int64_t] *found) noexcept nogil:
-    """List the lines that fired in any sample."""
+cdef int check_sums(const uint32_t[:, ::1] row_fires, const uint32_t[:, ::1] col_fires, const double[::1] row_sums,
+                    const double[::1] col_sums) except -1:
+    if row_sums.shape[0] != row_fires.shape[1] or col_sums.shape[0] != col_fires.shape[1]:
+        raise ValueError("one sum for each line")
+    if row_fires.shape[0] != col_fires.shape[0]:
+        raise ValueError("as many samples on both sides")
+    return 0
+
+
+cdef void count(const uint32_t[:, ::1] fires, const double[::1] sums, int64_t *total, double *weighted,
+                vector[int64_t] *found) noexcept nogil:
+    """Add up the firings of lines, and those times the sum of each line; list the lines that fired, if ``found`` is not NULL."""
     cdef int64_t lines = fires.shape[1], begin, end, i, j
-    cdef uint32_t any_of[256]
+    cdef int64_t of_line[256]
     for begin in range(0, lines, 256):
         end = min(begin + 256, lines)
         for j in range(end - begin):
-            any_of[j] = 0
+            of_line[j] = 0
         for i in range(fires.shape[0]):
             for j in range(end - begin):
-                any_of[j] |= fires[i, begin + j]
+                of_line[j] += fires[i, begin + j]
         for j in range(end - begin):
-            if any_of[j]:
+            total[0] += of_line[j]
+            weighted[0] += of_line[j] * sums[begin + j]
+            if found != NULL and of_line[j]:
                 found.push_back(begin + j)

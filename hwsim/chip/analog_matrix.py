@@ -241,11 +241,12 @@ class AnalogMatrix:
         player, kind, step, sample = act
         (piece,) = self.pieces
         tile = piece.tile
-        slots = plan.slots
-        total, last = int(np.add.reduce(slots)), int(slots[-1])
+        slots = plan.slots.tolist()
+        total = sum(slots)
         origin = player.reach(kind, step, sample, len(x), self.way_of_trains(driven, rules(plan)), tile.station)
-        player.until(max(self._chip.env.now + tile.train_time(total), player.arrived + tile.train_time(last)))
-        start = self._chip.env.now - tile.train_time(total)
+        duration = tile.train_time(total)
+        player.until(max(self._chip.env.now + duration, player.arrived + tile.train_time(slots[-1])))
+        start = self._chip.env.now - duration
         tile.let_time_pass()
         sums = [device.line_sums() for device in tile.arrays[array].devices]
         result = tile.apply(array, x, d, plan)

@@ -59,6 +59,7 @@ class Tile:
         self.shape = self.arrays[0].shape
         self.polarity: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._exposures: dict[tuple[int, bool, int], Exposure] = {}
+        self._reads: dict[int | None, list[tuple[int, float, int]]] = {}
         self.station = Station(env, note=env.gauges.of(f"tile{index}", QUEUE))
         self._told = env.now
         self._ages = any(part.ages for cells in self.arrays for part in cells.devices)
@@ -127,6 +128,7 @@ class Tile:
         vars(self).update({name: part for name, part in vars(host).items() if isinstance(part, Component | Station)})
         self._paths = {False: self._path(self.col_dac), True: self._path(self.row_dac)}
         self._slot_drawn = self._slot_bill()
+        self._reads = {}
 
     @property
     def components(self) -> list[Component]:
@@ -295,14 +297,23 @@ class Tile:
         return start + latency, last
 
     def _book_array_read(self, origin: Origin, start: int, work: ReadWork, only: int | None) -> None:
-        busy = self._paths[work.transposed].window * work.passes
-        beside = False
-        for index, gain in enumerate(self.gains):
-            share = gain**2 if only is None else float(only == index)
-            if share:
-                energy = share * self._array_read_energy(index, work)
-                self.crossbar.book(origin, "read", start, busy, work.passes, energy=energy, array=index, beside=beside)
-                beside = True
+        passes = work.passes
+        busy = self._paths[work.transposed].window * passes
+        for index, share, action in self._arrays_read(only):
+            self.ledger.book(origin, action, start, busy, passes, share * self._array_read_energy(index, work))
+
+    def _arrays_read(self, only: int | None) -> list[tuple[int, float, int]]:
+        """Return the arrays that a read of one array, or of all that count, finds: number, what the square of its gain
+        makes of its energy, and the key of the action. The first one counts the time of the crossbar."""
+        known = self._reads.get(only)
+        if known is None:
+            shares = [gain**2 if only is None else float(only == index) for index, gain in enumerate(self.gains)]
+            counting = [index for index, share in enumerate(shares) if share]
+            known = self._reads[only] = [
+                (index, shares[index], self.crossbar.action("read", index, beside=index != counting[0]))
+                for index in counting
+            ]
+        return known
 
     def _array_read_energy(self, index: int, work: ReadWork) -> float:
         """Return the energy of a read in one array, J."""
@@ -362,15 +373,11 @@ class Tile:
         duration = slots * self.slot
         self.ledger.post(origin, self._slot_drawn, start, slots)
         pulses, energy = 0, 0.0
-        for part, (row_sums, col_sums) in zip(result.by_device, sums, strict=True):
-            own = part.totals.up + part.totals.down
+        for part, before in zip(result.by_device, sums, strict=True):
+            totals = part.totals
+            own = totals.up + totals.down
             pulses += own
-            energy += self._update_energy(
-                own,
-                part.totals.weight,
-                Firings.of_samples(part.row_fires, row_sums),
-                Firings.of_samples(part.col_fires, col_sums),
-            )
+            energy += self._update_energy(own, totals.weight, Firings.of_update(part, before))
         self.crossbar.book(origin, "write", start, duration, pulses, energy=energy, array=array)
 
     def trains(
@@ -391,10 +398,7 @@ class Tile:
         Of each: its way, its vectors, the ``slots`` of all trains and of the last one, coincidences, the sum of the
         weights before them, firings of rows and columns, and the sum over the firings of the weights on their lines.
         """
-        rows, cols = self.shape
-        energy = self._update_energy(
-            pulses, weight_before, Firings(rows, row_fires, on_lines), Firings(cols, col_fires, np.zeros(len(on_lines)))
-        )
+        energy = self._update_energy(pulses, weight_before, Firings(self.shape, row_fires, col_fires, on_lines))
         write = self.crossbar.action("write", array)
         return [
             (
@@ -439,12 +443,11 @@ class Tile:
         sums: tuple[np.ndarray, np.ndarray],
     ) -> float:
         """Return the energy of pulses on one plane of devices, J; see ``update_energy``. ``sums`` are its line sums."""
-        rows, cols = Firings.of(row_fires, sums[0]), Firings.of(col_fires, sums[1])
-        return self._update_energy(pulses, weight_before, rows, cols)
+        return self._update_energy(pulses, weight_before, Firings.of(row_fires, col_fires, sums))
 
-    def _update_energy(self, pulses: Numbers, weight_before: Numbers, rows: Firings, cols: Firings) -> Numbers:
+    def _update_energy(self, pulses: Numbers, weight_before: Numbers, firings: Firings) -> Numbers:
         return firing_energy(
-            self._device.cell, self._conductance, pulses, weight_before, rows, cols, self._line_capacitance
+            self._device.cell, self._conductance, pulses, weight_before, firings, self._line_capacitance
         )  # fmt: skip
 
     def timed(self, region: tuple[slice, slice] | None, start: int, slots: np.ndarray) -> TimedRegion | None:

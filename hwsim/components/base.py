@@ -75,19 +75,19 @@ class Component:
         *,
         energy: float,
         array: int = -1,
-        beside: bool = False,
     ) -> None:
         """Book ``count`` actions whose ``energy`` (J, of all of them) depends on the data.
 
-        They start at ``start`` and take ``duration`` ps; ``beside``: the component is busy with another action at the
-        same time, which counts its time.
+        They start at ``start`` and take ``duration`` ps.
         """
-        key, _ = self._actions.get((action, array, beside)) or self._known_action(action, array, beside)
-        self._ledger.book(origin, key, start, duration, count, energy)
+        self._ledger.book(origin, self.action(action, array), start, duration, count, energy)
 
-    def action(self, name: str, array: int) -> int:
-        """Return the ledger's key of an action on an array."""
-        return (self._actions.get((name, array, False)) or self._known_action(name, array))[0]
+    def action(self, name: str, array: int, *, beside: bool = False) -> int:
+        """Return the ledger's key of an action on an array.
+
+        ``beside``: the component is busy with another action at the same time, which counts its time.
+        """
+        return (self._actions.get((name, array, beside)) or self._known_action(name, array, beside))[0]
 
     def _known_action(self, action: str, array: int, beside: bool = False) -> tuple[int, float]:
         """Return the ledger's key of an action, and its energy in the table, J."""

@@ -10,6 +10,7 @@ import numpy as np
 from hwsim._kernels.lines import fired, heated
 from hwsim.components.base import Component
 from hwsim.components.coding import LineDrive
+from hwsim.devices import UpdateResult
 from hwsim.spec.device import CellSpec
 
 Numbers = Any
@@ -140,27 +141,38 @@ def _not_negative(value: Numbers) -> Numbers:
 
 
 class Firings(NamedTuple):
-    """What the lines of one side of an array did during pulse trains.
+    """What the lines of an array of ``shape`` (rows, cols) did during pulse trains.
 
-    ``lines`` of that side, ``total`` firings of all of them, and ``weighted``, the sum over the lines of their firings
-    times the sum of their weights, as the array stands before the update.
+    ``rows`` and ``cols`` are the firings of all rows and of all columns, and ``on_lines`` is the sum over all of them
+    of the weights on the line, as the array stands before the update.
     """
 
-    lines: int
-    total: Numbers
-    weighted: Numbers
+    shape: tuple[int, int]
+    rows: Numbers
+    cols: Numbers
+    on_lines: Numbers
 
     @classmethod
-    def of(cls, fires: np.ndarray, weight_sums: np.ndarray) -> Firings:
-        """Add up the firings (lines,) of lines with these sums (lines,) of weights."""
-        return cls(len(fires), float(np.add.reduce(fires)), float(np.dot(fires, weight_sums)))
+    def of(cls, row_fires: np.ndarray, col_fires: np.ndarray, sums: tuple[np.ndarray, np.ndarray]) -> Firings:
+        """Add up the firings (rows,) and (cols,) of lines with these ``sums`` of weights, (rows,) and (cols,)."""
+        rows, cols = float(np.add.reduce(row_fires)), float(np.add.reduce(col_fires))
+        weights = float(np.dot(row_fires, sums[0]) + np.dot(col_fires, sums[1]))
+        return cls((len(row_fires), len(col_fires)), rows, cols, weights)
 
     @classmethod
-    def of_samples(cls, fires: np.ndarray, weight_sums: np.ndarray) -> Firings:
-        """Add up the firings (n, lines) in the trains of n samples; expected ones are no whole numbers."""
-        if fires.dtype == np.uint32:
-            return cls(fires.shape[1], *fired(fires, weight_sums))
-        return cls.of(np.add.reduce(fires, axis=0), weight_sums)
+    def of_update(cls, result: UpdateResult, sums: tuple[np.ndarray, np.ndarray]) -> Firings:
+        """Return the firings of an update of one device a cell; ``sums`` are those of the weights before it.
+
+        Expected firings are no whole numbers.
+        """
+        row_fires, col_fires = result.row_fires, result.col_fires
+        shape = (row_fires.shape[1], col_fires.shape[1])
+        if result.on_lines is not None:
+            totals = result.totals
+            return cls(shape, totals.row_fires, totals.col_fires, result.on_lines)
+        if row_fires.dtype == np.uint32:
+            return cls(shape, *fired(row_fires, col_fires, *sums))
+        return cls.of(np.add.reduce(row_fires, axis=0), np.add.reduce(col_fires, axis=0), sums)
 
 
 def update_energy(
@@ -199,8 +211,8 @@ def update_energy(
         col_sums: (cols,) the same of each column.
         line_capacitance: of a row and of a column, F.
     """
-    rows, cols = Firings.of(row_fires, row_sums), Firings.of(col_fires, col_sums)
-    return firing_energy(cell, conductance, pulses, weight_before, rows, cols, line_capacitance)
+    firings = Firings.of(row_fires, col_fires, (row_sums, col_sums))
+    return firing_energy(cell, conductance, pulses, weight_before, firings, line_capacitance)
 
 
 def firing_energy(
@@ -208,22 +220,22 @@ def firing_energy(
     conductance: Conductance,
     pulses: Numbers,
     weight_before: Numbers,
-    rows: Firings,
-    cols: Firings,
+    firings: Firings,
     line_capacitance: tuple[float, float],
 ) -> Numbers:
     """Return the energy of pulsed updates, J, as :func:`update_energy` does, where the firings are added up already.
 
     All counts and sums can also be arrays, of one number for each update.
     """
+    (n_rows, n_cols), rows, cols, on_lines = firings
     swing = cell.write_voltage if cell.write == "current_source" else cell.write_voltage / 2
-    charging = swing**2 * (line_capacitance[0] * rows.total + line_capacitance[1] * cols.total)
+    charging = swing**2 * (line_capacitance[0] * rows + line_capacitance[1] * cols)
+    cells = rows * n_cols + cols * n_rows
     if cell.write != "resistive":
-        return charging + _charge_energy(cell, _Pulses(pulses, rows.total * cols.lines + cols.total * rows.lines))
+        return charging + _charge_energy(cell, _Pulses(pulses, cells))
     selected = _not_negative(conductance.offset * pulses + conductance.scale * weight_before)
-    on_rows = conductance.offset * cols.lines * rows.total + conductance.scale * rows.weighted
-    on_cols = conductance.offset * rows.lines * cols.total + conductance.scale * cols.weighted
-    half_selected = _not_negative(on_rows + on_cols - 2 * selected) * (2 / cell.nonlinearity)
+    on_firing = conductance.offset * cells + conductance.scale * on_lines
+    half_selected = _not_negative(on_firing - 2 * selected) * (2 / cell.nonlinearity)
     heat = cell.pulse_width * cell.write_voltage**2 * (selected + half_selected / 4)
     return heat + charging
 

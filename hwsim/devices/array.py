@@ -243,7 +243,9 @@ class DeviceArray(DevicePopulation):
         if region is not None:
             lines = self._listener.hear(x, d, plan, self._samples, region, DIRECTIONS[side])
         self._samples += len(x)
-        self._line_sums = None if sums is None else sums.after(row_fires, col_fires)
+        on_lines = None
+        if sums is not None:
+            self._line_sums, on_lines = sums.after(row_fires, col_fires)
         self._note_pulses(before)
         return UpdateResult(
             plan.bl,
@@ -256,6 +258,7 @@ class DeviceArray(DevicePopulation):
             PulseLog.of_kernel(log),
             sums=PulseTotals(*totals),
             lines=lines,
+            on_lines=on_lines,
         )
 
     # Updates and reads of columns in turn

@@ -36,12 +36,17 @@ class LineSums:
             raise ValueError("these are no sums over the lines of these weights")
         self.both = _frozen((rows, cols))
 
-    def after(self, row_fires: NDArray[np.uint32], col_fires: NDArray[np.uint32]) -> LineSums | None:
-        """Take an update over whose rows and columns fired (n, rows) and (n, cols) times; None: it was not followed."""
+    def after(self, row_fires: NDArray[np.uint32], col_fires: NDArray[np.uint32]) -> tuple[LineSums | None, float]:
+        """Take an update over whose rows and columns fired (n, rows) and (n, cols) times.
+
+        Returns the sums after it (None: it was not followed), and the sum over all firings of the sum before it of the
+        line that fired.
+        """
         if self._copy is None:
-            return None
-        self.both = lines.follow(self._weights, self._copy, row_fires, col_fires, *self.both)
-        return self
+            return None, lines.fired(row_fires, col_fires, *self.both)[2]
+        rows, cols, on_lines = lines.follow(self._weights, self._copy, row_fires, col_fires, *self.both)
+        self.both = rows, cols
+        return self, on_lines
 
     def after_columns(self, columns: NDArray[np.int32], both: Sums) -> LineSums:
         """Take over the sums after pulses on some columns."""

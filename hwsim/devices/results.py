@@ -101,9 +101,10 @@ class UpdateResult:
     ``pulses_down`` (n,) coincidences; ``sum_w`` (n,) sum over the coincidences of the device's persistent weight before
     the pulse; ``row_fires`` (n, rows), ``col_fires`` (n, cols) pulses on each line; ``log`` the pulses of the probed
     region and ``lines`` the firings of its rows and columns, if there was one (``lines`` is also None where a pulse
-    scheme has no trains); ``sums`` those totals that are known already, see ``totals``. Where a unit cell has several
-    devices, ``pulses_up``, ``pulses_down`` and ``sum_w`` are sums over its devices, ``parts`` holds the result of each
-    device with its logs.
+    scheme has no trains); ``sums`` those totals that are known already, see ``totals``; ``on_lines`` the sum over the
+    pulses on all lines of the line's sum of weights before the update, where those sums were known. Where a unit cell
+    has several devices, ``pulses_up``, ``pulses_down`` and ``sum_w`` are sums over its devices, ``parts`` holds the
+    result of each device with its logs.
     """
 
     bl: NDArray[np.int32]
@@ -117,6 +118,7 @@ class UpdateResult:
     parts: tuple[UpdateResult, ...] = ()
     sums: PulseTotals | None = None
     lines: LineLog | None = None
+    on_lines: float | None = None
 
     @property
     def totals(self) -> PulseTotals:
