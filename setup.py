@@ -113,7 +113,7 @@ setup(
         "hwsim": ["py.typed"],
         "hwsim.results": ["templates/*.html", "templates/*.css", "templates/script/*.js"],
         "hwsim.reproduce": ["templates/*.html"],
-        "hwsim._kernels": ["*.pyi"],
+        "hwsim._kernels": ["*.pyi", "*.pxd"],
         "hwsim.models": ["**/*.yaml", "curves/*.csv"],
         "hwsim.traces": ["**/*.yaml", "**/*.parquet"],
     },

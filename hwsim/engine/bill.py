@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hwsim._kernels.traffic import Bill
+from hwsim._kernels.notes import Bill
 
 __all__ = ["PLAIN", "Bill", "BillBook", "Entry"]
 

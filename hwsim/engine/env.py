@@ -7,7 +7,7 @@ from operator import attrgetter
 
 import simpy
 
-from hwsim._kernels.traffic import Station
+from hwsim._kernels.station import Station
 from hwsim.engine.gauges import Gauges
 
 

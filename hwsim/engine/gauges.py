@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hwsim._kernels.traffic import Gauge, GaugeRows
+from hwsim._kernels.gauges import Gauge, GaugeRows
 
 __all__ = ["BYTES_IN_USE", "GAUGE_COLUMNS", "QUEUE", "Gauge", "Gauges"]
 

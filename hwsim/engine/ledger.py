@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hwsim._kernels.traffic import Notes, Origin
+from hwsim._kernels.notes import Notes, Origin
 from hwsim.engine.bill import PLAIN, Bill, BillBook, Entry
 
 __all__ = ["COLUMNS", "FLUSH_POSTINGS", "Ledger", "Origin", "Table", "Total", "Work"]

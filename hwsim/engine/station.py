@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from hwsim._kernels.traffic import Station, Stream, present
+from hwsim._kernels.station import Station
+from hwsim._kernels.way import Stream, present
 
 __all__ = ["Station", "Stream", "present"]

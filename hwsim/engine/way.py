@@ -7,7 +7,8 @@ from typing import Any
 
 import simpy
 
-from hwsim._kernels.traffic import Leg, Notes, Origin, Stream, set_out, wait_until
+from hwsim._kernels.notes import Notes, Origin
+from hwsim._kernels.way import Leg, Stream, set_out, wait_until
 
 __all__ = ["Leg", "Way", "set_out", "travel", "wait_until"]
 
