@@ -1,5 +1,7 @@
 """Resets after transfers, and zero-shifting before the training: what the algorithms emit, and what it changes."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_a_reset_follows_each_read_with_its_probability(bench, batches, name) ->
     rig.train(batches[:40])
     kinds = [operation.kind for operation in rig.operations if operation.kind in ("transfer_read", "reset")]
     assert kinds.count("transfer_read") == 80
-    assert ("reset", "reset") not in zip(kinds, kinds[1:], strict=False)
+    assert ("reset", "reset") not in pairwise(kinds)
     resets = kinds.count("reset")
     assert resets == pytest.approx(40, abs=4 * 20**0.5)
     assert rig.chip.counts["reset_devices"] == 5 * resets
