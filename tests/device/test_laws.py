@@ -237,6 +237,11 @@ def test_bounds_that_do_not_enclose_zero_have_no_symmetry_point_to_subtract() ->
         assert (varied[bound] != plain[bound])[~outside].all()
     assert (varied["reference"] == 0)[outside].all()
     assert (varied["reference"] != 0)[~outside].all()
+    power = {"w_max_dtod": 1.2, "w_min_dtod": 1.2, "subtract_symmetry_point": True, "up_down_dtod": 0.3}
+    hidden = DeviceArray(load_device("pow_step_reference", enforce_consistency=False, **power), (60, 60)).parameters()
+    outside = (hidden["min_bound"] >= 0) | (hidden["max_bound"] <= 0)
+    assert (hidden["reference"] == 0)[outside].all()
+    assert (hidden["reference"] != 0)[~outside].mean() > 0.8
 
 
 def test_perfect_bias() -> None:

@@ -35,7 +35,7 @@ class SoftBoundsReferenceParameters(WriteNoiseParameters):
     """Device-to-device spread of the reference, absolute."""
     subtract_symmetry_point: bool = False
     """Add each device's symmetry point to its reference, so that w = 0 is the symmetry point. Devices whose bounds do
-    not enclose 0 (``enforce_consistency`` off) have none; the spreads of the slopes leave them out as well."""
+    not enclose 0 (``enforce_consistency`` off) are left as they are, by the spreads of the slopes as well."""
 
 
 class SoftBoundsReference:
