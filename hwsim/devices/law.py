@@ -22,9 +22,6 @@ Hidden = dict[str, Floats]
 STEEPEST = 1e6
 """Largest slope of a step per weight: a single step already spans the bounds, so more changes nothing but overflow."""
 
-UNBOUNDED = 1e30
-"""A bound that cuts nothing."""
-
 
 class WriteNoiseParameters(PulsedParameters):
     """Parameters of laws with write noise: pulses move a persistent weight, reads see it with noise."""
@@ -119,6 +116,7 @@ LAWS: Registry[Law] = Registry("laws", "device law")
 def sample_common(p: PulsedParameters, draws: Draws) -> Hidden:
     """Sample bounds and steps: ``max_bound``, ``min_bound``, ``dwmin_up``, ``dwmin_down``.
 
+    A device whose bounds are inverted, which needs ``enforce_consistency`` off, stays at the middle between them.
     Source: AIHWKit ``rpu_pulsed_device.cpp``, with two differences: a log-normal step keeps the mean ``dw_min``, and
     the asymmetry can be two-sided (``up_down_rule``).
     """
@@ -126,20 +124,32 @@ def sample_common(p: PulsedParameters, draws: Draws) -> Hidden:
     low = p.w_min * (1 + p.w_min_dtod * _normal(p.w_min_dtod, draws, "w_min"))
     gain = _step_gain(p, draws)
     tilt = p.up_down_dtod * _normal(p.up_down_dtod, draws, "up_down")
-    weaken_up, weaken_down = min(p.up_down, 0.0), -max(p.up_down, 0.0)
-    if p.up_down_rule == "symmetric":
-        weaken_up, weaken_down = p.up_down, -p.up_down
-    up = p.dw_min * (gain + weaken_up + tilt)
-    down = p.dw_min * (gain + weaken_down - tilt)
+    bias_up, bias_down = _biases(p)
+    up = p.dw_min * (gain + bias_up + tilt)
+    down = p.dw_min * (gain + bias_down - tilt)
     if p.enforce_consistency:
         up, down = np.abs(up), np.abs(down)
         high, low = np.abs(high), -np.abs(low)
+    low, high = pinned_if_inverted(low, high)
     if p.corrupt_devices_prob > 0:
         _corrupt(p, draws, high, low, up, down)
     if p.perfect_bias:
         up[:, -1] = down[:, -1] = p.dw_min
         high[:, -1], low[:, -1] = 100 * p.w_max, 100 * p.w_min
     return {"max_bound": high, "min_bound": low, "dwmin_up": up, "dwmin_down": down}
+
+
+def _biases(p: PulsedParameters) -> tuple[float, float]:
+    """Return what ``up_down`` adds to the up and to the down steps, in units of ``dw_min``."""
+    if p.up_down_rule == "symmetric":
+        return p.up_down, -p.up_down
+    return min(p.up_down, 0.0), -max(p.up_down, 0.0)
+
+
+def mean_scales(p: PulsedParameters) -> tuple[float, float]:
+    """Return the mean over devices of the factors of their up and down steps: ``dw_min``, weakened by ``up_down``."""
+    bias_up, bias_down = _biases(p)
+    return p.dw_min * (1 + bias_up), p.dw_min * (1 + bias_down)
 
 
 def _step_gain(p: PulsedParameters, draws: Draws) -> Floats:
@@ -203,19 +213,16 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def still_if_inverted(hidden: Hidden) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return up steps, down steps, lower and upper bounds in which a device with inverted bounds does not move.
+def pinned_if_inverted(low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return bounds of which inverted ones both are the middle between them, where the device then stays."""
+    inverted, middle = low > high, (low + high) / 2
+    return np.where(inverted, middle, low), np.where(inverted, middle, high)
 
-    Its bounds cut nothing then; the kernel takes a bound at its word. A device between equal bounds has no steps.
-    """
-    low, high = hidden["min_bound"], hidden["max_bound"]
-    moves, inverted = low < high, low > high
-    return (
-        np.where(moves, hidden["dwmin_up"], 0.0),
-        np.where(moves, hidden["dwmin_down"], 0.0),
-        np.where(inverted, -UNBOUNDED, low),
-        np.where(inverted, UNBOUNDED, high),
-    )
+
+def still_if_stuck(hidden: Hidden) -> tuple[Floats, Floats]:
+    """Return up and down steps, 0 for a device between equal bounds: its distances to them have no scale."""
+    moves = hidden["min_bound"] < hidden["max_bound"]
+    return np.where(moves, hidden["dwmin_up"], 0.0), np.where(moves, hidden["dwmin_down"], 0.0)
 
 
 def bisected_balance(surplus: Callable[[Floats], Floats], low: Floats, high: Floats) -> Floats:

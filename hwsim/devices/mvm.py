@@ -15,7 +15,7 @@ from hwsim._kernels import converter
 from hwsim._kernels.converter import ReadChain
 from hwsim.devices.blas import single_thread_blas
 from hwsim.devices.faults import ReadFaults
-from hwsim.devices.periphery import Periphery
+from hwsim.devices.periphery import Periphery, counts_anew
 from hwsim.devices.results import ReadResult
 from hwsim.devices.scale import input_scale, worst_case_scale
 from hwsim.engine.rng import stream_key
@@ -224,10 +224,15 @@ def applied_inputs(x: F32, io: IOParameters, scale: F32 | None = None) -> ReadRe
 
 
 def _wider(x: F32, divisor: F32, io: IOParameters, retry: int) -> F32:
-    """Divisor of a retry of bound management."""
-    if io.bound_management == "iterative_worst_case":
-        return np.maximum(divisor, worst_case_scale(x, io)) * np.float32(2.0 ** (retry - 1))
-    return divisor * np.float32(2.0**retry)
+    """Divisor of a retry of bound management, as AIHWKit's ``forwardVector`` chooses it."""
+    if not counts_anew(io):
+        return divisor * np.float32(2.0**retry)
+    if io.noise_management in ("abs_max", "max"):
+        # Not below the divisor of the whole vector, where this is a part of it.
+        divisor = np.maximum(divisor, worst_case_scale(x, io))
+    elif io.noise_management != "none":
+        divisor = worst_case_scale(x, io)
+    return divisor * np.float32(2.0 ** (retry - 1))
 
 
 def _weight_noise(matrix: F32, applied: F32, io: IOParameters) -> F32 | None:

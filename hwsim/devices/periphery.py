@@ -141,7 +141,7 @@ def retry_limit(io: IOParameters) -> int:
     """Return the retries after which bound management gives up, each of which halves the inputs.
 
     It stops with the first reduction above ``max_bm_factor``, and before one above ``max_bm_res`` over the input
-    resolution.
+    resolution. ``iterative_worst_case`` counts from its second divisor.
     """
     if io.bound_management == "none" or io.out_bound <= 0:
         return 0
@@ -149,4 +149,9 @@ def retry_limit(io: IOParameters) -> int:
     if io.inp_step > 0:
         resolution = io.inp_step / (2 * io.inp_bound)
         retries = min(retries, floor(log2(max(io.max_bm_res / resolution, 1.0))))
-    return retries
+    return retries + 1 if retries and counts_anew(io) else retries
+
+
+def counts_anew(io: IOParameters) -> bool:
+    """Return whether the first retry changes the kind of divisor, and the reductions count from there."""
+    return io.bound_management == "iterative_worst_case" and io.noise_management != "abs_max_np_sum"

@@ -33,9 +33,11 @@ class RunningScale:
 
 
 def input_scale(x: F32, io: IOParameters, running: RunningScale | None = None, *, learn: bool = True) -> F32:
-    """Return what noise management divides each vector of ``x`` (n, lines) by; 1 where that would be 0.
+    """Return what noise management divides each vector of ``x`` (n, lines) by, and multiplies its outputs with.
 
-    ``average_abs_max`` follows ``running``, and changes it only with ``learn``; without it the mean starts anew.
+    A vector of zeros has 0, so that its outputs are 0 whatever the noise behind the DAC, as in AIHWKit, unless the
+    inputs themselves are noisy; where there is nothing else to divide by, it is 1. ``average_abs_max`` follows
+    ``running``, and changes it only with ``learn``; without it the mean starts anew.
     """
     n, x = len(x), np.ascontiguousarray(x, np.float32)
     if io.is_perfect or io.noise_management == "none":
@@ -47,10 +49,12 @@ def input_scale(x: F32, io: IOParameters, running: RunningScale | None = None, *
     elif io.noise_management == "average_abs_max":
         scale = (running or RunningScale()).follow(converter.measure(x)[1], learn)
     else:
-        return converter.input_scale(x, io.noise_management == "max", io.nm_thres)
-    if io.nm_thres > 0:
-        scale = np.minimum(scale, np.float32(io.nm_thres))
-    return np.where(scale > 0, scale, np.float32(1))
+        scale = converter.input_scale(x, io.noise_management == "max", io.nm_thres)
+    scale = np.where(scale > 0, scale, np.float32(1))
+    if io.inp_noise == 0 and io.noise_management != "average_abs_max":
+        ones = np.flatnonzero(scale == 1)
+        scale[ones[~x[ones].any(axis=1)]] = 0
+    return scale
 
 
 def largest_magnitudes(x: F32) -> F32:
@@ -67,11 +71,15 @@ def running_means(values: F32, mean: float, share: float) -> F32:
 
 
 def worst_case_scale(x: F32, io: IOParameters) -> F32:
-    """Return the divisor with which even one-sided sums over weights of 0.6 stay within the output bound."""
+    """Return the divisor with which even one-sided sums over weights of 0.6 stay within the output bound.
+
+    Source: AIHWKit ``computeNoiseManagement``: ``nm_thres`` limits the largest magnitude, not the divisor; the sums
+    count up to ``max_bm_res`` over the step of the input converter; an output without a bound counts as one of 1.
+    """
     magnitude = converter.measure(x)[1]
-    if io.out_bound <= 0:
-        return magnitude
-    scale = converter.one_sided_sums(x) * (0.6 / io.out_bound)
+    if io.nm_thres > 0:
+        magnitude = np.minimum(magnitude, np.float32(io.nm_thres))
+    scale = converter.one_sided_sums(x) * (0.6 / (io.out_bound or 1.0))
     if io.inp_step > 0:
-        scale = np.minimum(scale, magnitude * (io.max_bm_res * 2 * io.inp_bound / io.inp_step))
+        scale = np.minimum(scale, magnitude * (io.max_bm_res / io.inp_step))
     return np.maximum(magnitude, scale).astype(np.float32)

@@ -21,8 +21,8 @@ class VectorCells(UnitCells):
     """Cells of n devices, ``w = sum_k gamma_k w_k``; source: AIHWKit ``VectorUnitCell``.
 
     With the policy ``all`` every device sees the same coincidences and adds its own noise. The ``single`` policies
-    choose one device for each rank-1 update (or each stream, ``choose_per``): the trains are the same, but only the
-    lines of its plane fire.
+    choose one device for each stream of updates (or each rank-1 update, ``choose_per``): the trains are the same, but
+    only the lines of its plane fire.
     """
 
     def __init__(self, device: DeviceSpec, shape: tuple[int, int], **options: Any) -> None:

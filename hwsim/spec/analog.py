@@ -102,10 +102,12 @@ class IOParameters(Spec):
     magnitude widened so that one-sided sums fit the output range, or the running mean of the largest magnitudes of all
     vectors until now (decay 1e-3 a vector; evaluation does not change it)."""
     nm_thres: float = Field(0.0, ge=0)
-    """Upper limit of that divisor (0: none); with ``constant`` the divisor itself."""
+    """Upper limit of that divisor (0: none); with ``constant`` the divisor itself, with ``abs_max_np_sum`` a limit of
+    the largest magnitude, with ``average_abs_max`` of no effect."""
     bound_management: Literal["none", "iterative", "iterative_worst_case"] = "iterative"
     """``iterative``: halve the inputs and read again while an output saturates. ``iterative_worst_case``: the second
-    read uses the divisor ``abs_max_np_sum``."""
+    read uses the divisor ``abs_max_np_sum``, halving starts with the third (without noise management the second is
+    like the first)."""
     max_bm_factor: int = Field(1000, ge=1)
     """Reduction of the inputs beyond which no further read is made; the last one may exceed it by a factor of 2."""
     max_bm_res: float = Field(0.25, gt=0)

@@ -145,7 +145,8 @@ class PulsedParameters(Spec):
     w_min_dtod: float = Field(0.3, ge=0)
     """Device-to-device spread of the lower bound, relative."""
     enforce_consistency: bool = True
-    """Take absolute values of steps, force upper bound >= 0 >= lower bound, swap inverted bounds."""
+    """Take absolute values of steps, force upper bound >= 0 >= lower bound, swap inverted bounds. False: a device whose
+    bounds are inverted stays at the middle between them."""
     perfect_bias: bool = False
     """The last column takes exactly ``dw_min`` both ways and has bounds 100 times wider."""
     corrupt_devices_prob: float = Field(0.0, ge=0, le=1)

@@ -50,9 +50,9 @@ class VectorCell(UnitCellSpec):
     ``single_sequential`` one after the other, ``single_random`` one at random."""
     first_update_idx: int = Field(0, ge=0)
     """Device that ``single_fixed`` pulses and ``single_sequential`` starts with."""
-    choose_per: Literal["vector", "mini_batch"] = "vector"
-    """How long a choice lasts: ``vector``, one rank-1 update, as AIHWKit does on CPU and as its presets were studied;
-    ``mini_batch``, one stream of updates, as its documentation says."""
+    choose_per: Literal["vector", "mini_batch"] = "mini_batch"
+    """How long the choice of a ``single`` policy lasts: ``mini_batch``, one stream of rank-1 updates, as AIHWKit's
+    documentation says; ``vector``, one rank-1 update, as it does on a CPU."""
     gains_in_granularity: bool = False
     """True: a pulse counts with the gain of its device in the planning of trains, so that w -= lr d x^T on average
     under every policy. False, as AIHWKit: a ``single`` policy learns with lr times the mean gain."""

@@ -1,5 +1,7 @@
 """Resets after transfers, and zero-shifting before the training: what the algorithms emit, and what it changes."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -34,8 +36,11 @@ def test_a_reset_follows_each_read_with_its_probability(bench, batches, name) ->
     rig = bench(name, {"with_reset_prob": 0.5, "n_reads_per_transfer": 2})
     rig.train(batches[:40])
     kinds = [operation.kind for operation in rig.operations if operation.kind in ("transfer_read", "reset")]
-    assert kinds == ["transfer_read", "reset"] * 80
-    assert rig.chip.counts["reset_devices"] == pytest.approx(200, abs=5 * 10)
+    assert kinds.count("transfer_read") == 80
+    assert ("reset", "reset") not in pairwise(kinds)
+    resets = kinds.count("reset")
+    assert resets == pytest.approx(40, abs=4 * 20**0.5)
+    assert rig.chip.counts["reset_devices"] == 5 * resets
 
 
 def test_resets_go_with_columns_only() -> None:
@@ -49,7 +54,7 @@ def test_resets_go_with_columns_only() -> None:
 
 def test_a_run_starts_with_zero_shifting_and_says_what_it_cost(tmp_path) -> None:
     run = hwsim.simulate(
-        algorithm={"name": "tiki-taka", "zero_shift_pulses": 100, "with_reset_prob": 0.1}, steps=4, log="pulses",
+        algorithm={"name": "tiki-taka", "zero_shift_pulses": 100, "with_reset_prob": 1.0}, steps=4, log="pulses",
         probe=["0:0:0-1"], out=tmp_path / "run",
     )  # fmt: skip
     counts, cells = run.summary["counts"], 32 * 64 + 10 * 32

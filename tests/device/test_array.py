@@ -306,9 +306,10 @@ def test_bound_management_only_repeats_saturated_samples() -> None:
 
 def test_noise_management() -> None:
     x = np.array([[0.5, -2.0, 0.0], [0.0, 0.0, 0.0]], np.float32)
-    assert input_scale(x, IOParameters()).tolist() == [2.0, 1.0]
-    assert input_scale(x, IOParameters(nm_thres=1.5)).tolist() == [1.5, 1.0]
-    assert input_scale(x, IOParameters(noise_management="max")).tolist() == [0.5, 1.0]
+    assert input_scale(x, IOParameters()).tolist() == [2.0, 0.0]
+    assert input_scale(x, IOParameters(inp_noise=0.1)).tolist() == [2.0, 1.0]
+    assert input_scale(x, IOParameters(nm_thres=1.5)).tolist() == [1.5, 0.0]
+    assert input_scale(x, IOParameters(noise_management="max")).tolist() == [0.5, 0.0]
     assert input_scale(x, IOParameters(noise_management="none")).tolist() == [1.0, 1.0]
     assert input_scale(x, IOParameters(noise_management="constant", nm_thres=3.0)).tolist() == [3.0, 3.0]
     wide = np.ones((1, 100), np.float32)

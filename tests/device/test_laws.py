@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim.devices import DeviceArray, IOParameters, device_from_document, device_names, law_names, load_device
+from hwsim.devices.law import Draws
 from hwsim.errors import SpecError
 
 STILL: dict[str, Any] = {"dw_min_dtod": 0, "dw_min_std": 0, "up_down_dtod": 0, "w_max_dtod": 0, "w_min_dtod": 0}
@@ -204,6 +205,45 @@ def test_stuck_devices_stay() -> None:
     assert (cells.weights[stuck] == value).all()
 
 
+@pytest.mark.parametrize("law", [law for law in LAWS if law != "soft_bounds_pmax"])
+def test_a_device_with_inverted_bounds_stays_between_them(law: str) -> None:
+    """Weights of 0 in 20 x 10 000 such devices of AIHWKit 1.1.0: spread 0.2225 +- 0.0007, 63.7 % are exactly 0."""
+    wide = {"w_max": 0.5, "w_min": -0.5, "w_max_dtod": 1.2, "w_min_dtod": 1.2, "dw_min": 0.01}
+    cells = DeviceArray(load_device(law, enforce_consistency=False, **wide), (300, 300), seed=3)
+    z_high, z_low = (Draws(3, "array", cells.shape).normal(name) for name in ("w_max", "w_min"))
+    high, low = 0.5 * (1 + 1.2 * z_high), -0.5 * (1 + 1.2 * z_low)
+    cells.set_weights(0.0)
+    assert cells.weights.std() == pytest.approx(0.2225, abs=0.003)
+    assert (cells.weights == 0).mean() == pytest.approx(0.637, abs=0.006)
+    for polarity in (1, 1, -1, 1):
+        cells.pulse(polarity)
+    inverted = low > high
+    np.testing.assert_allclose(cells.weights[inverted], ((low + high) / 2)[inverted], atol=1e-6)
+    assert inverted.mean() == pytest.approx(0.1193, abs=0.005)  # P(z_high + z_low < -2 / 1.2)
+
+
+def test_bounds_that_do_not_enclose_zero_have_no_symmetry_point_to_subtract() -> None:
+    options = {"w_max_dtod": 1.2, "w_min_dtod": 1.2, "slope_up_dtod": 0.3, "slope_down_dtod": 0.3, "up_down_dtod": 0.3}
+    plain, varied = (
+        DeviceArray(
+            load_device("soft_bounds_reference", enforce_consistency=False, **{**options, **extra}), (60, 60), seed=1
+        ).parameters()
+        for extra in ({"slope_up_dtod": 0.0, "slope_down_dtod": 0.0}, {"subtract_symmetry_point": True})
+    )
+    outside = (plain["min_bound"] >= 0) | (plain["max_bound"] <= 0)
+    assert 0.2 < outside.mean() < 0.6
+    for bound in ("min_bound", "max_bound"):
+        assert (varied[bound] == plain[bound])[outside].all()
+        assert (varied[bound] != plain[bound])[~outside].all()
+    assert (varied["reference"] == 0)[outside].all()
+    assert (varied["reference"] != 0)[~outside].all()
+    power = {"w_max_dtod": 1.2, "w_min_dtod": 1.2, "subtract_symmetry_point": True, "up_down_dtod": 0.3}
+    hidden = DeviceArray(load_device("pow_step_reference", enforce_consistency=False, **power), (60, 60)).parameters()
+    outside = (hidden["min_bound"] >= 0) | (hidden["max_bound"] <= 0)
+    assert (hidden["reference"] == 0)[outside].all()
+    assert (hidden["reference"] != 0)[~outside].mean() > 0.8
+
+
 def test_perfect_bias() -> None:
     cells = DeviceArray(load_device("constant_step", perfect_bias=True, dw_min_std=0), (50, 4), seed=1)
     hidden = cells.parameters()
@@ -260,6 +300,17 @@ def test_d5_pulses_are_counted() -> None:
 def test_d6_granularity_is_the_mean_of_both_directions() -> None:
     device = load_device("exp_step", A_up=0.5, A_down=0.1, b=0.0)
     assert DeviceArray(device, (2, 2)).granularity == pytest.approx(0.001 * (0.5 + 0.9) / 2)
+
+
+@pytest.mark.parametrize("rule", ["one_sided", "symmetric"])
+@pytest.mark.parametrize("up_down", [0.4, -0.4])
+@pytest.mark.parametrize("b", [0.1, 3.0])
+def test_d6_granularity_of_the_exponential_step_is_its_mean_step(up_down: float, rule: str, b: float) -> None:
+    """Of both directions as they are, weakened by ``up_down``; with b = 3 the up step vanishes."""
+    shape = {"A_up": 0.2, "A_down": -0.4, "gamma_up": 2.0, "gamma_down": 3.0, "b": b}
+    device = still("exp_step", up_down=up_down, up_down_rule=rule, **shape)
+    steps = one(device, 0.0, +1) - one(device, 0.0, -1)
+    assert DeviceArray(device, (1, 1)).granularity == pytest.approx(steps / 2, rel=1e-4)
 
 
 def test_d7_write_noise_is_in_units_of_the_step() -> None:

@@ -161,6 +161,71 @@ def test_bound_management_gives_up_where_the_peer_does(options: dict[str, Any], 
     assert cells.forward([[1.0]], io)[0, 0] == pytest.approx(1e-5 * reduction)
 
 
+@pytest.mark.parametrize(
+    ("management", "options", "reduction"),
+    [
+        # The largest magnitude of 1, then the sums over 1e-5 up to 0.25 of 1 / 63, halved until above the factor.
+        ("abs_max", {"max_bm_factor": 3}, 15.75 * 4),
+        ("constant", {"max_bm_factor": 3, "nm_thres": 3.0}, 15.75 * 4),
+        ("average_abs_max", {"max_bm_factor": 3}, 15.75 * 4),
+        ("abs_max_np_sum", {"max_bm_factor": 3}, 15.75 * 4),
+        ("abs_max_np_sum", {"max_bm_factor": 3, "nm_thres": 0.5}, 15.75 * 2),
+        ("none", {"max_bm_factor": 3}, 4),
+        ("none", {}, 16),
+        ("abs_max", {"inp_res": 1 / 30, "max_bm_res": 0.05}, 1),
+        ("constant", {"inp_res": 1 / 30, "max_bm_res": 0.05, "nm_thres": 3.0}, 3),
+    ],
+)
+def test_worst_case_bound_management_gives_up_where_the_peer_does(
+    management: Any, options: dict[str, Any], reduction: float
+) -> None:
+    """As above, recorded from AIHWKit 1.1.0; where it counts anew from the second divisor, and where it does not."""
+    cells = array((1, 1))
+    cells.set_weights(0.5)
+    io = IOParameters(
+        out_noise=0, out_bound=1e-5, bound_management="iterative_worst_case", noise_management=management, **options
+    )
+    assert cells.forward([[1.0]], io)[0, 0] == pytest.approx(1e-5 * reduction)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, 15.75),  # 0.25 of 1 / 63; the sums ask for 25.6
+        ({"inp_res": -1.0}, 25.6),
+        ({"inp_res": -1.0, "nm_thres": 0.5}, 25.6),
+        ({"nm_thres": 0.5}, 0.5 * 15.75),
+        ({"out_bound": 0.0, "inp_res": -1.0}, 512 * 0.6),
+    ],
+)
+def test_sums_of_one_sign_widen_the_divisor(options: dict[str, Any], expected: float) -> None:
+    """512 ones over weights of 0.6 at most and outputs up to 12, as AIHWKit 1.1.0 scales them."""
+    io = IOParameters(noise_management="abs_max_np_sum", **options)
+    assert input_scale(np.ones((1, 512), np.float32), io)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("management", ["abs_max", "max", "abs_max_np_sum"])
+@pytest.mark.parametrize("vectors", [3, 40])
+def test_a_vector_of_zeros_reads_zeros(vectors: int, management: Any, transposed: bool) -> None:
+    """Noise management leaves nothing of the noise behind the converters: the limit of ever smaller vectors."""
+    cells = array((4, 4))
+    cells.set_weights(0.3)
+    x = np.ones((vectors, 4), np.float32)
+    x[1] = 0
+    read = cells.backward if transposed else cells.forward
+    y = read(x, IOParameters(noise_management=management, bound_management="none"))
+    assert (y[1] == 0).all()
+    assert (y[0] != 0).any()
+    noisy = read(x, IOParameters(noise_management="none", bound_management="none"))
+    assert (noisy[1] != 0).any()
+
+
+def test_average_abs_max_has_no_upper_limit() -> None:
+    io = IOParameters(noise_management="average_abs_max", nm_thres=0.5)
+    assert input_scale(np.full((2, 3), 4.0, np.float32), io).tolist() == [4.0, 4.0]
+
+
 def test_average_abs_max_follows_the_vectors() -> None:
     """AIHWKit 1.1.0 gives these means for these batches: the first starts the mean, each vector counts once."""
     io = IOParameters(noise_management="average_abs_max")

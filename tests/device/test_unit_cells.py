@@ -82,7 +82,9 @@ def test_all_devices_see_the_same_coincidences_with_noise_of_their_own() -> None
 def test_mean_update_of_each_policy(policy: str) -> None:
     """E[dw] = -lr x d times the sum of the gains of the devices that are pulsed."""
     gains = (0.5, 0.3, 0.2)
-    cells = make_cells(vector(update_policy=policy, gamma_vec=gains, first_update_idx=1), (4, 5), seed=4)
+    cells = make_cells(
+        vector(update_policy=policy, gamma_vec=gains, first_update_idx=1, choose_per="vector"), (4, 5), seed=4
+    )
     # Counts 40 * 0.25 = 10 and 40 * 0.2 = 8 in 40 slots meet twice, so every update is exact.
     exact = UpdateParameters(
         desired_bl=40, pulse_type="mean_count", update_management=False, update_bl_management=False
@@ -107,13 +109,15 @@ def test_gains_in_granularity_make_the_mean_update_that_of_the_contract(policy: 
 def test_fixed_and_sequential_policies_take_the_devices_in_order() -> None:
     fixed = make_cells(vector(update_policy="single_fixed", first_update_idx=2), (20, 30))
     assert ((pulses(fixed.update(*gradient(5), 0.02)) > 0) == np.array([[False], [False], [True]])).all()
-    sequential = make_cells(vector(update_policy="single_sequential", first_update_idx=1), (20, 30))
+    sequential = make_cells(
+        vector(update_policy="single_sequential", first_update_idx=1, choose_per="vector"), (20, 30)
+    )
     taken = [pulses(sequential.update(*gradient(n), 0.02)).argmax(axis=0) for n in (4, 3)]
     assert np.concatenate(taken).tolist() == [1, 2, 0, 1, 2, 0, 1]
 
 
 def test_random_policy_is_uniform_and_takes_one_device_at_a_time() -> None:
-    cells = make_cells(vector(4, update_policy="single_random"), (2, 3), seed=6)
+    cells = make_cells(vector(4, update_policy="single_random", choose_per="vector"), (2, 3), seed=6)
     n = 4000
     reached = pulses(cells.update(*gradient(n, (2, 3)), 0.1)) > 0
     assert (reached.sum(axis=0) == 1).all()
@@ -123,11 +127,14 @@ def test_random_policy_is_uniform_and_takes_one_device_at_a_time() -> None:
     assert (first[1:] == first[:-1]).mean() == pytest.approx(0.25, abs=5 * np.sqrt(0.25 * 0.75 / n))
 
 
-def test_choice_per_mini_batch_lasts_for_the_stream() -> None:
-    cells = make_cells(vector(update_policy="single_random", choose_per="mini_batch"), (20, 30), seed=7)
+def test_d13_a_choice_lasts_for_the_mini_batch() -> None:
+    """Defect D13: AIHWKit 1.1.0 chooses for each vector on a CPU, its documentation says for each mini-batch."""
+    cells = make_cells(vector(update_policy="single_random"), (20, 30), seed=7)
     taken = [pulses(cells.update(*gradient(5, seed=i), 0.02)) > 0 for i in range(40)]
     assert all((one.sum(axis=0) == 1).all() and (one == one[:, :1]).all() for one in taken)
     assert len({int(one[:, 0].argmax()) for one in taken}) == 3
+    sequential = make_cells(vector(update_policy="single_sequential", first_update_idx=1), (20, 30))
+    assert [int(pulses(sequential.update(*gradient(4), 0.02))[:, 0].argmax()) for _ in range(4)] == [1, 2, 0, 1]
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -15,9 +15,10 @@ from hwsim.devices.law import (
     KernelForm,
     WriteNoiseParameters,
     bisected_balance,
+    mean_scales,
     quotient,
     sample_common,
-    still_if_inverted,
+    still_if_stuck,
 )
 
 LARGEST_EXPONENT = 87.0
@@ -47,16 +48,17 @@ class ExpStepParameters(WriteNoiseParameters):
 class ExpStep:
     """Steps s max(1 - A exp(+-gamma z), 0) with z = 2 a w / (upper - lower bound) + b.
 
-    A device whose upper bound is not above its lower bound does not move.
+    A device whose upper bound is not above its lower bound stays there.
     Source: Gong et al., Nat. Commun. 9:2102 (2018); AIHWKit ``ExpStepDevice``.
     """
 
     parameters = ExpStepParameters
 
     def granularity(self, p: ExpStepParameters) -> float:
-        """Return the mean of the up and down step at w = 0, or ``dw_min`` if both vanish."""
-        mean = p.dw_min * (_fall(p.A_up, p.gamma_up * p.b) + _fall(p.A_down, -p.gamma_down * p.b)) / 2
-        return mean if mean > 0 else p.dw_min
+        """Return the mean of the up and down step at w = 0, ``up_down`` included, or ``dw_min`` if both vanish."""
+        scale_up, scale_down = mean_scales(p)
+        up, down = scale_up * _fall(p.A_up, p.gamma_up * p.b), scale_down * _fall(p.A_down, -p.gamma_down * p.b)
+        return (up + down) / 2 if up + down > 0 else p.dw_min
 
     def sample(self, p: ExpStepParameters, draws: Draws) -> Hidden:
         """Return bounds and steps."""
@@ -65,7 +67,8 @@ class ExpStep:
     def kernel_form(self, p: ExpStepParameters, hidden: Hidden) -> KernelForm:
         """Return s up, s down, 2 a / range, no shift and the bounds; the scalars hold the shape, the noise, and 1 if
         no exponent needs a cut."""
-        up, down, low, high = still_if_inverted(hidden)
+        low, high = hidden["min_bound"], hidden["max_bound"]
+        up, down = still_if_stuck(hidden)
         planes = (up, -down, self._scale(p, hidden), np.zeros_like(up), low, high)
         shape = (p.A_up, p.A_down, p.gamma_up, p.gamma_down, p.b)
         noise = (p.dw_min_std, p.dw_min_std_add, p.dw_min_std_slope)

@@ -17,7 +17,7 @@ from hwsim.devices.law import (
     bisected_balance,
     quotient,
     sample_common,
-    still_if_inverted,
+    still_if_stuck,
 )
 
 Nodes = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...], Field(min_length=1, max_length=1000, strict=False)]
@@ -46,7 +46,7 @@ class PiecewiseStepParameters(WriteNoiseParameters):
 class PiecewiseStep:
     """Steps s y(w), y linear between nodes equally spaced over each device's bounds; one node is a constant.
 
-    A device whose upper bound is not above its lower bound does not move. Source: AIHWKit ``PiecewiseStepDevice``.
+    A device whose upper bound is not above its lower bound stays there. Source: AIHWKit ``PiecewiseStepDevice``.
     """
 
     parameters = PiecewiseStepParameters
@@ -62,7 +62,8 @@ class PiecewiseStep:
 
     def kernel_form(self, p: PiecewiseStepParameters, hidden: Hidden) -> KernelForm:
         """Return s up, s down, nodes per weight and the bounds; the table goes into the scalars."""
-        up, down, low, high = still_if_inverted(hidden)
+        low, high = hidden["min_bound"], hidden["max_bound"]
+        up, down = still_if_stuck(hidden)
         room = np.maximum(hidden["max_bound"] - hidden["min_bound"], 0.0)
         nodes = len(p.piecewise_up)
         density = quotient(np.full_like(room, nodes - 1.0), room)

@@ -18,7 +18,7 @@ from hwsim.devices.law import (
     quotient,
     sample_common,
     spread,
-    still_if_inverted,
+    still_if_stuck,
 )
 from hwsim.spec.device import PulsedParameters
 
@@ -45,7 +45,7 @@ class PowStepParameters(PowParameters, WriteNoiseParameters):
 class PowStep:
     """Steps s ((upper bound - w) / R)^gamma_up and s ((w - lower bound) / R)^gamma_down, R the room between the bounds.
 
-    ``dw_min`` is the step at the far bound. A device whose upper bound is not above its lower bound does not move.
+    ``dw_min`` is the step at the far bound. A device whose upper bound is not above its lower bound stays there.
     Source: Fusi and Abbott, Nat. Neurosci. 10 (2007); Frascaroli et al., Sci. Rep. 8:7178 (2018); AIHWKit
     ``PowStepDevice``; Wu et al., arXiv 2406.12774, appendix C, "power step".
     """
@@ -72,7 +72,8 @@ class PowStep:
 
     def kernel_form(self, p: PowParameters, hidden: Hidden) -> KernelForm:
         """Return the power form, shifted by a reference if there is one."""
-        up, down, low, high = still_if_inverted(hidden)
+        low, high = hidden["min_bound"], hidden["max_bound"]
+        up, down = still_if_stuck(hidden)
         shift = hidden.get("reference", 0.0)
         low, high = low - shift, high - shift
         inverse = _inverse_room(hidden)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from hwsim.devices.law import LAWS, Draws, Floats, Hidden, spread
@@ -13,7 +14,8 @@ class PowStepReferenceParameters(PowParameters):
     """Parameters of the power-step law with a reference device."""
 
     subtract_symmetry_point: bool = False
-    """Add each device's symmetry point to its reference, so that w = 0 is the symmetry point."""
+    """Add each device's symmetry point to its reference, so that w = 0 is the symmetry point. Devices whose bounds do
+    not enclose 0 (``enforce_consistency`` off) are left as they are."""
     n_estimation_steps: int = Field(-1, ge=-1, le=1_000_000)
     """Mean up and down steps from 0 that estimate the symmetry point; 0 or -1: its exact value."""
     reference_mean: float = 0.0
@@ -38,15 +40,19 @@ class PowStepReference(PowStep):
         reference = spread(p.reference_mean, p.reference_std, draws, "reference")
         if p.subtract_symmetry_point:
             point = _estimate(hidden, p.n_estimation_steps) if p.n_estimation_steps > 0 else conductance_balance(hidden)
-            reference = reference + np.nan_to_num(point)
+            reference = reference + np.where(_encloses_zero(hidden), np.nan_to_num(point), 0.0)
         hidden["reference"] = reference
         return hidden
+
+
+def _encloses_zero(hidden: Hidden) -> NDArray[np.bool_]:
+    return (hidden["min_bound"] < 0) & (hidden["max_bound"] > 0)
 
 
 def _estimate(hidden: Hidden, steps: int) -> Floats:
     """Walk from v = 0 by pairs of mean up and down steps; devices whose bounds do not enclose 0 stay there."""
     point = np.zeros_like(hidden["max_bound"])
-    movable = (hidden["min_bound"] < 0) & (hidden["max_bound"] > 0)
+    movable = _encloses_zero(hidden)
     for _ in range(steps):
         up, down = mean_steps(hidden, point)
         point = np.where(movable, np.clip(point + up - down, hidden["min_bound"], hidden["max_bound"]), point)

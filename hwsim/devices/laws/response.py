@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from hwsim.devices.law import Draws, Floats, Hidden, WriteNoiseParameters, derived, numbers, quotient, sample_common
+from hwsim.devices.law import (
+    Draws,
+    Floats,
+    Hidden,
+    WriteNoiseParameters,
+    derived,
+    numbers,
+    pinned_if_inverted,
+    quotient,
+    sample_common,
+)
 
 
 class ResponseParameters(WriteNoiseParameters):
@@ -62,6 +72,7 @@ def sample_response(p: ResponseParameters, draws: Draws) -> Hidden:
         reach = p.tau * hidden[bound] / mean
         hidden[bound] = np.where(stuck, hidden[bound], p.w_d + side * reach)
         hidden[name] = np.where(stuck, p.tau, reach)
+    hidden["min_bound"], hidden["max_bound"] = pinned_if_inverted(hidden["min_bound"], hidden["max_bound"])
     return hidden
 
 

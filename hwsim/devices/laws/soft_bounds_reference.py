@@ -34,7 +34,8 @@ class SoftBoundsReferenceParameters(WriteNoiseParameters):
     reference_std: float = Field(0.0, ge=0)
     """Device-to-device spread of the reference, absolute."""
     subtract_symmetry_point: bool = False
-    """Add each device's symmetry point to its reference, so that w = 0 is the symmetry point."""
+    """Add each device's symmetry point to its reference, so that w = 0 is the symmetry point. Devices whose bounds do
+    not enclose 0 (``enforce_consistency`` off) are left as they are, by the spreads of the slopes as well."""
 
 
 class SoftBoundsReference:
@@ -53,21 +54,21 @@ class SoftBoundsReference:
     def sample(self, p: SoftBoundsReferenceParameters, draws: Draws) -> Hidden:
         """Return bounds (of v), steps, slopes and references."""
         hidden = sample_common(p, draws)
+        encloses = (hidden["min_bound"] < 0) & (hidden["max_bound"] > 0)
         for bound, deviation, name in (
             ("max_bound", p.slope_up_dtod, "slope_up"),
             ("min_bound", p.slope_down_dtod, "slope_down"),
         ):
             if deviation > 0:
-                moving = hidden["dwmin_up"] + hidden["dwmin_down"] > 0
                 factor = np.maximum(np.abs(spread(1.0, deviation, draws, name)), 1 / 100)
-                hidden[bound] = np.where(moving, hidden[bound] / factor, hidden[bound])
+                hidden[bound] = np.where(encloses, hidden[bound] / factor, hidden[bound])
         high, low = hidden["max_bound"], hidden["min_bound"]
         hidden["slope_up"] = quotient(-hidden["dwmin_up"], np.maximum(high, 0.0))
         hidden["slope_down"] = quotient(-hidden["dwmin_down"], np.minimum(low, 0.0))
         hidden["reference"] = spread(p.reference_mean, p.reference_std, draws, "reference")
         if p.subtract_symmetry_point:
             point = balance_point(hidden, hidden["slope_up"], hidden["slope_down"])
-            hidden["reference"] = hidden["reference"] + np.nan_to_num(point)
+            hidden["reference"] = hidden["reference"] + np.where(encloses, np.nan_to_num(point), 0.0)
         return hidden
 
     def kernel_form(self, p: SoftBoundsReferenceParameters, hidden: Hidden) -> KernelForm:

@@ -41,9 +41,9 @@ class TikiTaka(ChainAlgorithm):
         options = self.parameters
         rate = self.level_rate(level, lr)
         self.choose_line(matrix, level)
-        for _ in range(options.n_reads_per_transfer):
+        for read in range(options.n_reads_per_transfer):
             line = self.advance(matrix, level)
             values = yield TransferRead(matrix, level, line, self.axis)
-            yield from self.reset_read(matrix, level, line, options.with_reset_prob)
+            yield from self.reset_read(matrix, level, line, read, options.with_reset_prob)
             yield TransferWrite(matrix, level + 1, line, self.axis, -values, rate, options.transfer_update)
         self.states[matrix.name].transfers[level] += 1

@@ -20,6 +20,7 @@ from hwsim.chip.sweep import Sweep
 from hwsim.chip.zero_shift import ZeroShift
 from hwsim.devices import UpdateParameters
 from hwsim.training.algorithms.base import Algorithm, AlgorithmParameters, Emits
+from hwsim.training.streams import generator
 
 FAST = 0
 
@@ -66,7 +67,7 @@ class ResetParameters(TransferParameters):
     """Parameters of the algorithms that can reset what they have transferred."""
 
     with_reset_prob: float = Field(0.0, ge=0, le=1)
-    """Probability that a device of a transferred column is reset after the read, each by itself; columns only."""
+    """Probability that a transferred column is reset after its read; columns only."""
 
     @model_validator(mode="after")
     def _columns_only(self) -> ResetParameters:
@@ -182,10 +183,13 @@ class TransferAlgorithm(Algorithm):
     def transfer(self, matrix: AnalogMatrix, level: int, lr: float) -> Emits:
         """Emit one transfer from array ``level`` to the next."""
 
-    def reset_read(self, matrix: AnalogMatrix, array: int, line: int, probability: float) -> Emits:
-        """Emit the reset of a column that has been read, unless the probability is 0."""
-        if probability:
-            yield Reset(matrix, array, (line,), probability)
+    def reset_read(self, matrix: AnalogMatrix, array: int, line: int, read: int, probability: float) -> Emits:
+        """Emit the reset of a column that has been read, the ``read``-th of a transfer, with the given probability."""
+        if not probability:
+            return
+        drawn = generator(self.seed, f"reset/{matrix.name}/{array}/{read}", self.states[matrix.name].transfers[array])
+        if drawn.random() < probability:
+            yield Reset(matrix, array, (line,))
 
     def fast_rate(self, lr: float) -> float:
         """Return the learning rate of the fast array."""

@@ -53,10 +53,10 @@ class TikiTakaV2(HiddenBufferAlgorithm, ChainAlgorithm):
         rate = self.level_rate(level, lr) * (gain / next_gain if gain > 0 and next_gain > 0 else 1.0)
         threshold = options.thres_scale * matrix.granularity(level + 1)
         self.choose_line(matrix, level)
-        for _ in range(options.n_reads_per_transfer):
+        for read in range(options.n_reads_per_transfer):
             index = self.advance(matrix, level)
             values = yield TransferRead(matrix, level, index, self.axis)
-            yield from self.reset_read(matrix, level, index, options.with_reset_prob)
+            yield from self.reset_read(matrix, level, index, read, options.with_reset_prob)
             hidden = self.line(self.hidden[buffer_name(matrix.name, level)], index)
 
             def collect(hidden: np.ndarray = hidden, values: np.ndarray = values) -> np.ndarray:
