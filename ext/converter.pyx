@@ -105,12 +105,12 @@ def measure(const float[:, ::1] x):
     return largest, magnitude
 
 
-def input_scale(const float[:, ::1] x, cbool largest_value, float limit):
+def input_scale(const float[:, ::1] x, cbool largest_value, float limit, float of_zeros):
     """Return what each vector of ``x`` (n, lines) is divided by: its largest magnitude, or with ``largest_value`` its largest
-    value; ``limit`` at most, unless that is 0; 1 where that would not be positive."""
+    value; ``limit`` at most, unless that is 0; 1 where that would not be positive, and ``of_zeros`` where all values are 0."""
     cdef int64_t n = x.shape[0], lines = x.shape[1], i
     cdef float largest = 0, magnitude = 0
-    scale = np.ones(n, np.float32)
+    scale = np.full(n, of_zeros, np.float32)
     cdef float[::1] view = scale
     if lines:
         with nogil:
@@ -120,7 +120,8 @@ def input_scale(const float[:, ::1] x, cbool largest_value, float limit):
                     largest = magnitude
                 if limit > 0 and largest > limit:
                     largest = limit
-                view[i] = largest if largest > 0 else 1
+                if magnitude > 0:
+                    view[i] = largest if largest > 0 else 1
     return scale
 
 

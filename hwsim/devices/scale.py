@@ -44,17 +44,14 @@ def input_scale(x: F32, io: IOParameters, running: RunningScale | None = None, *
         return np.ones(n, np.float32)
     if io.noise_management == "constant":
         return np.full(n, io.nm_thres, np.float32)
+    if io.noise_management == "average_abs_max":
+        scale = (running or RunningScale()).follow(converter.measure(x)[1], learn)
+        return np.where(scale > 0, scale, np.float32(1))
+    of_zeros = 0.0 if io.inp_noise == 0 else 1.0
     if io.noise_management == "abs_max_np_sum":
         scale = worst_case_scale(x, io)
-    elif io.noise_management == "average_abs_max":
-        scale = (running or RunningScale()).follow(converter.measure(x)[1], learn)
-    else:
-        scale = converter.input_scale(x, io.noise_management == "max", io.nm_thres)
-    scale = np.where(scale > 0, scale, np.float32(1))
-    if io.inp_noise == 0 and io.noise_management != "average_abs_max":
-        ones = np.flatnonzero(scale == 1)
-        scale[ones[~x[ones].any(axis=1)]] = 0
-    return scale
+        return np.where(scale > 0, scale, np.float32(of_zeros))
+    return converter.input_scale(x, io.noise_management == "max", io.nm_thres, of_zeros)
 
 
 def largest_magnitudes(x: F32) -> F32:
