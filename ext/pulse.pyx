@@ -10,15 +10,29 @@ cdef extern from "update.h" namespace "hwsim" nogil:
     cdef enum class LawId(int):
         pass
 
-    cdef cppclass Column[T]:
+    cdef cppclass Buffer[T]:
         const T *data() const
         size_t size() const
 
+    cdef cppclass LogColumns:
+        int64_t *t
+        int64_t *sample
+        int32_t *slot
+        int32_t *row
+        int32_t *col
+        int8_t *polarity
+        float *dw
+        float *w
+
     cdef cppclass PulseLog:
-        Column[int64_t] t, sample
-        Column[int32_t] slot, row, col
-        Column[int8_t] polarity
-        Column[float] dw, w
+        size_t size() const
+        cbool has_times() const
+        void write(LogColumns) const
+
+    cdef cppclass LineLog:
+        Buffer[int64_t] sample
+        Buffer[int32_t] slot, line
+        Buffer[int8_t] column, sign
 
     cdef cppclass LogClock:
         const int64_t *starts
@@ -29,7 +43,7 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         int64_t row_begin, row_end, col_begin, col_end
 
     cdef enum class TrainKind(int):
-        pass
+        random
 
     cdef enum class Side(int):
         pass
@@ -82,6 +96,7 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         float *read
         double *on_lines
         PulseLog log
+        LineLog lines
 
     cdef cppclass Updater:
         void run(const Cells &, const UpdateInput &, UpdateOutput *) except +
@@ -168,20 +183,49 @@ ctypedef fused Element:
     float
 
 
-cdef _array(const Column[Element] &column, dtype):
+cdef _array(const Buffer[Element] &values, dtype):
     cdef Element[::1] view
-    array = np.empty(column.size(), dtype)
-    if column.size():
+    array = np.empty(values.size(), dtype)
+    if values.size():
         view = array
-        memcpy(&view[0], column.data(), column.size() * sizeof(Element))
+        memcpy(&view[0], values.data(), values.size() * sizeof(Element))
     return array
 
 
 cdef tuple _log_arrays(const PulseLog &log):
     """(t_ps, sample, slot, row, col, polarity, dw, w); ``t_ps`` is None without a clock."""
-    t = _array(log.t, np.int64) if log.t.size() or not log.row.size() else None
-    return (t, _array(log.sample, np.int64), _array(log.slot, np.int32), _array(log.row, np.int32), _array(log.col, np.int32),
-            _array(log.polarity, np.int8), _array(log.dw, np.float32), _array(log.w, np.float32))
+    cdef size_t n = log.size()
+    cdef LogColumns to
+    cdef int64_t[::1] t_view, sample_view
+    cdef int32_t[::1] slot_view, row_view, col_view
+    cdef int8_t[::1] polarity_view
+    cdef float[::1] dw_view, w_view
+    t = np.empty(n, np.int64) if log.has_times() or not n else None
+    sample, slot, row, col = np.empty(n, np.int64), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
+    polarity, dw, w = np.empty(n, np.int8), np.empty(n, np.float32), np.empty(n, np.float32)
+    if n:
+        sample_view, slot_view, row_view, col_view = sample, slot, row, col
+        polarity_view, dw_view, w_view = polarity, dw, w
+        to.t = NULL
+        if t is not None:
+            t_view = t
+            to.t = &t_view[0]
+        to.sample = &sample_view[0]
+        to.slot = &slot_view[0]
+        to.row = &row_view[0]
+        to.col = &col_view[0]
+        to.polarity = &polarity_view[0]
+        to.dw = &dw_view[0]
+        to.w = &w_view[0]
+        with nogil:
+            log.write(to)
+    return t, sample, slot, row, col, polarity, dw, w
+
+
+cdef tuple _line_arrays(const LineLog &log):
+    """(sample, slot, column, line, sign)"""
+    return (_array(log.sample, np.int64), _array(log.slot, np.int32), _array(log.column, np.int8).view(bool),
+            _array(log.line, np.int32), _array(log.sign, np.int8))
 
 
 cdef class PulsedCells:
@@ -281,11 +325,13 @@ cdef class PulsedCells:
         ``scheme`` is one of ``SCHEMES``, ``resolution`` that of the pulse probabilities of columns and rows, ``side`` one of
         ``SIDES``.
 
-        Returns (up, down, weight, row_fires, col_fires, log, totals, watched): per sample the pulses of each direction and the sum of
+        Returns (up, down, weight, row_fires, col_fires, log, lines, totals, watched): per sample the pulses of each direction and the sum of
         the weights before the pulses, per sample and line the firings, and the columns of the pulse log of ``probe``, a tuple
         (row_begin, row_end, col_begin, col_end), or None. The log is in order of sample, phase, slot, row and column; ``clock``
         (starts, slot, phases) says when: sample k starts at ``starts[k]`` ps and takes one or two phases of slots of ``slot`` ps,
-        of two phases the first for up pulses. Without it there is one phase, and no time. ``totals`` are the
+        of two phases the first for up pulses. Without it there is one phase, and no time. ``lines`` are the firings of the rows and
+        columns of ``probe``, in order of sample, slot, side (rows first) and line: (sample, slot, column or row, line, sign of the value
+        on it, of rows turned round by a negative learning rate); None also where ``scheme`` has no random trains. ``totals`` are the
         sums of the first five over samples and lines. With ``columns`` (n,) ``watched`` holds the weights of column ``columns[k]`` after
         sample k, as a read sees them, (n, rows), zeros where that is -1, and sum_ij (r_i + c_j) w_ij with the firings r and c of sample k and the weights before
         it, (n,); else it is None.
@@ -356,7 +402,8 @@ cdef class PulsedCells:
                 for i in range(n * self.cells.cols):
                     on_cols += out.col_fires[i]
         log = None if probe is None else _log_arrays(out.log)
-        return up, down, weight, row_fires, col_fires, log, (ups, downs, passed, on_rows, on_cols), watched
+        lines = None if probe is None or SCHEMES[scheme][0] != <int>TrainKind.random else _line_arrays(out.lines)
+        return up, down, weight, row_fires, col_fires, log, lines, (ups, downs, passed, on_rows, on_cols), watched
 
     def write_columns(self, const int32_t[::1] columns, const float[:, ::1] d, const int32_t[::1] bl, const double[::1] col_gain,
                       const double[::1] row_gain, cbool negative_rate, str scheme, tuple resolution, cbool stochastic_rounding,

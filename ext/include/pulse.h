@@ -14,7 +14,7 @@ struct RowWork {
     NormalStream *pulses, *writes;
     const Probe *probe;
     RawPulses *log;
-    int64_t moment[2]; // of the sample's first slot, for the log: of up and of down pulses
+    uint32_t moment[2]; // of the sample's first slot, for the log: of up and of down pulses
     int64_t stride; // of the parameter planes
     const int32_t *columns; // where the devices stand in the array; null: one after the other
 };
@@ -41,54 +41,57 @@ static inline float log_normal_draw(const Cells &cells, int64_t row, uint64_t or
 struct BlockHistory {
     const float *weight;
     int64_t pitch;
+    int32_t rounds;          // most pulses of a device
     const float *final_draw; // the draw behind the apparent weight that stays; null without write noise
     const float *apparent;   // apparent weights before
 };
+
+// The devices of a block that are in the probe, one bit a device.
+static inline uint32_t probed(const RowWork &work, int64_t col, uint32_t devices) {
+    const int64_t begin = work.probe->col_begin, end = work.probe->col_end;
+    if (begin <= 0 && end >= work.cells->cols) return devices;
+    uint32_t found = 0;
+    for (; devices; devices &= devices - 1) {
+        const int i = __builtin_ctz(devices);
+        const int64_t column = work.columns ? work.columns[col + i] : col + i;
+        if (column >= begin && column < end) found |= 1u << i;
+    }
+    return found;
+}
 
 // Writes the pulses of a block of devices into the log, device by device.
 __attribute__((noinline)) static void log_block(const RowWork &work, const CountGate &gate, int64_t col, const VI *counts, uint32_t up,
                                                 const BlockHistory &history) {
     int32_t count[BLOCK];
-    uint32_t pulsed = 0; // devices of the block with a pulse, in the probe
-    size_t total = 0;
+    uint32_t pulsed = 0;
     for (int u = 0; u < UNITS; ++u) {
         store(count + u * LANES, counts[u]);
         pulsed |= bits(greater(counts[u], VI{})) << (u * LANES);
     }
-    for (uint32_t left = pulsed; left; left &= left - 1) {
-        const int i = __builtin_ctz(left);
-        const int64_t column = work.columns ? work.columns[col + i] : col + i;
-        if (column < work.probe->col_begin || column >= work.probe->col_end) pulsed &= ~(1u << i);
-        else total += (size_t)count[i];
-    }
-    if (total == 0) return;
-    RawPulses &log = *work.log;
-    int64_t *moment = log.moment.grow(total);
-    int32_t *row = log.row.grow(total), *column = log.col.grow(total);
-    int8_t *polarity = log.polarity.grow(total);
-    float *dw = log.dw.grow(total), *w = log.w.grow(total);
-    const uint64_t place = work.writes->position() * (uint64_t)work.cells->stride;
+    pulsed = probed(work, col, pulsed);
+    if (!pulsed) return;
+    Buffer<RawPulse> &log = work.log->pulses;
+    RawPulse *const begin = log.room((size_t)__builtin_popcount(pulsed) * (size_t)history.rounds), *to = begin;
     for (; pulsed; pulsed &= pulsed - 1) {
         const int i = __builtin_ctz(pulsed);
         const bool is_up = up >> i & 1;
+        const int32_t column = work.columns ? work.columns[col + i] : (int32_t)(col + i), line = is_up ? column : ~column;
+        const uint32_t moment = work.moment[is_up ? 0 : 1] + (uint32_t)gate.first_slot;
         uint32_t both = gate.cols ? gate.cols[col + i] & gate.row : 0;
         float old = history.apparent ? history.apparent[i] : history.weight[i];
         for (int32_t round = 0; round < count[i]; ++round, both &= both - 1) {
             float now = history.weight[(round + 1) * history.pitch + i];
             if (history.apparent) {
-                const uint64_t ordinal = (place + (uint64_t)(col + i)) * 64 + (uint64_t)(round % 64);
-                const float z = round + 1 == count[i] ? history.final_draw[i] : log_normal_draw(*work.cells, work.row, ordinal);
+                const uint64_t place = work.writes->position() * (uint64_t)work.cells->stride + (uint64_t)(col + i);
+                const float z = round + 1 == count[i] ? history.final_draw[i]
+                                                      : log_normal_draw(*work.cells, work.row, place * 64 + (uint64_t)(round % 64));
                 now += work.cells->write_noise * z;
             }
-            *moment++ = work.moment[is_up ? 0 : 1] + (gate.cols ? gate.first_slot + __builtin_ctz(both) : round);
-            *row++ = (int32_t)work.row;
-            *column++ = (int32_t)(work.columns ? work.columns[col + i] : col + i);
-            *polarity++ = is_up ? 1 : -1;
-            *dw++ = now - old;
-            *w++ = now;
+            *to++ = {moment + (uint32_t)(gate.cols ? __builtin_ctz(both) : round), line, now - old, now};
             old = now;
         }
     }
+    log.add((size_t)(to - begin));
 }
 
 // Adds the pulses of N vectors of devices to the counters of each device.
@@ -153,18 +156,13 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
         }
         work.writes->consume(written);
     }
-    float *history = nullptr;
+    int32_t round = 0;
     if constexpr (LOG) {
-        VI larger = counts[0];
-        for (int u = 1; u < N; ++u) larger = select(greater(counts[u], larger), counts[u], larger);
-        int32_t most = 0, count[LANES];
-        store(count, larger);
-        for (int i = 0; i < LANES; ++i) most = count[i] > most ? count[i] : most;
-        work.log->history.resize((size_t)(most + 1) * BLOCK * BLOCKS);
-        history = work.log->history.data();
+        float *history = work.log->history.room(BLOCK * BLOCKS);
         for (int u = 0; u < N; ++u) store(history + u * LANES, w[u]);
+        work.log->history.add(BLOCK * BLOCKS);
     }
-    for (int round = 0;; ++round) {
+    for (;; ++round) {
         Mask pulsed[N];
         uint32_t any = 0;
 #pragma GCC unroll 4
@@ -193,13 +191,19 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
         }
 #pragma GCC unroll 4
         for (int u = 0; u < N; ++u) w[u] = next[u];
-        if constexpr (LOG)
-            for (int u = 0; u < N; ++u) store(history + (round + 1) * BLOCK * BLOCKS + u * LANES, w[u]);
+        if constexpr (LOG) {
+            float *history = work.log->history.room(BLOCK * BLOCKS);
+            for (int u = 0; u < N; ++u) store(history + u * LANES, w[u]);
+            work.log->history.add(BLOCK * BLOCKS);
+        }
     }
-    if constexpr (LOG)
+    if constexpr (LOG) {
         for (int b = 0; b < BLOCKS; ++b)
             log_block(work, gate, col[b * UNITS], counts + b * UNITS, up[b],
-                      {history + b * BLOCK, BLOCK * BLOCKS, final_draw + b * BLOCK, WRITE ? apparent + b * BLOCK : nullptr});
+                      {work.log->history.data() + b * BLOCK, BLOCK * BLOCKS, round, final_draw + b * BLOCK,
+                       WRITE ? apparent + b * BLOCK : nullptr});
+        work.log->history.clear();
+    }
     for (int u = 0; u < N; ++u) {
         store(work.weight + col[u], w[u]);
         sums->weight[u % UNITS] = sums->weight[u % UNITS] + passed[u];

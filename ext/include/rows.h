@@ -119,9 +119,9 @@ static void pulse_few(const RowLoop<Law> &loop, const RowFire *fire, const RowSe
     gathered.cols = trains.few_masks.data() + from;
     gathered.negative = trains.few_negative.data() + from / BLOCK;
     FetchAhead::some(loop.ahead, fire);
-    const size_t logged = row.log ? row.log->size() : 0;
+    const size_t logged = row.log ? row.log->pulses.size() : 0;
     pulse_segment(loop, gathered, work, blocks, padded / BLOCK, totals);
-    if (row.log) row.log->reorder(logged, columns, trains.few_ascending.data() + from, n);
+    if (row.log) row.log->sort_segment(logged);
     FetchAhead::some(loop.ahead, fire);
     for (int32_t k = 0; k < n; k += LANES) {
         const int used = n - k < LANES ? n - k : LANES;
@@ -186,6 +186,7 @@ static void train_rows(const RowJob &job, int64_t begin, int64_t end, std::vecto
         NormalStream pulses(pulse_keys, (uint32_t)row, cells.pulse_position[row]);
         NormalStream writes(write_keys, (uint32_t)row, cells.write_position[row]);
         RowWork work = row_work(cells, planes_of(law), row, &pulses, &writes, *job.probe, log);
+        if (work.log) work.log->begin_row(row);
         train_row(loop, &work, entries);
         cells.pulse_position[row] = pulses.position();
         cells.write_position[row] = writes.position();
@@ -206,6 +207,7 @@ static void polarity_rows(const Cells &cells, const int32_t *polarity, int64_t b
         NormalStream pulses(pulse_keys, (uint32_t)row, cells.pulse_position[row]);
         NormalStream writes(write_keys, (uint32_t)row, cells.write_position[row]);
         const RowWork work = row_work(cells, planes_of(law), row, &pulses, &writes, probe, log);
+        if (work.log) work.log->begin_row(row);
         pulse_row(law, counted.polarity(polarity + row * cells.stride), work, blocks.data(), (int64_t)blocks.size(), totals + row);
         cells.pulse_position[row] = pulses.position();
         cells.write_position[row] = writes.position();
