@@ -82,7 +82,6 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         TrainSide x_side, d_side
         uint64_t first_ordinal
         Probe probe
-        cbool logged
         LogClock clock
         const int32_t *column
         int threads
@@ -95,8 +94,15 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         uint32_t *col_fires
         float *read
         double *on_lines
+        PulseLog *log
+        LineLog *lines
+
+    cdef cppclass LogRoom:
         PulseLog log
         LineLog lines
+        void clear()
+        @staticmethod
+        LogRoom &of_this_thread()
 
     cdef cppclass Updater:
         void run(const Cells &, const UpdateInput &, UpdateOutput *) except +
@@ -340,6 +346,8 @@ cdef class PulsedCells:
         cdef double passed = 0
         cdef UpdateInput job
         cdef UpdateOutput out
+        cdef LogRoom *room = &LogRoom.of_this_thread()
+        room.clear()
         if x.shape[1] != self.cells.cols or d.shape[1] != self.cells.rows or d.shape[0] != n:
             raise ValueError("x must be (n, cols) and d (n, rows)")
         if bl.shape[0] != n or col_gain.shape[0] != n or row_gain.shape[0] != n:
@@ -373,7 +381,9 @@ cdef class PulsedCells:
             self._set_scheme(&job, negative_rate, scheme, resolution, stochastic_rounding, side)
             job.first_ordinal = first_ordinal
             self._set_probe(&job.probe, probe)
-            job.logged = probe is not None
+            if probe is not None:
+                out.log = &room.log
+                out.lines = &room.lines
             if clock is not None:
                 starts = clock[0]
                 if starts.shape[0] != n or clock[2] not in (1, 2):
@@ -401,8 +411,11 @@ cdef class PulsedCells:
                     on_rows += out.row_fires[i]
                 for i in range(n * self.cells.cols):
                     on_cols += out.col_fires[i]
-        log = None if probe is None else _log_arrays(out.log)
-        lines = None if probe is None or SCHEMES[scheme][0] != <int>TrainKind.random else _line_arrays(out.lines)
+        log = lines = None
+        if probe is not None:
+            log = _log_arrays(room.log)
+            lines = _line_arrays(room.lines) if SCHEMES[scheme][0] == <int>TrainKind.random else None
+            room.clear()
         return up, down, weight, row_fires, col_fires, log, lines, (ups, downs, passed, on_rows, on_cols), watched
 
     def write_columns(self, const int32_t[::1] columns, const float[:, ::1] d, const int32_t[::1] bl, const double[::1] col_gain,
@@ -469,6 +482,7 @@ cdef class PulsedCells:
     def pulse(self, const int32_t[:, ::1] polarity, tuple probe, int threads):
         """Give each device one pulse of its ``polarity`` (rows, stride; -1, 0 or +1). Returns (up, down, weight, log)."""
         cdef UpdateOutput out
+        cdef LogRoom *room = &LogRoom.of_this_thread()
         cdef Probe region
         cdef int64_t up = 0, down = 0
         cdef double weight = 0
@@ -478,9 +492,14 @@ cdef class PulsedCells:
         out.down = &down
         out.weight = &weight
         self._set_probe(&region, probe)
+        room.clear()
+        if probe is not None:
+            out.log = &room.log
         with nogil:
             run_polarity(self.cells, &polarity[0, 0], region, threads, &out)
-        return up, down, weight, None if probe is None else _log_arrays(out.log)
+        log = None if probe is None else _log_arrays(room.log)
+        room.clear()
+        return up, down, weight, log
 
     def apply_write_noise(self):
         """Redraw the apparent weight of every device."""

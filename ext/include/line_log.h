@@ -57,6 +57,8 @@ public:
             });
         sample.add(total), slot.add(total), line.add(total), column.add(total), sign.add(total);
     }
+
+    void clear() { sample.clear(), slot.clear(), line.clear(), column.clear(), sign.clear(); }
 };
 
 }  // namespace hwsim

@@ -37,59 +37,49 @@ static inline float log_normal_draw(const Cells &cells, int64_t row, uint64_t or
     return group[ordinal % BLOCK];
 }
 
-// The weights of a block before its first pulse, after it, after the second, ...: `pitch` floats from one to the next.
+// The weights of BLOCKS blocks before their first pulse, after it, after the second, ...
 struct BlockHistory {
     const float *weight;
-    int64_t pitch;
     int32_t rounds;          // most pulses of a device
-    const float *final_draw; // the draw behind the apparent weight that stays; null without write noise
-    const float *apparent;   // apparent weights before
+    const float *final_draw; // the draw behind the apparent weight that stays
+    const float *apparent;   // apparent weights before; null without write noise
 };
 
-// The devices of a block that are in the probe, one bit a device.
-static inline uint32_t probed(const RowWork &work, int64_t col, uint32_t devices) {
-    const int64_t begin = work.probe->col_begin, end = work.probe->col_end;
-    if (begin <= 0 && end >= work.cells->cols) return devices;
-    uint32_t found = 0;
-    for (; devices; devices &= devices - 1) {
-        const int i = __builtin_ctz(devices);
-        const int64_t column = work.columns ? work.columns[col + i] : col + i;
-        if (column >= begin && column < end) found |= 1u << i;
-    }
-    return found;
-}
-
-// Writes the pulses of a block of devices into the log, device by device.
-__attribute__((noinline)) static void log_block(const RowWork &work, const CountGate &gate, int64_t col, const VI *counts, uint32_t up,
-                                                const BlockHistory &history) {
-    int32_t count[BLOCK];
-    uint32_t pulsed = 0;
-    for (int u = 0; u < UNITS; ++u) {
+// Writes the pulses of BLOCKS blocks of devices, whose first columns are `cols`, into the log, device by device.
+template <int BLOCKS>
+__attribute__((noinline)) static void log_blocks(const RowWork &work, const CountGate &gate, const int64_t *cols, const VI *counts,
+                                                 const uint32_t *up, const BlockHistory &history) {
+    int32_t count[BLOCK * BLOCKS];
+    uint64_t pulsed = 0;
+    for (int u = 0; u < UNITS * BLOCKS; ++u) {
         store(count + u * LANES, counts[u]);
-        pulsed |= bits(greater(counts[u], VI{})) << (u * LANES);
+        pulsed |= (uint64_t)bits(greater(counts[u], VI{})) << (u * LANES);
     }
-    pulsed = probed(work, col, pulsed);
-    if (!pulsed) return;
+    const int64_t left = work.probe->col_begin, right = work.probe->col_end;
     Buffer<RawPulse> &log = work.log->pulses;
-    RawPulse *const begin = log.room((size_t)__builtin_popcount(pulsed) * (size_t)history.rounds), *to = begin;
+    RawPulse *const begin = log.room((size_t)__builtin_popcountll(pulsed) * (size_t)history.rounds), *to = begin;
     for (; pulsed; pulsed &= pulsed - 1) {
-        const int i = __builtin_ctz(pulsed);
-        const bool is_up = up >> i & 1;
-        const int32_t column = work.columns ? work.columns[col + i] : (int32_t)(col + i), line = is_up ? column : ~column;
+        const int i = __builtin_ctzll(pulsed);
+        const int64_t at = cols[i / BLOCK * UNITS] + i % BLOCK, column = work.columns ? work.columns[at] : at;
+        if (column < left || column >= right) continue;
+        const bool is_up = up[i / BLOCK] >> (i % BLOCK) & 1;
+        const int32_t line = (int32_t)(is_up ? column : ~column);
         const uint32_t moment = work.moment[is_up ? 0 : 1] + (uint32_t)gate.first_slot;
-        uint32_t both = gate.cols ? gate.cols[col + i] & gate.row : 0;
+        uint32_t both = gate.cols ? gate.cols[at] & gate.row : 0;
         float old = history.apparent ? history.apparent[i] : history.weight[i];
-        for (int32_t round = 0; round < count[i]; ++round, both &= both - 1) {
-            float now = history.weight[(round + 1) * history.pitch + i];
+        int32_t round = 0;
+        do {
+            float now = history.weight[(round + 1) * BLOCK * BLOCKS + i];
             if (history.apparent) {
-                const uint64_t place = work.writes->position() * (uint64_t)work.cells->stride + (uint64_t)(col + i);
+                const uint64_t place = work.writes->position() * (uint64_t)work.cells->stride + (uint64_t)at;
                 const float z = round + 1 == count[i] ? history.final_draw[i]
                                                       : log_normal_draw(*work.cells, work.row, place * 64 + (uint64_t)(round % 64));
                 now += work.cells->write_noise * z;
             }
             *to++ = {moment + (uint32_t)(gate.cols ? __builtin_ctz(both) : round), line, now - old, now};
             old = now;
-        }
+            both &= both - 1;
+        } while (++round < count[i]);
     }
     log.add((size_t)(to - begin));
 }
@@ -198,10 +188,7 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
         }
     }
     if constexpr (LOG) {
-        for (int b = 0; b < BLOCKS; ++b)
-            log_block(work, gate, col[b * UNITS], counts + b * UNITS, up[b],
-                      {work.log->history.data() + b * BLOCK, BLOCK * BLOCKS, round, final_draw + b * BLOCK,
-                       WRITE ? apparent + b * BLOCK : nullptr});
+        log_blocks<BLOCKS>(work, gate, col, counts, up, {work.log->history.data(), round, final_draw, WRITE ? apparent : nullptr});
         work.log->history.clear();
     }
     for (int u = 0; u < N; ++u) {

@@ -28,6 +28,13 @@ public:
     const T *data() const { return data_.get(); }
     size_t size() const { return size_; }
     void clear() { size_ = 0; }
+    // Empties it, and gives the room back if it is larger than that of `kept` values.
+    void shrink(size_t kept) {
+        size_ = 0;
+        if (capacity_ <= kept) return;
+        data_.reset();
+        capacity_ = 0;
+    }
 
 private:
     std::unique_ptr<T[]> data_;
@@ -75,9 +82,11 @@ struct RawPulses {
     }
 
     void clear() {
-        pulses.clear();
+        pulses.shrink(KEPT);
         rows.clear();
     }
+
+    static constexpr size_t KEPT = (size_t)4 << 20; // pulses for which room is kept until the next share
 };
 
 // When the trains of an update fire: sample k from starts[k] on, `phases` (1, or 2: up pulses, then down pulses) trains of
@@ -117,36 +126,38 @@ public:
 
     // Takes the pulses of a share; `parts` hold its rows in order.
     void end_share(const std::vector<RawPulses> &parts) {
-        Share share;
-        for (const RawPulses &part : parts) share.size += part.pulses.size();
-        if (share.size == 0) return;
-        share.pulses.reset(new Pulse[share.size]);
-        if (begin_.back() <= (int64_t)(4 * share.size) + (1 << 16)) by_counting(parts, &share);
-        else by_sorting(parts, &share);
-        size_ += share.size;
-        shares_.push_back(std::move(share));
+        size_t n = 0;
+        for (const RawPulses &part : parts) n += part.pulses.size();
+        if (n == 0) return;
+        Pulse *to = pulses_.room(n);
+        if (begin_.back() <= (int64_t)(4 * n) + (1 << 16)) by_counting(parts, to);
+        else by_sorting(parts, n, to);
+        pulses_.add(n);
     }
 
-    size_t size() const { return size_; }
+    size_t size() const { return pulses_.size(); }
     bool has_times() const { return clock_.starts != nullptr; }
 
     void write(LogColumns to) const {
-        for (const Share &share : shares_) {
-            const Pulse *from = share.pulses.get();
-            for (const Moment &m : share.moments) {
-                if (to.t) to.t = std::fill_n(to.t, m.pulses, m.t);
-                to.sample = std::fill_n(to.sample, m.pulses, m.sample);
-                to.slot = std::fill_n(to.slot, m.pulses, m.slot);
-            }
-            for (size_t i = 0; i < share.size; ++i) {
-                to.row[i] = from[i].row;
-                to.col[i] = from[i].line ^ from[i].line >> 31;
-                to.polarity[i] = (int8_t)(1 | from[i].line >> 31);
-                to.dw[i] = from[i].dw;
-                to.w[i] = from[i].w;
-            }
-            to.row += share.size, to.col += share.size, to.polarity += share.size, to.dw += share.size, to.w += share.size;
+        for (const Moment &m : moments_) {
+            if (to.t) to.t = std::fill_n(to.t, m.pulses, m.t);
+            to.sample = std::fill_n(to.sample, m.pulses, m.sample);
+            to.slot = std::fill_n(to.slot, m.pulses, m.slot);
         }
+        for (size_t i = 0; i < size(); ++i) {
+            const Pulse pulse = pulses_.data()[i];
+            to.row[i] = pulse.row;
+            to.col[i] = pulse.line ^ pulse.line >> 31;
+            to.polarity[i] = (int8_t)(1 | pulse.line >> 31);
+            to.dw[i] = pulse.dw;
+            to.w[i] = pulse.w;
+        }
+    }
+
+    void clear() {
+        pulses_.shrink(RawPulses::KEPT);
+        moments_.clear();
+        clock_ = {};
     }
 
 private:
@@ -160,12 +171,6 @@ private:
         int64_t t, sample;
         int32_t slot;
         size_t pulses;
-    };
-
-    struct Share {
-        std::unique_ptr<Pulse[]> pulses;
-        size_t size = 0;
-        std::vector<Moment> moments;
     };
 
     // Tells the moments of a share one after the other.
@@ -184,7 +189,7 @@ private:
         size_t sample_ = 0;
     };
 
-    void by_counting(const std::vector<RawPulses> &parts, Share *share) {
+    void by_counting(const std::vector<RawPulses> &parts, Pulse *to) {
         next_.assign((size_t)begin_.back(), 0);
         for (const RawPulses &part : parts)
             for (size_t i = 0; i < part.pulses.size(); ++i) ++next_[part.pulses.data()[i].moment];
@@ -192,32 +197,31 @@ private:
         size_t begin = 0;
         for (size_t m = 0; m < next_.size(); ++m) {
             const size_t n = next_[m];
-            if (n) share->moments.push_back(teller.tell((int64_t)m, n));
+            if (n) moments_.push_back(teller.tell((int64_t)m, n));
             next_[m] = begin;
             begin += n;
         }
         size_t *next = next_.data();
-        Pulse *to = share->pulses.get();
         for (const RawPulses &part : parts)
             part.visit([&](int32_t row, const RawPulse &pulse) { to[next[pulse.moment]++] = {row, pulse.line, pulse.dw, pulse.w}; });
     }
 
     // Few pulses in very long trains: counting the moments would take longer than sorting the pulses.
-    void by_sorting(const std::vector<RawPulses> &parts, Share *share) {
+    void by_sorting(const std::vector<RawPulses> &parts, size_t n, Pulse *to) {
         struct Timed {
             uint32_t moment;
             Pulse pulse;
         };
         std::vector<Timed> order;
-        order.reserve(share->size);
+        order.reserve(n);
         for (const RawPulses &part : parts)
             part.visit([&](int32_t row, const RawPulse &pulse) { order.push_back({pulse.moment, {row, pulse.line, pulse.dw, pulse.w}}); });
         std::stable_sort(order.begin(), order.end(), [](const Timed &a, const Timed &b) { return a.moment < b.moment; });
         Teller teller(*this);
         for (size_t i = 0; i < order.size(); ++i) {
-            if (i == 0 || order[i].moment != order[i - 1].moment) share->moments.push_back(teller.tell(order[i].moment, 0));
-            ++share->moments.back().pulses;
-            share->pulses[i] = order[i].pulse;
+            if (i == 0 || order[i].moment != order[i - 1].moment) moments_.push_back(teller.tell(order[i].moment, 0));
+            ++moments_.back().pulses;
+            to[i] = order[i].pulse;
         }
     }
 
@@ -226,8 +230,8 @@ private:
     std::vector<int32_t> slots_;
     std::vector<int64_t> begin_;
     std::vector<size_t> next_;
-    std::vector<Share> shares_;
-    size_t size_ = 0;
+    Buffer<Pulse> pulses_;
+    std::vector<Moment> moments_;
 };
 
 }  // namespace hwsim

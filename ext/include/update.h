@@ -23,7 +23,6 @@ struct UpdateInput {
     TrainSide x_side, d_side;
     uint64_t first_ordinal = 0; // number of samples the array has seen before
     Probe probe;
-    bool logged = false; // whether the pulses in `probe` are logged, and the firings of its lines where there are random trains
     LogClock clock;
     const int32_t *column = nullptr; // [n] the column that is read after each sample; null: no watch is kept
     int threads = 1;
@@ -35,8 +34,24 @@ struct UpdateOutput {
     uint32_t *row_fires = nullptr, *col_fires = nullptr; // [n][rows], [n][cols]; firings are added
     float *read = nullptr;      // [n][rows], see Watch
     double *on_lines = nullptr; // [n]
+    PulseLog *log = nullptr;   // takes the pulses in the probe; null: nothing is logged
+    LineLog *lines = nullptr; // takes the firings of its lines where there are random trains; null: the same
+};
+
+// What is logged, and the room that it takes on the way; the next update of any array uses it again.
+struct LogRoom {
     PulseLog log;
     LineLog lines;
+    std::vector<RawPulses> parts;
+
+    static LogRoom &of_this_thread() {
+        static thread_local LogRoom room;
+        return room;
+    }
+    void clear() {
+        log.clear();
+        lines.clear();
+    }
 };
 
 inline int64_t padded(int64_t n) { return (n + 31) / 32 * 32; }
@@ -67,7 +82,7 @@ public:
                 moments += moments_of(in, last++);
             }
             draw(cells, in, first, last, segments, out);
-            if (in.logged && trains_.kind == TrainKind::random) log_lines(cells, in, first, &out->lines);
+            if (out->lines && trains_.kind == TrainKind::random) log_lines(cells, in, first, out->lines);
             apply(cells, in, first, last - first, out);
             first = last;
         }
@@ -220,21 +235,22 @@ private:
 
     void apply(const Cells &cells, const UpdateInput &in, int64_t first, int64_t samples, UpdateOutput *out) {
         entries_.resize((size_t)in.threads);
-        logs_.resize((size_t)in.threads);
+        std::vector<RawPulses> &parts = LogRoom::of_this_thread().parts;
+        parts.resize((size_t)in.threads);
         const LawKernel kernel = law_kernel(cells.law);
-        if (in.logged) {
+        if (out->log) {
             slots_.clear();
             for (int64_t s = first; s < first + samples; ++s) slots_.push_back((int32_t)slots_of(in, s));
-            out->log.begin_share(first, samples, slots_.data(), in.clock);
+            out->log->begin_share(first, samples, slots_.data(), in.clock);
         }
         const Watch watch = in.column ? watch_samples(cells, in, first, samples, *out) : Watch{};
-        const RowJob job{&cells, &trains_, in.negative_rate, in.side, &in.probe, in.logged ? &out->log : nullptr, in.column ? &watch : nullptr};
+        const RowJob job{&cells, &trains_, in.negative_rate, in.side, &in.probe, out->log, in.column ? &watch : nullptr};
         share_rows(cells.rows, in.threads, [&](int thread, int64_t begin, int64_t end) {
             entries_[(size_t)thread].clear();
-            kernel.train(job, begin, end, &entries_[(size_t)thread], &logs_[(size_t)thread]);
+            kernel.train(job, begin, end, &entries_[(size_t)thread], &parts[(size_t)thread]);
         });
-        if (in.logged) out->log.end_share(logs_);
-        for (RawPulses &log : logs_) log.clear();
+        if (out->log) out->log->end_share(parts);
+        for (RawPulses &part : parts) part.clear();
         for (int64_t s = 0; s < samples; ++s) out->up[first + s] = out->down[first + s] = 0, out->weight[first + s] = 0;
         // Threads hold rows in order, so the sums do not depend on their number.
         for (const auto &entries : entries_)
@@ -264,7 +280,6 @@ private:
     std::vector<int64_t> firing_rows_begin_, row_next_;
     std::vector<std::vector<RowEntry>> entries_;
     std::vector<int32_t> slots_;
-    std::vector<RawPulses> logs_;
     std::vector<float> fires_;
     std::vector<double> on_lines_;
 };
@@ -272,14 +287,16 @@ private:
 // One pulse of given polarity on every device: polarity is [rows][stride].
 inline void run_polarity(const Cells &cells, const int32_t *polarity, const Probe &probe, int threads, UpdateOutput *out) {
     std::vector<RowTotals> totals((size_t)cells.rows);
-    std::vector<RawPulses> logs((size_t)threads);
+    std::vector<RawPulses> &parts = LogRoom::of_this_thread().parts;
+    parts.resize((size_t)threads);
     const int32_t one_slot = 1;
-    out->log.begin_share(0, 1, &one_slot, {});
+    if (out->log) out->log->begin_share(0, 1, &one_slot, {});
     const LawKernel kernel = law_kernel(cells.law);
     share_rows(cells.rows, threads, [&](int thread, int64_t begin, int64_t end) {
-        kernel.polarity(cells, polarity, begin, end, probe, totals.data(), &logs[(size_t)thread]);
+        kernel.polarity(cells, polarity, begin, end, probe, totals.data(), &parts[(size_t)thread]);
     });
-    out->log.end_share(logs);
+    if (out->log) out->log->end_share(parts);
+    for (RawPulses &part : parts) part.clear();
     *out->up = *out->down = 0;
     *out->weight = 0;
     for (const RowTotals &t : totals) {
