@@ -26,7 +26,8 @@ from hwsim.run import growing
 from hwsim.run.folder import CODINGS, PULSE_COLUMNS
 from hwsim.run.footer import Footer, moved, read_footer
 from hwsim.run.growing import GrowingParquet
-from hwsim.run.table import LEAST_ROWS, MOST_ROWS, Coding, TableWriter
+from hwsim.run.pages import PAGE_ROWS, PageCoding
+from hwsim.run.table import LEAST_ROWS, MOST_ROWS, TableWriter
 
 COLUMNS = {
     "t_ps": ("int64", "ps", "time"),
@@ -99,7 +100,7 @@ def runs_of(lengths: list[int], values: list[int]) -> dict[str, np.ndarray]:
 
 def check_runs(path: Path, blocks: list[dict[str, np.ndarray]], coded: bool) -> None:
     """Write blocks; pyarrow and DuckDB read them back, and the statistics of the row groups are true."""
-    table = TableWriter(path, RUN_COLUMNS, {}, coding=Coding(runs=["t_ps", "tile"], bare=["w"]), least=1 << 22)
+    table = TableWriter(path, RUN_COLUMNS, {}, coding=PageCoding(["w"], ["t_ps"]), least=1 << 22)
     for block in blocks:
         table.write(block)
     table.close()
@@ -276,7 +277,7 @@ def test_a_run_that_is_killed_leaves_what_was_flushed(tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(run.metrics, pd.read_parquet(out / "metrics.parquet"))
 
 
-@pytest.mark.parametrize("room", [0, 3, 30])
+@pytest.mark.parametrize("room", [0, 60, 200])
 def test_a_full_disk_ends_the_run_and_keeps_what_was_flushed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
