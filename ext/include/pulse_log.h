@@ -59,7 +59,9 @@ struct RawPulses {
 
     Buffer<RawPulse> pulses;
     std::vector<Row> rows;
-    Buffer<float> history; // weights of a block of devices before and after each of its pulses
+    // Devices whose pulses come next, where each stands in `history`, and their weights before and after each pulse.
+    Buffer<int32_t> device, at;
+    Buffer<float> history;
 
     void begin_row(int64_t row) { rows.push_back({(int32_t)row, pulses.size()}); }
 
@@ -86,6 +88,7 @@ struct RawPulses {
         rows.clear();
     }
 
+    static constexpr size_t HISTORY = 4096;          // floats of the history that may wait
     static constexpr size_t KEPT = (size_t)4 << 20; // pulses for which room is kept until the next share
 };
 

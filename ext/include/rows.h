@@ -64,11 +64,20 @@ template <class Law>
 static void pulse_segment(const RowLoop<Law> &loop, const RowSegment &segment, const RowWork &work, const int32_t *blocks, int64_t n_blocks,
                           RowTotals *totals) {
     const TrainKind kind = loop.job.trains->kind;
-    if (kind == TrainKind::random && loop.job.side == Side::both && !work.log) {
+    const bool all_trains = kind == TrainKind::random && loop.job.side == Side::both;
+    if (all_trains && !work.log) {
         const TrainGate gate{segment.cols, segment.negative, segment.row, segment.flip};
         return pulse_row(loop.law, gate, work, blocks, n_blocks, totals);
     }
-    pulse_row(loop.law, loop.counted->count(kind, loop.job.side, segment, blocks, n_blocks), work, blocks, n_blocks, totals);
+    if (all_trains) {
+        const LogGate gate{nullptr, segment.negative, segment.cols, segment.row, segment.flip, segment.first_slot};
+        return pulse_row(loop.law, gate, work, blocks, n_blocks, totals);
+    }
+    const CountGate counted = loop.counted->count(kind, loop.job.side, segment, blocks, n_blocks);
+    if (!work.log) return pulse_row(loop.law, counted, work, blocks, n_blocks, totals);
+    const bool random = kind == TrainKind::random;
+    const LogGate gate{counted.count, counted.direction, random ? segment.cols : nullptr, segment.row, 0, random ? segment.first_slot : 0};
+    pulse_row(loop.law, gate, work, blocks, n_blocks, totals);
 }
 
 // Collects the weights and the parameters of the devices of a row in LANES columns; `pitch` lies between two planes.
@@ -208,7 +217,13 @@ static void polarity_rows(const Cells &cells, const int32_t *polarity, int64_t b
         NormalStream writes(write_keys, (uint32_t)row, cells.write_position[row]);
         const RowWork work = row_work(cells, planes_of(law), row, &pulses, &writes, probe, log);
         if (work.log) work.log->begin_row(row);
-        pulse_row(law, counted.polarity(polarity + row * cells.stride), work, blocks.data(), (int64_t)blocks.size(), totals + row);
+        const CountGate gate = counted.polarity(polarity + row * cells.stride);
+        if (work.log) {
+            const LogGate logged{gate.count, gate.direction, nullptr, 0, 0, 0};
+            pulse_row(law, logged, work, blocks.data(), (int64_t)blocks.size(), totals + row);
+        } else {
+            pulse_row(law, gate, work, blocks.data(), (int64_t)blocks.size(), totals + row);
+        }
         cells.pulse_position[row] = pulses.position();
         cells.write_position[row] = writes.position();
     }
