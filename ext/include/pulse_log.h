@@ -3,23 +3,49 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace hwsim {
 
-// Values that grow in number. New ones are left unset: whoever asks for them writes them.
+// Memory for `bytes` bytes. Much of it comes in large pages where the system has them: pulses are put in order all over it, and to
+// look up a page for each of them would take longer than to move it.
+struct Release {
+    void operator()(void *memory) const { std::free(memory); }
+};
+inline void *reserve(size_t bytes) {
+    void *memory = nullptr;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    constexpr size_t PAGE = (size_t)2 << 20;
+    if (bytes >= 2 * PAGE) {
+        memory = std::aligned_alloc(PAGE, (bytes + PAGE - 1) / PAGE * PAGE);
+        if (memory) madvise(memory, bytes / PAGE * PAGE, MADV_HUGEPAGE); // a wish: where it is not heard, pages are small
+    }
+#endif
+    if (!memory) memory = std::malloc(bytes);
+    if (!memory) throw std::bad_alloc();
+    return memory;
+}
+
+// Plain values that grow in number. New ones are left unset: whoever asks for them writes them.
 template <class T>
 class Buffer {
 public:
     // Room for `n` more values, which count once they are `add`ed.
     T *room(size_t n) {
         if (size_ + n > capacity_) {
-            capacity_ = std::max(size_ + n, 2 * capacity_);
-            std::unique_ptr<T[]> larger(new T[capacity_]);
+            const size_t capacity = std::max(size_ + n, 2 * capacity_);
+            Memory larger((T *)reserve(capacity * sizeof(T)));
             if (size_) std::memcpy(larger.get(), data_.get(), size_ * sizeof(T));
             data_ = std::move(larger);
+            capacity_ = capacity;
         }
         return data_.get() + size_;
     }
@@ -37,7 +63,8 @@ public:
     }
 
 private:
-    std::unique_ptr<T[]> data_;
+    typedef std::unique_ptr<T[], Release> Memory;
+    Memory data_;
     size_t size_ = 0, capacity_ = 0;
 };
 
