@@ -9,7 +9,7 @@ Sources: the Parquet format's ``parquet.thrift`` (numbers of the fields) and ``E
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ DATA_PAGE, DICTIONARY_PAGE = 0, 2
 PLAIN, RLE, RLE_DICTIONARY = 0, 3, 8
 UNCOMPRESSED, LZ4_RAW = 0, 7
 PHYSICAL = {("i", 4): (1, "<i4"), ("i", 8): (2, "<i8"), ("f", 4): (4, "<f4"), ("f", 8): (5, "<f8")}
-"""Kind and bytes of a number to its physical type in Parquet (``INT32``, ``INT64``, ``FLOAT``, ``DOUBLE``), and in NumPy."""
+"""Kind and bytes of a number to its physical type in Parquet (``INT32``, ``INT64``, ``FLOAT``, ``DOUBLE``), in NumPy"""
 
 CHUNK_OFFSET, CHUNK_METADATA = 2, 3
 """Fields of a ``ColumnChunk``."""
@@ -40,7 +40,7 @@ Pieces = Sequence[np.ndarray]
 
 @dataclass(frozen=True)
 class PageCoding:
-    """How the columns of a table of numbers are coded: ``bare`` columns stand as they are, the others in runs or compressed.
+    """How the columns of a table of numbers are coded: ``bare`` ones stand as they are, others in runs or compressed.
 
     ``statistics`` names the columns of which each row group tells the least and greatest value, by which a query leaves
     it out.
@@ -49,7 +49,7 @@ class PageCoding:
     bare: Sequence[str]
     statistics: Sequence[str]
 
-    def encode(self, columns: dict[str, Pieces]) -> tuple[list[Piece], RowGroup]:
+    def encode(self, columns: Mapping[str, Pieces]) -> tuple[list[Piece], RowGroup]:
         """Return a row group of columns in order: its pages, and what a footer says of it where they begin a file."""
         pieces: list[Piece] = []
         chunks: list[list[Field]] = []
@@ -140,11 +140,14 @@ class Runs:
     def of(cls, pieces: Pieces, n: int) -> Runs | None:
         """Return the runs of a column of ``n`` rows; None where they are short."""
         most = n // SHORTEST
-        begins, values, first = [], [], 0
+        begins: list[np.ndarray] = []
+        values: list[np.ndarray] = []
+        first = found = 0
         for piece in pieces:
-            places = _changes(piece, most - len(begins))
+            places = _changes(piece, most - found)
             if places is None:
                 return None
+            found += len(places)
             begins += [np.array([first]), places + first]
             values += [piece[:1], piece[places]]
             first += len(piece)
@@ -209,7 +212,7 @@ def _plain_page(page: list[np.ndarray], kind: str, *, compressed: bool) -> tuple
     rows = sum(map(len, page))
     size = rows * np.dtype(kind).itemsize
     if not compressed:
-        content: list[Piece] = [memoryview(np.ascontiguousarray(piece, kind)).cast("B") for piece in page]
+        content: list[Piece] = [np.ascontiguousarray(piece, kind).data.cast("B") for piece in page]
         return _header(DATA_PAGE, size, rows, PLAIN), content, size
     values = np.concatenate(page, dtype=kind)
     packed = memoryview(pa.compress(values, codec="lz4_raw", asbytes=False)).cast("B")

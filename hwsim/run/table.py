@@ -209,10 +209,7 @@ class TableWriter:
 
     def take_up(self, waiting: Mapping[str, Any]) -> None:
         """Take over the waiting pieces of :meth:`checkpoint`."""
-        pieces = {
-            name: [self._piece(name, values, names) for values, names in waiting[name]]
-            for name in self._columns
-        }
+        pieces = {name: [self._piece(name, values, names) for values, names in waiting[name]] for name in self._columns}
         rows = sum(len(piece) for piece in next(iter(pieces.values())))
         self._waiting = Waiting(rows, pieces)
 
