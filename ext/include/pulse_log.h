@@ -113,6 +113,9 @@ struct RawPulses {
     void clear() {
         pulses.shrink(KEPT);
         rows.clear();
+        device.clear();
+        at.clear();
+        history.clear();
     }
 
     static constexpr size_t HISTORY = 4096;          // floats of the history that may wait

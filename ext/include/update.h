@@ -51,6 +51,7 @@ struct LogRoom {
     void clear() {
         log.clear();
         lines.clear();
+        for (RawPulses &part : parts) part.clear();
     }
 };
 
