@@ -28,7 +28,6 @@ from hwsim.chip.pulse_book import PulseBook
 from hwsim.devices import DeviceArray, TimedRegion, UpdateParameters, load_device, plan_trains
 from hwsim.engine.ledger import COLUMNS, Ledger
 from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder
-from hwsim.run.memory import keep_freed
 from hwsim.spec.base import Spec
 
 SHAPE, SLOT, ROWS = (512, 512), 1000, 500_000
@@ -173,7 +172,6 @@ def main() -> None:
     parser.add_argument("--part", type=int, default=128, help="rows and columns of the array that are probed for it")
     parser.add_argument("--keep", type=Path, help="leave the run folder here")
     options = parser.parse_args()
-    keep_freed()
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     scratch = Path(tempfile.mkdtemp())

@@ -10,15 +10,29 @@ cdef extern from "update.h" namespace "hwsim" nogil:
     cdef enum class LawId(int):
         pass
 
-    cdef cppclass Column[T]:
+    cdef cppclass Buffer[T]:
         const T *data() const
         size_t size() const
 
+    cdef cppclass LogColumns:
+        int64_t *t
+        int64_t *sample
+        int32_t *slot
+        int32_t *row
+        int32_t *col
+        int8_t *polarity
+        float *dw
+        float *w
+
     cdef cppclass PulseLog:
-        Column[int64_t] t, sample
-        Column[int32_t] slot, row, col
-        Column[int8_t] polarity
-        Column[float] dw, w
+        size_t size() const
+        cbool has_times() const
+        void write(LogColumns) const
+
+    cdef cppclass LineLog:
+        Buffer[int64_t] sample
+        Buffer[int32_t] slot, line
+        Buffer[int8_t] column, sign
 
     cdef cppclass LogClock:
         const int64_t *starts
@@ -29,7 +43,7 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         int64_t row_begin, row_end, col_begin, col_end
 
     cdef enum class TrainKind(int):
-        pass
+        random
 
     cdef enum class Side(int):
         pass
@@ -68,7 +82,6 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         TrainSide x_side, d_side
         uint64_t first_ordinal
         Probe probe
-        cbool logged
         LogClock clock
         const int32_t *column
         int threads
@@ -81,7 +94,15 @@ cdef extern from "update.h" namespace "hwsim" nogil:
         uint32_t *col_fires
         float *read
         double *on_lines
+        PulseLog *log
+        LineLog *lines
+
+    cdef cppclass LogRoom:
         PulseLog log
+        LineLog lines
+        void clear()
+        @staticmethod
+        LogRoom &of_this_thread()
 
     cdef cppclass Updater:
         void run(const Cells &, const UpdateInput &, UpdateOutput *) except +
@@ -168,20 +189,49 @@ ctypedef fused Element:
     float
 
 
-cdef _array(const Column[Element] &column, dtype):
+cdef _array(const Buffer[Element] &values, dtype):
     cdef Element[::1] view
-    array = np.empty(column.size(), dtype)
-    if column.size():
+    array = np.empty(values.size(), dtype)
+    if values.size():
         view = array
-        memcpy(&view[0], column.data(), column.size() * sizeof(Element))
+        memcpy(&view[0], values.data(), values.size() * sizeof(Element))
     return array
 
 
 cdef tuple _log_arrays(const PulseLog &log):
     """(t_ps, sample, slot, row, col, polarity, dw, w); ``t_ps`` is None without a clock."""
-    t = _array(log.t, np.int64) if log.t.size() or not log.row.size() else None
-    return (t, _array(log.sample, np.int64), _array(log.slot, np.int32), _array(log.row, np.int32), _array(log.col, np.int32),
-            _array(log.polarity, np.int8), _array(log.dw, np.float32), _array(log.w, np.float32))
+    cdef size_t n = log.size()
+    cdef LogColumns to
+    cdef int64_t[::1] t_view, sample_view
+    cdef int32_t[::1] slot_view, row_view, col_view
+    cdef int8_t[::1] polarity_view
+    cdef float[::1] dw_view, w_view
+    t = np.empty(n, np.int64) if log.has_times() or not n else None
+    sample, slot, row, col = np.empty(n, np.int64), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
+    polarity, dw, w = np.empty(n, np.int8), np.empty(n, np.float32), np.empty(n, np.float32)
+    if n:
+        sample_view, slot_view, row_view, col_view = sample, slot, row, col
+        polarity_view, dw_view, w_view = polarity, dw, w
+        to.t = NULL
+        if t is not None:
+            t_view = t
+            to.t = &t_view[0]
+        to.sample = &sample_view[0]
+        to.slot = &slot_view[0]
+        to.row = &row_view[0]
+        to.col = &col_view[0]
+        to.polarity = &polarity_view[0]
+        to.dw = &dw_view[0]
+        to.w = &w_view[0]
+        with nogil:
+            log.write(to)
+    return t, sample, slot, row, col, polarity, dw, w
+
+
+cdef tuple _line_arrays(const LineLog &log):
+    """(sample, slot, column, line, sign)"""
+    return (_array(log.sample, np.int64), _array(log.slot, np.int32), _array(log.column, np.int8).view(bool),
+            _array(log.line, np.int32), _array(log.sign, np.int8))
 
 
 cdef class PulsedCells:
@@ -281,11 +331,13 @@ cdef class PulsedCells:
         ``scheme`` is one of ``SCHEMES``, ``resolution`` that of the pulse probabilities of columns and rows, ``side`` one of
         ``SIDES``.
 
-        Returns (up, down, weight, row_fires, col_fires, log, totals, watched): per sample the pulses of each direction and the sum of
+        Returns (up, down, weight, row_fires, col_fires, log, lines, totals, watched): per sample the pulses of each direction and the sum of
         the weights before the pulses, per sample and line the firings, and the columns of the pulse log of ``probe``, a tuple
         (row_begin, row_end, col_begin, col_end), or None. The log is in order of sample, phase, slot, row and column; ``clock``
         (starts, slot, phases) says when: sample k starts at ``starts[k]`` ps and takes one or two phases of slots of ``slot`` ps,
-        of two phases the first for up pulses. Without it there is one phase, and no time. ``totals`` are the
+        of two phases the first for up pulses. Without it there is one phase, and no time. ``lines`` are the firings of the rows and
+        columns of ``probe``, in order of sample, slot, side (rows first) and line: (sample, slot, column or row, line, sign of the value
+        on it, of rows turned round by a negative learning rate); None also where ``scheme`` has no random trains. ``totals`` are the
         sums of the first five over samples and lines. With ``columns`` (n,) ``watched`` holds the weights of column ``columns[k]`` after
         sample k, as a read sees them, (n, rows), zeros where that is -1, and sum_ij (r_i + c_j) w_ij with the firings r and c of sample k and the weights before
         it, (n,); else it is None.
@@ -294,6 +346,8 @@ cdef class PulsedCells:
         cdef double passed = 0
         cdef UpdateInput job
         cdef UpdateOutput out
+        cdef LogRoom *room = &LogRoom.of_this_thread()
+        room.clear()
         if x.shape[1] != self.cells.cols or d.shape[1] != self.cells.rows or d.shape[0] != n:
             raise ValueError("x must be (n, cols) and d (n, rows)")
         if bl.shape[0] != n or col_gain.shape[0] != n or row_gain.shape[0] != n:
@@ -327,7 +381,9 @@ cdef class PulsedCells:
             self._set_scheme(&job, negative_rate, scheme, resolution, stochastic_rounding, side)
             job.first_ordinal = first_ordinal
             self._set_probe(&job.probe, probe)
-            job.logged = probe is not None
+            if probe is not None:
+                out.log = &room.log
+                out.lines = &room.lines
             if clock is not None:
                 starts = clock[0]
                 if starts.shape[0] != n or clock[2] not in (1, 2):
@@ -355,8 +411,12 @@ cdef class PulsedCells:
                     on_rows += out.row_fires[i]
                 for i in range(n * self.cells.cols):
                     on_cols += out.col_fires[i]
-        log = None if probe is None else _log_arrays(out.log)
-        return up, down, weight, row_fires, col_fires, log, (ups, downs, passed, on_rows, on_cols), watched
+        log = lines = None
+        if probe is not None:
+            log = _log_arrays(room.log)
+            lines = _line_arrays(room.lines) if SCHEMES[scheme][0] == <int>TrainKind.random else None
+            room.clear()
+        return up, down, weight, row_fires, col_fires, log, lines, (ups, downs, passed, on_rows, on_cols), watched
 
     def write_columns(self, const int32_t[::1] columns, const float[:, ::1] d, const int32_t[::1] bl, const double[::1] col_gain,
                       const double[::1] row_gain, cbool negative_rate, str scheme, tuple resolution, cbool stochastic_rounding,
@@ -422,6 +482,7 @@ cdef class PulsedCells:
     def pulse(self, const int32_t[:, ::1] polarity, tuple probe, int threads):
         """Give each device one pulse of its ``polarity`` (rows, stride; -1, 0 or +1). Returns (up, down, weight, log)."""
         cdef UpdateOutput out
+        cdef LogRoom *room = &LogRoom.of_this_thread()
         cdef Probe region
         cdef int64_t up = 0, down = 0
         cdef double weight = 0
@@ -431,9 +492,14 @@ cdef class PulsedCells:
         out.down = &down
         out.weight = &weight
         self._set_probe(&region, probe)
+        room.clear()
+        if probe is not None:
+            out.log = &room.log
         with nogil:
             run_polarity(self.cells, &polarity[0, 0], region, threads, &out)
-        return up, down, weight, None if probe is None else _log_arrays(out.log)
+        log = None if probe is None else _log_arrays(room.log)
+        room.clear()
+        return up, down, weight, log
 
     def apply_write_noise(self):
         """Redraw the apparent weight of every device."""

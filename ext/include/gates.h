@@ -13,16 +13,28 @@ struct TrainGate {
     HWSIM_INLINE uint32_t up(const TrainGate &g, int64_t col) { return g.negative[col / BLOCK] ^ g.flip; }
 };
 
-// Coincidences that have been counted before, by any scheme. `cols` and `row` are the slots of stochastic trains, for the log;
-// null where pulses have no slot.
+// Coincidences that have been counted before, by any scheme.
 struct CountGate {
     const int32_t *count;
     const uint32_t *direction; // one bit a device
-    const uint32_t *cols;
-    uint32_t row;
-    int32_t first_slot;
     HWSIM_INLINE VI counts(const CountGate &g, int64_t col) { return load<VI>(g.count + col); }
     HWSIM_INLINE uint32_t up(const CountGate &g, int64_t col) { return g.direction[col / BLOCK]; }
+};
+
+// Coincidences of which a log wants to know the slots.
+struct LogGate {
+    const int32_t *count; // null: all coincidences of the trains count
+    const uint32_t *direction;
+    const uint32_t *cols; // null: pulses have no slots of trains, and follow each other
+    uint32_t row, flip;
+    int32_t first_slot;
+    HWSIM_INLINE VI counts(const LogGate &g, int64_t col) {
+        return g.count ? load<VI>(g.count + col) : popcount(load<VU>(g.cols + col) & g.row);
+    }
+    HWSIM_INLINE uint32_t up(const LogGate &g, int64_t col) { return g.direction[col / BLOCK] ^ g.flip; }
+    // The slots in which a device is pulsed, of trains.
+    uint32_t slots(int64_t device) const { return cols ? cols[device] & row : 0; }
+    int32_t pulses(int64_t device) const { return count ? count[device] : __builtin_popcount(slots(device)); }
 };
 
 // One row in one segment: what it coincides with.
@@ -59,7 +71,7 @@ public:
             }
             direction_[(size_t)blocks[b]] = side == Side::both ? up : 0xFFFFFFFFu;
         }
-        return {count_.data(), direction_.data(), kind == TrainKind::random ? s.cols : nullptr, s.row, s.first_slot};
+        return {count_.data(), direction_.data()};
     }
 
     // Polarities -1, 0 and +1 of a whole row.
@@ -75,7 +87,7 @@ public:
             }
             direction_[b] = up;
         }
-        return {count_.data(), direction_.data(), nullptr, 0, 0};
+        return {count_.data(), direction_.data()};
     }
 
 private:

@@ -26,6 +26,12 @@ HWSIM_INLINE void store(void *to, T value) {
 
 HWSIM_INLINE V splat(float x) { return V{} + x; }
 HWSIM_INLINE VI splat(int32_t x) { return VI{} + x; }
+// 0, 1, 2, ...
+HWSIM_INLINE VI lane_numbers() {
+    VI lane;
+    for (int i = 0; i < LANES; ++i) lane[i] = i;
+    return lane;
+}
 HWSIM_INLINE V to_float(VI x) { return __builtin_convertvector(x, V); }
 HWSIM_INLINE VI to_int(V x) { return __builtin_convertvector(x, VI); }
 
@@ -61,6 +67,8 @@ HWSIM_INLINE VI lookup16(const int32_t *table, VI index) {
 }
 // Lanes of `m` take the values at `from` in order; other lanes are zero. Reads LANES values.
 HWSIM_INLINE V expand(Mask m, const float *from) { return (V)_mm512_maskz_expand_ps(m, _mm512_loadu_ps(from)); }
+// The values of the lanes of `m` go to `to` in order. Writes LANES values, the others of which mean nothing.
+HWSIM_INLINE void compress(Mask m, VI value, int32_t *to) { _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(m, (__m512i)value)); }
 
 #else
 
@@ -103,21 +111,26 @@ HWSIM_INLINE VI lookup16(const int32_t *table, VI index) {
     return (VI)_mm256_blendv_ps((__m256)low, (__m256)high, (__m256)(index << 28));
 }
 
-struct ExpandTable {
-    alignas(32) int32_t lane[256][8];
-    ExpandTable() {
+struct LaneTables {
+    alignas(32) int32_t expanded[256][8];       // which value a lane takes
+    alignas(32) int32_t compressed[256][8] = {}; // which lane a value comes from
+    LaneTables() {
         for (int m = 0; m < 256; ++m)
             for (int i = 0, next = 0; i < 8; ++i) {
-                lane[m][i] = next;
-                if (m >> i & 1) ++next;
+                expanded[m][i] = next;
+                if (m >> i & 1) compressed[m][next++] = i;
             }
     }
 };
-static const ExpandTable expand_table;
+static const LaneTables lane_tables;
 
 HWSIM_INLINE V expand(Mask m, const float *from) {
-    const __m256i order = _mm256_load_si256((const __m256i *)expand_table.lane[bits(m)]);
+    const __m256i order = _mm256_load_si256((const __m256i *)lane_tables.expanded[bits(m)]);
     return (V)_mm256_and_ps((__m256)m, _mm256_permutevar8x32_ps(_mm256_loadu_ps(from), order));
+}
+HWSIM_INLINE void compress(Mask m, VI value, int32_t *to) {
+    const __m256i order = _mm256_load_si256((const __m256i *)lane_tables.compressed[bits(m)]);
+    _mm256_storeu_si256((__m256i *)to, _mm256_permutevar8x32_epi32((__m256i)value, order));
 }
 
 #else
@@ -179,6 +192,12 @@ HWSIM_INLINE V expand(Mask m, const float *from) {
     for (int i = 0; i < LANES; ++i)
         if (m[i]) value[i] = *from++;
     return value;
+}
+HWSIM_INLINE void compress(Mask m, VI value, int32_t *to) {
+    for (int i = 0; i < LANES; ++i) {
+        *to = value[i];
+        to -= m[i];
+    }
 }
 
 #endif

@@ -14,7 +14,7 @@ struct RowWork {
     NormalStream *pulses, *writes;
     const Probe *probe;
     RawPulses *log;
-    int64_t moment[2]; // of the sample's first slot, for the log: of up and of down pulses
+    uint32_t moment[2]; // of the sample's first slot, for the log: of up and of down pulses
     int64_t stride; // of the parameter planes
     const int32_t *columns; // where the devices stand in the array; null: one after the other
 };
@@ -37,58 +37,51 @@ static inline float log_normal_draw(const Cells &cells, int64_t row, uint64_t or
     return group[ordinal % BLOCK];
 }
 
-// The weights of a block before its first pulse, after it, after the second, ...: `pitch` floats from one to the next.
-struct BlockHistory {
-    const float *weight;
-    int64_t pitch;
-    const float *final_draw; // the draw behind the apparent weight that stays; null without write noise
-    const float *apparent;   // apparent weights before
-};
+// Notes that the devices `m` of a vector were pulsed, the first of which stands at `col` and in the history at `at`.
+HWSIM_INLINE void note_pulsed(RawPulses *log, Mask m, int64_t col, size_t at) {
+    const VI lane = lane_numbers();
+    compress(m, lane + splat((int32_t)col), log->device.room(LANES));
+    compress(m, lane + splat((int32_t)at), log->at.room(LANES));
+    const size_t n = (size_t)__builtin_popcount(bits(m));
+    log->device.add(n);
+    log->at.add(n);
+}
 
-// Writes the pulses of a block of devices into the log, device by device.
-__attribute__((noinline)) static void log_block(const RowWork &work, const CountGate &gate, int64_t col, const VI *counts, uint32_t up,
-                                                const BlockHistory &history) {
-    int32_t count[BLOCK];
-    uint32_t pulsed = 0; // devices of the block with a pulse, in the probe
-    size_t total = 0;
-    for (int u = 0; u < UNITS; ++u) {
-        store(count + u * LANES, counts[u]);
-        pulsed |= bits(greater(counts[u], VI{})) << (u * LANES);
-    }
-    for (uint32_t left = pulsed; left; left &= left - 1) {
-        const int i = __builtin_ctz(left);
-        const int64_t column = work.columns ? work.columns[col + i] : col + i;
-        if (column < work.probe->col_begin || column >= work.probe->col_end) pulsed &= ~(1u << i);
-        else total += (size_t)count[i];
-    }
-    if (total == 0) return;
+// Writes the pulses of the devices that were noted into the log, device by device; from one weight in the history to the next it
+// is `pitch` floats.
+template <bool WRITE>
+__attribute__((noinline)) static void log_devices(const RowWork &work, const LogGate &gate, int64_t pitch) {
     RawPulses &log = *work.log;
-    int64_t *moment = log.moment.grow(total);
-    int32_t *row = log.row.grow(total), *column = log.col.grow(total);
-    int8_t *polarity = log.polarity.grow(total);
-    float *dw = log.dw.grow(total), *w = log.w.grow(total);
-    const uint64_t place = work.writes->position() * (uint64_t)work.cells->stride;
-    for (; pulsed; pulsed &= pulsed - 1) {
-        const int i = __builtin_ctz(pulsed);
-        const bool is_up = up >> i & 1;
-        uint32_t both = gate.cols ? gate.cols[col + i] & gate.row : 0;
-        float old = history.apparent ? history.apparent[i] : history.weight[i];
-        for (int32_t round = 0; round < count[i]; ++round, both &= both - 1) {
-            float now = history.weight[(round + 1) * history.pitch + i];
-            if (history.apparent) {
-                const uint64_t ordinal = (place + (uint64_t)(col + i)) * 64 + (uint64_t)(round % 64);
-                const float z = round + 1 == count[i] ? history.final_draw[i] : log_normal_draw(*work.cells, work.row, ordinal);
+    const int64_t left = work.probe->col_begin, right = work.probe->col_end;
+    const float *const history = log.history.data();
+    for (size_t k = 0; k < log.device.size(); ++k) {
+        const int64_t device = log.device.data()[k], column = work.columns ? work.columns[device] : device;
+        if (column < left || column >= right) continue;
+        const bool is_up = gate.up(gate, device) >> (device % BLOCK) & 1;
+        const int32_t line = (int32_t)(is_up ? column : ~column), n = gate.pulses(device);
+        const uint32_t moment = work.moment[is_up ? 0 : 1] + (uint32_t)gate.first_slot;
+        uint32_t slots = gate.slots(device);
+        const float *weight = history + log.at.data()[k];
+        const float final_draw = WRITE ? weight[pitch] : 0.0f;
+        float old = *weight;
+        if (WRITE) weight += 2 * pitch;
+        RawPulse *const to = log.pulses.room((size_t)n);
+        for (int32_t round = 0; round < n; ++round, slots &= slots - 1) {
+            weight += pitch;
+            float now = *weight;
+            if (WRITE) {
+                const uint64_t place = work.writes->position() * (uint64_t)work.cells->stride + (uint64_t)device;
+                const float z = round + 1 == n ? final_draw : log_normal_draw(*work.cells, work.row, place * 64 + (uint64_t)(round % 64));
                 now += work.cells->write_noise * z;
             }
-            *moment++ = work.moment[is_up ? 0 : 1] + (gate.cols ? gate.first_slot + __builtin_ctz(both) : round);
-            *row++ = (int32_t)work.row;
-            *column++ = (int32_t)(work.columns ? work.columns[col + i] : col + i);
-            *polarity++ = is_up ? 1 : -1;
-            *dw++ = now - old;
-            *w++ = now;
+            to[round] = {moment + (uint32_t)(gate.cols ? __builtin_ctz(slots) : round), line, now - old, now};
             old = now;
         }
+        log.pulses.add((size_t)n);
     }
+    log.history.clear();
+    log.device.clear();
+    log.at.clear();
 }
 
 // Adds the pulses of N vectors of devices to the counters of each device.
@@ -106,6 +99,18 @@ __attribute__((noinline)) static void count_pulses(const RowWork &work, const in
         const VI to_downs = splat((int32_t)(downs - ups));
         add_at(ups, load<VI>(work.columns + col[u]) + select(m, VI{}, to_downs), counts[u], greater(counts[u], VI{}));
     }
+}
+
+// A bound on the pulses of a device.
+template <class Gate>
+HWSIM_INLINE int32_t most_pulses(const Gate &gate, const VI *counts, int n) {
+    if constexpr (std::is_same_v<Gate, LogGate>) if (gate.cols) return 32;
+    int32_t most = 0, count[LANES];
+    for (int u = 0; u < n; ++u) {
+        store(count, counts[u]);
+        for (int i = 0; i < LANES; ++i) most = count[i] > most ? count[i] : most;
+    }
+    return most;
 }
 
 // Pulses on the devices of BLOCKS blocks, whose first columns are `cols`, interleaved round by round.
@@ -134,7 +139,11 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
         sums->up[u % UNITS] += select(m, counts[u], VI{});
     }
     if (work.cells->pulse_counts) count_pulses<N>(work, col, counts, up);
-    float final_draw[BLOCK * BLOCKS], apparent[BLOCK * BLOCKS];
+    // The history of the blocks: with write noise the apparent weights before and the draws behind those that stay, then the
+    // weights before the first pulse, after it, after the second, ...
+    constexpr int PITCH = BLOCK * BLOCKS;
+    const size_t begin = LOG ? work.log->history.size() : 0;
+    float *history = LOG ? work.log->history.room((size_t)PITCH * (size_t)(most_pulses(gate, counts, N) + 3)) : nullptr;
     V write_draw[N];
     int written = 0;
     if (WRITE) {
@@ -147,23 +156,15 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
             write_draw[u] = expand(m, work.writes->peek() + written);
             written += __builtin_popcount(bits(m));
             if constexpr (LOG) {
-                store(final_draw + u * LANES, write_draw[u]);
-                store(apparent + u * LANES, load<V>(work.apparent + col[u]));
+                store(history + u * LANES, load<V>(work.apparent + col[u]));
+                store(history + PITCH + u * LANES, write_draw[u]);
             }
         }
         work.writes->consume(written);
+        if constexpr (LOG) history += 2 * PITCH;
     }
-    float *history = nullptr;
-    if constexpr (LOG) {
-        VI larger = counts[0];
-        for (int u = 1; u < N; ++u) larger = select(greater(counts[u], larger), counts[u], larger);
-        int32_t most = 0, count[LANES];
-        store(count, larger);
-        for (int i = 0; i < LANES; ++i) most = count[i] > most ? count[i] : most;
-        work.log->history.resize((size_t)(most + 1) * BLOCK * BLOCKS);
-        history = work.log->history.data();
+    if constexpr (LOG)
         for (int u = 0; u < N; ++u) store(history + u * LANES, w[u]);
-    }
     for (int round = 0;; ++round) {
         Mask pulsed[N];
         uint32_t any = 0;
@@ -193,13 +194,17 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
         }
 #pragma GCC unroll 4
         for (int u = 0; u < N; ++u) w[u] = next[u];
-        if constexpr (LOG)
-            for (int u = 0; u < N; ++u) store(history + (round + 1) * BLOCK * BLOCKS + u * LANES, w[u]);
+        if constexpr (LOG) {
+            history += PITCH;
+            for (int u = 0; u < N; ++u) store(history + u * LANES, w[u]);
+        }
     }
-    if constexpr (LOG)
-        for (int b = 0; b < BLOCKS; ++b)
-            log_block(work, gate, col[b * UNITS], counts + b * UNITS, up[b],
-                      {history + b * BLOCK, BLOCK * BLOCKS, final_draw + b * BLOCK, WRITE ? apparent + b * BLOCK : nullptr});
+    if constexpr (LOG) {
+        work.log->history.add((size_t)(history + PITCH - work.log->history.data()) - begin);
+        for (int u = 0; u < N; ++u) note_pulsed(work.log, greater(counts[u], VI{}), col[u], begin + (size_t)(u * LANES));
+        // The ordinals of normals that only the log sees are those of the block. Longer histories would not stay in the cache.
+        if (WRITE || work.log->history.size() > RawPulses::HISTORY) log_devices<WRITE>(work, gate, PITCH);
+    }
     for (int u = 0; u < N; ++u) {
         store(work.weight + col[u], w[u]);
         sums->weight[u % UNITS] = sums->weight[u % UNITS] + passed[u];
@@ -217,33 +222,21 @@ __attribute__((noinline)) static void pulse_line(const Law &law, const Gate &gat
     int64_t b = 0;
     for (; b + Law::TOGETHER <= n_blocks; b += Law::TOGETHER)
         pulse_blocks<Law, Gate, Law::TOGETHER, NOISE, WRITE, LOG>(law, gate, work, blocks + b, &sums);
+    if constexpr (LOG && Law::TOGETHER > 1) log_devices<WRITE>(work, gate, BLOCK * Law::TOGETHER);
     for (; b < n_blocks; ++b) pulse_blocks<Law, Gate, 1, NOISE, WRITE, LOG>(law, gate, work, blocks + b, &sums);
+    if constexpr (LOG) log_devices<WRITE>(work, gate, BLOCK);
     sums.add_to(totals);
 }
 
-// The common case: stochastic trains, nothing logged.
-template <class Law>
-static void pulse_row(const Law &law, const TrainGate &gate, const RowWork &work, const int32_t *blocks, int64_t n_blocks, RowTotals *totals) {
+// Pulses of a row; those of a LogGate are logged.
+template <class Law, class Gate>
+static void pulse_row(const Law &law, const Gate &gate, const RowWork &work, const int32_t *blocks, int64_t n_blocks, RowTotals *totals) {
+    constexpr bool LOG = std::is_same_v<Gate, LogGate>;
     const bool noise = law.draws(), write = work.apparent != nullptr;
-    if (noise && write) return pulse_line<Law, TrainGate, true, true, false>(law, gate, work, blocks, n_blocks, totals);
-    if (noise) return pulse_line<Law, TrainGate, true, false, false>(law, gate, work, blocks, n_blocks, totals);
-    if (write) return pulse_line<Law, TrainGate, false, true, false>(law, gate, work, blocks, n_blocks, totals);
-    return pulse_line<Law, TrainGate, false, false, false>(law, gate, work, blocks, n_blocks, totals);
-}
-
-template <class Law>
-static void pulse_row(const Law &law, const CountGate &gate, const RowWork &work, const int32_t *blocks, int64_t n_blocks, RowTotals *totals) {
-    const bool noise = law.draws(), write = work.apparent != nullptr, log = work.log != nullptr;
-    switch ((noise ? 4 : 0) | (write ? 2 : 0) | (log ? 1 : 0)) {
-        case 0: return pulse_line<Law, CountGate, false, false, false>(law, gate, work, blocks, n_blocks, totals);
-        case 1: return pulse_line<Law, CountGate, false, false, true>(law, gate, work, blocks, n_blocks, totals);
-        case 2: return pulse_line<Law, CountGate, false, true, false>(law, gate, work, blocks, n_blocks, totals);
-        case 3: return pulse_line<Law, CountGate, false, true, true>(law, gate, work, blocks, n_blocks, totals);
-        case 4: return pulse_line<Law, CountGate, true, false, false>(law, gate, work, blocks, n_blocks, totals);
-        case 5: return pulse_line<Law, CountGate, true, false, true>(law, gate, work, blocks, n_blocks, totals);
-        case 6: return pulse_line<Law, CountGate, true, true, false>(law, gate, work, blocks, n_blocks, totals);
-        default: return pulse_line<Law, CountGate, true, true, true>(law, gate, work, blocks, n_blocks, totals);
-    }
+    if (noise && write) return pulse_line<Law, Gate, true, true, LOG>(law, gate, work, blocks, n_blocks, totals);
+    if (noise) return pulse_line<Law, Gate, true, false, LOG>(law, gate, work, blocks, n_blocks, totals);
+    if (write) return pulse_line<Law, Gate, false, true, LOG>(law, gate, work, blocks, n_blocks, totals);
+    return pulse_line<Law, Gate, false, false, LOG>(law, gate, work, blocks, n_blocks, totals);
 }
 
 }  // namespace HWSIM_NAMESPACE

@@ -64,11 +64,20 @@ template <class Law>
 static void pulse_segment(const RowLoop<Law> &loop, const RowSegment &segment, const RowWork &work, const int32_t *blocks, int64_t n_blocks,
                           RowTotals *totals) {
     const TrainKind kind = loop.job.trains->kind;
-    if (kind == TrainKind::random && loop.job.side == Side::both && !work.log) {
+    const bool all_trains = kind == TrainKind::random && loop.job.side == Side::both;
+    if (all_trains && !work.log) {
         const TrainGate gate{segment.cols, segment.negative, segment.row, segment.flip};
         return pulse_row(loop.law, gate, work, blocks, n_blocks, totals);
     }
-    pulse_row(loop.law, loop.counted->count(kind, loop.job.side, segment, blocks, n_blocks), work, blocks, n_blocks, totals);
+    if (all_trains) {
+        const LogGate gate{nullptr, segment.negative, segment.cols, segment.row, segment.flip, segment.first_slot};
+        return pulse_row(loop.law, gate, work, blocks, n_blocks, totals);
+    }
+    const CountGate counted = loop.counted->count(kind, loop.job.side, segment, blocks, n_blocks);
+    if (!work.log) return pulse_row(loop.law, counted, work, blocks, n_blocks, totals);
+    const bool random = kind == TrainKind::random;
+    const LogGate gate{counted.count, counted.direction, random ? segment.cols : nullptr, segment.row, 0, random ? segment.first_slot : 0};
+    pulse_row(loop.law, gate, work, blocks, n_blocks, totals);
 }
 
 // Collects the weights and the parameters of the devices of a row in LANES columns; `pitch` lies between two planes.
@@ -119,9 +128,9 @@ static void pulse_few(const RowLoop<Law> &loop, const RowFire *fire, const RowSe
     gathered.cols = trains.few_masks.data() + from;
     gathered.negative = trains.few_negative.data() + from / BLOCK;
     FetchAhead::some(loop.ahead, fire);
-    const size_t logged = row.log ? row.log->size() : 0;
+    const size_t logged = row.log ? row.log->pulses.size() : 0;
     pulse_segment(loop, gathered, work, blocks, padded / BLOCK, totals);
-    if (row.log) row.log->reorder(logged, columns, trains.few_ascending.data() + from, n);
+    if (row.log) row.log->sort_segment(logged);
     FetchAhead::some(loop.ahead, fire);
     for (int32_t k = 0; k < n; k += LANES) {
         const int used = n - k < LANES ? n - k : LANES;
@@ -186,6 +195,7 @@ static void train_rows(const RowJob &job, int64_t begin, int64_t end, std::vecto
         NormalStream pulses(pulse_keys, (uint32_t)row, cells.pulse_position[row]);
         NormalStream writes(write_keys, (uint32_t)row, cells.write_position[row]);
         RowWork work = row_work(cells, planes_of(law), row, &pulses, &writes, *job.probe, log);
+        if (work.log) work.log->begin_row(row);
         train_row(loop, &work, entries);
         cells.pulse_position[row] = pulses.position();
         cells.write_position[row] = writes.position();
@@ -206,7 +216,14 @@ static void polarity_rows(const Cells &cells, const int32_t *polarity, int64_t b
         NormalStream pulses(pulse_keys, (uint32_t)row, cells.pulse_position[row]);
         NormalStream writes(write_keys, (uint32_t)row, cells.write_position[row]);
         const RowWork work = row_work(cells, planes_of(law), row, &pulses, &writes, probe, log);
-        pulse_row(law, counted.polarity(polarity + row * cells.stride), work, blocks.data(), (int64_t)blocks.size(), totals + row);
+        if (work.log) work.log->begin_row(row);
+        const CountGate gate = counted.polarity(polarity + row * cells.stride);
+        if (work.log) {
+            const LogGate logged{gate.count, gate.direction, nullptr, 0, 0, 0};
+            pulse_row(law, logged, work, blocks.data(), (int64_t)blocks.size(), totals + row);
+        } else {
+            pulse_row(law, gate, work, blocks.data(), (int64_t)blocks.size(), totals + row);
+        }
         cells.pulse_position[row] = pulses.position();
         cells.write_position[row] = writes.position();
     }

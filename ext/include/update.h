@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "line_log.h"
 #include "update_job.h"
 
 #define HWSIM_BODY "update_body.h"
@@ -22,7 +23,6 @@ struct UpdateInput {
     TrainSide x_side, d_side;
     uint64_t first_ordinal = 0; // number of samples the array has seen before
     Probe probe;
-    bool logged = false; // whether the pulses in `probe` are logged
     LogClock clock;
     const int32_t *column = nullptr; // [n] the column that is read after each sample; null: no watch is kept
     int threads = 1;
@@ -34,7 +34,25 @@ struct UpdateOutput {
     uint32_t *row_fires = nullptr, *col_fires = nullptr; // [n][rows], [n][cols]; firings are added
     float *read = nullptr;      // [n][rows], see Watch
     double *on_lines = nullptr; // [n]
+    PulseLog *log = nullptr;   // takes the pulses in the probe; null: nothing is logged
+    LineLog *lines = nullptr; // takes the firings of its lines where there are random trains; null: the same
+};
+
+// What is logged, and the room that it takes on the way; the next update of any array uses it again.
+struct LogRoom {
     PulseLog log;
+    LineLog lines;
+    std::vector<RawPulses> parts;
+
+    static LogRoom &of_this_thread() {
+        static thread_local LogRoom room;
+        return room;
+    }
+    void clear() {
+        log.clear();
+        lines.clear();
+        for (RawPulses &part : parts) part.clear();
+    }
 };
 
 inline int64_t padded(int64_t n) { return (n + 31) / 32 * 32; }
@@ -58,8 +76,14 @@ public:
         const int64_t budget = std::max<int64_t>(1, (256 << 10) / (4 * cells.stride));
         for (int64_t first = 0; first < in.n;) {
             int64_t last = first, segments = 0;
-            while (last < in.n && (last == first || segments + segments_of(in, last) <= budget)) segments += segments_of(in, last++);
+            int64_t moments = 0;
+            while (last < in.n && (last == first || (segments + segments_of(in, last) <= budget &&
+                                                     moments + moments_of(in, last) <= PulseLog::MOST_MOMENTS))) {
+                segments += segments_of(in, last);
+                moments += moments_of(in, last++);
+            }
             draw(cells, in, first, last, segments, out);
+            if (out->lines && trains_.kind == TrainKind::random) log_lines(cells, in, first, out->lines);
             apply(cells, in, first, last - first, out);
             first = last;
         }
@@ -71,6 +95,10 @@ private:
     }
 
     static int64_t segments_of(const UpdateInput &in, int64_t sample) { return segments_of_pass(in, sample) * (in.two_passes ? 2 : 1); }
+
+    static int64_t slots_of(const UpdateInput &in, int64_t sample) { return (int64_t)in.bl[sample] * (in.two_passes ? 2 : 1); }
+
+    static int64_t moments_of(const UpdateInput &in, int64_t sample) { return slots_of(in, sample) * in.clock.phases; }
 
     // A side in one pass of two: columns of one sign, and slots of its own in the random streams.
     static TrainSide in_pass(TrainSide side, const UpdateInput &in, int pass) {
@@ -149,6 +177,20 @@ private:
             }
     }
 
+    void log_lines(const Cells &cells, const UpdateInput &in, int64_t first, LineLog *log) {
+        const Trains &t = trains_;
+        const int64_t row_pitch = padded(cells.rows);
+        for (int64_t k = 0; k < t.segments; ++k) {
+            const int64_t sample = t.segment_sample[(size_t)k], begin = firing_rows_begin_[(size_t)k];
+            const int64_t columns = list_lines(col_firing_.data() + k * t.blocks, t.blocks, columns_.data());
+            log->take(first + sample, t.segment_slot[(size_t)k],
+                      {firing_rows_.data() + begin, firing_rows_begin_[(size_t)k + 1] - begin, row_draws_.data() + k * row_pitch,
+                       t.row_negative.data() + sample * t.row_words, in.probe.row_begin, in.probe.row_end, in.negative_rate},
+                      {columns_.data(), columns, t.col_masks.data() + k * cells.stride, t.col_negative.data() + sample * t.blocks,
+                       in.probe.col_begin, in.probe.col_end, false});
+        }
+    }
+
     // Blocks that hold firing columns; and the columns themselves where visiting them one by one is less work.
     void list_columns(int64_t stride) {
         Trains &t = trains_;
@@ -156,7 +198,6 @@ private:
         t.few_begin.assign(1, 0);
         t.firing_blocks.clear();
         t.few_columns.clear();
-        t.few_ascending.clear();
         t.few_masks.clear();
         t.few_negative.clear();
         t.few_count.assign((size_t)t.segments, 0);
@@ -179,7 +220,6 @@ private:
         const size_t from = t.few_columns.size();
         t.few_count[(size_t)segment] = (int32_t)n;
         t.few_columns.resize(from + (size_t)padded(n), columns_[0]);
-        t.few_ascending.resize(from + (size_t)padded(n), 0);
         t.few_masks.resize(from + (size_t)padded(n), 0);
         t.few_negative.resize((from + (size_t)padded(n)) / 32, 0);
         int32_t next[34] = {}; // where the next column with so many slots goes
@@ -189,7 +229,6 @@ private:
             const int32_t col = columns_[(size_t)k];
             const int32_t i = next[32 - __builtin_popcount(masks[col])]++;
             t.few_columns[from + (size_t)i] = col;
-            t.few_ascending[from + (size_t)k] = i;
             t.few_masks[from + (size_t)i] = masks[col];
             t.few_negative[(from + (size_t)i) / 32] |= (negative[col / 32] >> (col % 32) & 1) << (i % 32);
         }
@@ -197,21 +236,22 @@ private:
 
     void apply(const Cells &cells, const UpdateInput &in, int64_t first, int64_t samples, UpdateOutput *out) {
         entries_.resize((size_t)in.threads);
-        logs_.resize((size_t)in.threads);
+        std::vector<RawPulses> &parts = LogRoom::of_this_thread().parts;
+        parts.resize((size_t)in.threads);
         const LawKernel kernel = law_kernel(cells.law);
-        if (in.logged) {
+        if (out->log) {
             slots_.clear();
-            for (int64_t s = first; s < first + samples; ++s) slots_.push_back(in.bl[s] * (in.two_passes ? 2 : 1));
-            out->log.begin_share(first, samples, slots_.data(), in.clock);
+            for (int64_t s = first; s < first + samples; ++s) slots_.push_back((int32_t)slots_of(in, s));
+            out->log->begin_share(first, samples, slots_.data(), in.clock);
         }
         const Watch watch = in.column ? watch_samples(cells, in, first, samples, *out) : Watch{};
-        const RowJob job{&cells, &trains_, in.negative_rate, in.side, &in.probe, in.logged ? &out->log : nullptr, in.column ? &watch : nullptr};
+        const RowJob job{&cells, &trains_, in.negative_rate, in.side, &in.probe, out->log, in.column ? &watch : nullptr};
         share_rows(cells.rows, in.threads, [&](int thread, int64_t begin, int64_t end) {
             entries_[(size_t)thread].clear();
-            kernel.train(job, begin, end, &entries_[(size_t)thread], &logs_[(size_t)thread]);
+            kernel.train(job, begin, end, &entries_[(size_t)thread], &parts[(size_t)thread]);
         });
-        if (in.logged) out->log.end_share(logs_);
-        for (RawPulses &log : logs_) log.clear();
+        if (out->log) out->log->end_share(parts);
+        for (RawPulses &part : parts) part.clear();
         for (int64_t s = 0; s < samples; ++s) out->up[first + s] = out->down[first + s] = 0, out->weight[first + s] = 0;
         // Threads hold rows in order, so the sums do not depend on their number.
         for (const auto &entries : entries_)
@@ -241,7 +281,6 @@ private:
     std::vector<int64_t> firing_rows_begin_, row_next_;
     std::vector<std::vector<RowEntry>> entries_;
     std::vector<int32_t> slots_;
-    std::vector<RawPulses> logs_;
     std::vector<float> fires_;
     std::vector<double> on_lines_;
 };
@@ -249,14 +288,16 @@ private:
 // One pulse of given polarity on every device: polarity is [rows][stride].
 inline void run_polarity(const Cells &cells, const int32_t *polarity, const Probe &probe, int threads, UpdateOutput *out) {
     std::vector<RowTotals> totals((size_t)cells.rows);
-    std::vector<RawPulses> logs((size_t)threads);
+    std::vector<RawPulses> &parts = LogRoom::of_this_thread().parts;
+    parts.resize((size_t)threads);
     const int32_t one_slot = 1;
-    out->log.begin_share(0, 1, &one_slot, {});
+    if (out->log) out->log->begin_share(0, 1, &one_slot, {});
     const LawKernel kernel = law_kernel(cells.law);
     share_rows(cells.rows, threads, [&](int thread, int64_t begin, int64_t end) {
-        kernel.polarity(cells, polarity, begin, end, probe, totals.data(), &logs[(size_t)thread]);
+        kernel.polarity(cells, polarity, begin, end, probe, totals.data(), &parts[(size_t)thread]);
     });
-    out->log.end_share(logs);
+    if (out->log) out->log->end_share(parts);
+    for (RawPulses &part : parts) part.clear();
     *out->up = *out->down = 0;
     *out->weight = 0;
     for (const RowTotals &t : totals) {

@@ -84,8 +84,7 @@ struct Trains {
     std::vector<int64_t> firing_begin;  // [segments + 1]
     // The firing columns of every segment that has few of them, in turn, with their masks and signs; padded with silent ones
     // to a multiple of 32. Those that fire in more slots come first, so that the devices of a block have about as many pulses.
-    // `few_ascending` are their places in the order of the columns.
-    std::vector<int32_t> few_columns, few_ascending;
+    std::vector<int32_t> few_columns;
     std::vector<uint32_t> few_masks, few_negative; // few_negative: one bit a column
     std::vector<int64_t> few_begin;                // [segments + 1]
     std::vector<int32_t> few_count;                // [segments], without the padding

@@ -12,6 +12,8 @@ LogColumns = tuple[
     NDArray[np.float32],
 ]
 
+LineColumns = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.bool_], NDArray[np.int32], NDArray[np.int8]]
+
 LAWS: dict[str, int]
 PLANES: dict[str, int]
 SCHEMES: dict[str, tuple[int, bool]]
@@ -72,6 +74,7 @@ class PulsedCells:
         NDArray[np.uint32],
         NDArray[np.uint32],
         LogColumns | None,
+        LineColumns | None,
         tuple[int, int, float, int, int],
         tuple[NDArray[np.float32], NDArray[np.float64]] | None,
     ]: ...

@@ -107,11 +107,11 @@ class PulseBook:
         n = len(pulses["t_ps"])
         if not n:
             return
-        tile, array, device = (np.full(n, number, np.int16) for number in place)
+        tile, array, device = (_same(number, n, np.int16) for number in place)
         self._pulses.add(
             {
                 "t_ps": pulses["t_ps"],
-                "step": np.full(n, origin.step, np.int32),
+                "step": _same(origin.step, n, np.int32),
                 "sample": pulses["sample"] + origin.sample,
                 "tile": tile,
                 "array": array,
@@ -149,6 +149,11 @@ class PulseBook:
         self._pulses.restore(state["pulses"])
         self._line_reads.restore(state["line_reads"])
         self._told = {int(tile): int(time) for tile, time in state["told"]}
+
+
+def _same(number: int, n: int, dtype: type) -> np.ndarray:
+    """Return ``n`` times the same number, which takes no memory and is known as such where it is coded."""
+    return np.broadcast_to(dtype(number), n)
 
 
 def _rows(part: Rows, which: slice | np.ndarray) -> Rows:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from math import ceil
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hwsim.devices.float_update import Side, float_update
-from hwsim.devices.lines import LineListener, LineLog
+from hwsim.devices.lines import LineLog
 from hwsim.devices.mvm import Reader
 from hwsim.devices.plan import TrainPlan, finite_vectors, plan_trains, vectors
 from hwsim.devices.population import DevicePopulation
@@ -49,10 +48,6 @@ class DeviceArray(DevicePopulation):
     Raises:
         UsageError: a shape or thread count that is not positive, or a unit cell of several devices.
     """
-
-    @cached_property
-    def _listener(self) -> LineListener:
-        return LineListener(self.shape, self._update_keys)
 
     @property
     def devices(self) -> tuple[DeviceArray, ...]:
@@ -229,7 +224,7 @@ class DeviceArray(DevicePopulation):
             float_update(self._cells, x, d, plan.rates, self._low, self._high, side)
             self._note_pulses(before)
             return self.without_pulses(plan, logged=region is not None)
-        up, down, weight, row_fires, col_fires, log, totals, _ = self._cells.update(
+        up, down, weight, row_fires, col_fires, log, lines, totals, _ = self._cells.update(
             x,
             d,
             *_of_kernel(plan),
@@ -239,9 +234,6 @@ class DeviceArray(DevicePopulation):
             side,
             probe[2:] if isinstance(probe, TimedRegion) else None,
         )
-        lines = None
-        if region is not None:
-            lines = self._listener.hear(x, d, plan, self._samples, region, DIRECTIONS[side])
         self._samples += len(x)
         on_lines = None
         if sums is not None:
@@ -257,7 +249,7 @@ class DeviceArray(DevicePopulation):
             col_fires,
             PulseLog.of_kernel(log),
             sums=PulseTotals(*totals),
-            lines=lines,
+            lines=LineLog.of_kernel(lines, DIRECTIONS[side]),
             on_lines=on_lines,
         )
 
@@ -277,7 +269,7 @@ class DeviceArray(DevicePopulation):
 
         Only where the array :attr:`is_plain`, and for plans with trains.
         """
-        up, down, weight, row_fires, col_fires, _, totals, watched = self._cells.update(
+        up, down, weight, row_fires, col_fires, _, _, totals, watched = self._cells.update(
             x, d, *_of_kernel(plan), self._samples, None, self._threads, columns=columns
         )
         assert watched is not None

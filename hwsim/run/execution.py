@@ -30,7 +30,6 @@ from hwsim.run.config import DEFAULT_TRACE, Log, RunSpec, configured, located, r
 from hwsim.run.devices import DeviceRecord
 from hwsim.run.folder import LINE_READ_COLUMNS, PULSE_COLUMNS, RunFolder, check_new, free_path
 from hwsim.run.interrupt import noted_interrupts
-from hwsim.run.memory import keep_freed
 from hwsim.run.outcome import metric_row, phase_rows, write_outcome
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.network_trace import NetworkTraceSpec
@@ -233,7 +232,6 @@ def log_sinks(spec: RunSpec, folder: Callable[[], RunFolder]) -> dict[str, Any]:
         sinks["events"] = lambda table: folder().write_events(table)
         sinks["gauges"] = lambda *change: folder().write_gauges(*change)
     if spec.log == "pulses":
-        keep_freed()
         sinks["pulses"] = lambda columns: folder().write_pulses(columns)
         sinks["line_reads"] = lambda columns: folder().write_line_reads(columns)
         sinks["lines"] = lambda *fired: folder().write_lines(*fired)

@@ -19,6 +19,7 @@ from hwsim.chip.line_log import LINE_COLUMNS
 from hwsim.engine.gauges import GAUGE_COLUMNS
 from hwsim.engine.ledger import COLUMNS, Table
 from hwsim.errors import RunError, UsageError
+from hwsim.run.pages import PageCoding
 from hwsim.run.table import Coding, Columns, TableWriter
 
 SCHEMA_VERSION = 1
@@ -64,16 +65,12 @@ PHASE_COLUMNS: dict[str, tuple[str, str, str]] = {
 }
 """Columns of ``phases.parquet``: what each phase has cost when the network was evaluated."""
 
-CODINGS = {
+CODINGS: dict[str, Coding | PageCoding] = {
     "events": Coding(
         dictionary=[name for name, (kind, _, _) in COLUMNS.items() if kind == "name"], delta=["t_ps", "dur_ps"]
     ),
-    # Where runs are short, LZ4 shrinks whole numbers as far as dictionaries do, in half the time.
-    "pulses": Coding(
-        runs=["t_ps", "step", "sample", "tile", "array", "row", "polarity", "device"],
-        bare=["dw", "w"],
-        compression="lz4",
-        statistics=["t_ps", "step", "sample", "tile", "array", "row", "col", "device"],
+    "pulses": PageCoding(
+        bare=["dw", "w"], statistics=["t_ps", "step", "sample", "tile", "array", "row", "col", "device"]
     ),
 }
 LEAST_ROWS = {"metrics": 64}

@@ -20,9 +20,10 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from hwsim.run.footer import MAGIC, Footer, footer_start, moved, read_footer
+from hwsim.run.footer import MAGIC, Footer, RowGroup, footer_start, moved, read_footer
 
 
 class GrowingParquet:
@@ -63,7 +64,7 @@ class GrowingParquet:
         os.truncate(path, end)
         file = cls.__new__(cls)
         file._take(path, footer)
-        file._replace(b"", footer)
+        file._replace([], footer)
         return file
 
     @classmethod
@@ -79,7 +80,7 @@ class GrowingParquet:
             raise ValueError(f"{path} has {len(footer.groups)} row groups, expected {groups} or more")
         file = cls.__new__(cls)
         file._take(path, Footer(footer.fields, footer.groups[:groups]))
-        file._replace(b"", file._footer)
+        file._replace([], file._footer)
         return file
 
     def _take(self, path: Path, footer: Footer) -> None:
@@ -99,20 +100,27 @@ class GrowingParquet:
 
     def append(self, file: memoryview) -> None:
         """Append the row groups of a Parquet file of the same schema, given as its bytes."""
-        pages = file[len(MAGIC) : footer_start(file)]
-        distance = self._end - len(MAGIC)
-        groups = [moved(group, distance) for group in read_footer(file).groups]
-        self._replace(pages, Footer(self._footer.fields, [*self._footer.groups, *groups]))
-        self._end += len(pages)
+        self.append_groups([file[len(MAGIC) : footer_start(file)]], read_footer(file).groups)
 
-    def _replace(self, pages: memoryview | bytes, footer: Footer) -> None:
+    def append_groups(self, pages: Sequence[memoryview | bytes], groups: Sequence[RowGroup]) -> None:
+        """Append row groups whose pages are given in pieces, and which are described as those that begin a file."""
+        distance = self._end - len(MAGIC)
+        own = [moved(group, distance) for group in groups]
+        self._replace(pages, Footer(self._footer.fields, [*self._footer.groups, *own]))
+        self._end += sum(map(len, pages))
+
+    def _replace(self, pages: Sequence[memoryview | bytes], footer: Footer) -> None:
         """Put pages behind those of the row groups, and another footer behind them."""
         tail = footer.encode()
-        end = self._end + len(pages) + len(tail)
+        behind = self._end + sum(map(len, pages))
+        end = behind + len(tail)
         size = os.fstat(self._handle).st_size
         self._write(self._footer.encode(), max(end, size))
-        self._write(pages, self._end)
-        self._write(tail, self._end + len(pages))
+        at = self._end
+        for piece in pages:
+            self._write(piece, at)
+            at += len(piece)
+        self._write(tail, behind)
         os.ftruncate(self._handle, end)
         self._footer = footer
 

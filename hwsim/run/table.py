@@ -17,9 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hwsim.run.footer import read_footer
 from hwsim.run.growing import GrowingParquet
-from hwsim.run.runs import RunColumn, with_columns
+from hwsim.run.pages import PageCoding
 
 Columns = Mapping[str, tuple[str, str, str]]
 """Name of a column to its type, unit and description; the type ``name`` is text out of a few words."""
@@ -32,31 +31,23 @@ SHARE = 8
 
 @dataclass(frozen=True)
 class Coding:
-    """How columns are coded.
+    """How pyarrow codes columns.
 
-    Columns with few values are dictionaries, ``delta`` columns grow, ``runs`` columns are whole numbers that often stay
-    the same for many rows; the others stand as they are. All are compressed as ``compression`` says but runs and those
-    that are ``bare``: noise, on which nothing is gained. ``statistics`` names the columns of which each row group tells
-    the least and greatest value, by which a query leaves it out; None: all of them.
+    Columns with few values are dictionaries, ``delta`` columns grow; the others stand as they are. All are compressed.
     A delta column whose values come in long runs is coded as a dictionary, which is smaller and faster to read.
     """
 
     dictionary: Sequence[str] = ()
     delta: Sequence[str] = ()
-    runs: Sequence[str] = ()
-    bare: Sequence[str] = ()
-    compression: str = "zstd"
-    statistics: Sequence[str] | None = None
 
     def options(self, columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Any]:
         """Return the options of the Parquet writer for a row group."""
         runs = [name for name in self.delta if _has_runs(columns[name])]
         delta = [name for name in self.delta if name not in runs]
         return {
-            "compression": {name: "none" if name in self.bare else self.compression for name in columns},
+            "compression": "zstd",
             "use_dictionary": [*self.dictionary, *runs],
             "column_encoding": dict.fromkeys(delta, "DELTA_BINARY_PACKED"),
-            "write_statistics": True if self.statistics is None else list(self.statistics),
         }
 
 
@@ -70,7 +61,29 @@ class Waiting:
     """Rows that wait for their row group: pieces of each column, in order."""
 
     rows: int = 0
-    pieces: dict[str, list[pa.Array]] = field(default_factory=dict)
+    pieces: dict[str, list[Any]] = field(default_factory=dict)
+
+    def take(self, size: int) -> dict[str, list[Any]]:
+        """Take the first rows out."""
+        taken = {}
+        for name, pieces in self.pieces.items():
+            taken[name], self.pieces[name] = _split(pieces, size)
+        self.rows -= size
+        return taken
+
+
+def _split(pieces: list[Any], size: int) -> tuple[list[Any], list[Any]]:
+    """Cut a column behind its first ``size`` rows."""
+    first, k = [], 0
+    while size and size >= len(pieces[k]):
+        first.append(pieces[k])
+        size -= len(pieces[k])
+        k += 1
+    rest = pieces[k:]
+    if size:
+        first.append(rest[0][:size])
+        rest[0] = rest[0][size:]
+    return first, rest
 
 
 class TableWriter:
@@ -92,7 +105,7 @@ class TableWriter:
         columns: Columns,
         metadata: Mapping[str, str],
         *,
-        coding: Coding | None = None,
+        coding: Coding | PageCoding | None = None,
         least: int = LEAST_ROWS,
         groups: int | None = None,
         footer: bytes | None = None,
@@ -106,8 +119,7 @@ class TableWriter:
         ]
         self._schema = pa.schema(fields, metadata={key: str(value) for key, value in metadata.items()})
         self._waiting = Waiting(pieces={name: [] for name in columns})
-        empty = self._encode(self._schema.empty_table())
-        self._fields = read_footer(empty).fields
+        empty = self._encode(Coding(), self._schema.empty_table())
         if footer is not None:
             self._file = GrowingParquet.cut_back(path, footer)
         elif groups is None:
@@ -126,34 +138,38 @@ class TableWriter:
 
         ``names`` are what the name columns are indices into.
         """
-        for name, (kind, _, _) in self._columns.items():
-            self._waiting.pieces[name].append(_arrow(columns[name], kind, names))
-        self._waiting.rows += len(next(iter(columns.values())))
+        n = len(next(iter(columns.values())))
+        if not n:
+            return
+        for name in self._columns:
+            self._waiting.pieces[name].append(self._piece(name, columns[name], names))
+        self._waiting.rows += n
         while self._waiting.rows >= (size := self._group_size()):
             self._write_group(size)
+
+    def _piece(self, name: str, values: Any, names: Sequence[str]) -> Any:
+        """Return rows of a column as its coding takes them."""
+        kind = self._columns[name][0]
+        return np.asarray(values, kind) if isinstance(self._coding, PageCoding) else _arrow(values, kind, names)
 
     def _group_size(self) -> int:
         return min(max(self._written // SHARE, self._least), MOST_ROWS)
 
     def _write_group(self, size: int) -> None:
-        arrays = {name: pa.chunked_array(pieces) for name, pieces in self._waiting.pieces.items()}
-        group = {name: array.slice(0, size).unify_dictionaries() for name, array in arrays.items()}
-        self._file.append(self._encode(pa.table(group, schema=self._schema)))
+        pieces = self._waiting.take(size)
         self._written += size
-        self._waiting.rows -= size
-        self._waiting.pieces = {name: array.slice(size).chunks for name, array in arrays.items()}
+        if isinstance(self._coding, PageCoding):
+            pages, group = self._coding.encode(pieces)
+            self._file.append_groups(pages, [group])
+            return
+        columns = {name: pa.chunked_array(own).unify_dictionaries() for name, own in pieces.items()}
+        self._file.append(self._encode(self._coding, pa.table(columns, schema=self._schema)))
 
-    def _encode(self, table: pa.Table) -> memoryview:
+    @staticmethod
+    def _encode(coding: Coding, table: pa.Table) -> memoryview:
         """Return a Parquet file of these rows as one row group."""
-        coded = {name: RunColumn.of(name, table[name].to_numpy()) for name in self._coding.runs if len(table)}
-        runs = {name: column for name, column in coded.items() if column is not None}
-        file = self._encode_others(table.drop_columns([*runs]))
-        return with_columns(file, runs, table.column_names, self._fields) if runs else file
-
-    def _encode_others(self, table: pa.Table) -> memoryview:
-        """Return a Parquet file of these rows, all of it by pyarrow."""
         sink = pa.BufferOutputStream()
-        options = self._coding.options(dict(zip(table.column_names, table.columns, strict=True)))
+        options = coding.options(dict(zip(table.column_names, table.columns, strict=True)))
         with pq.ParquetWriter(sink, table.schema, **options) as writer:
             if len(table):
                 writer.write_table(table, row_group_size=len(table))
@@ -164,13 +180,18 @@ class TableWriter:
 
         A writer with these ``groups`` that :meth:`restore` has given the waiting rows goes on to the same bytes.
         """
-        arrays = {name: pa.chunked_array(pieces, _arrow_type(self._columns[name][0])).unify_dictionaries()
+        kinds = {name: _arrow_type(kind) for name, (kind, _, _) in self._columns.items()}
+        arrays = {name: pa.chunked_array([pa.array(piece, kinds[name]) for piece in pieces], kinds[name])
                   for name, pieces in self._waiting.pieces.items()}  # fmt: skip
+        arrays = {name: array.unify_dictionaries() for name, array in arrays.items()}
         return {"groups": self._file.groups, "waiting": pa.table(arrays, schema=self._schema)}
 
     def restore(self, waiting: pa.Table) -> None:
         """Take over the waiting rows of :meth:`state`."""
-        self._waiting = Waiting(len(waiting), {name: waiting[name].chunks for name in self._columns})
+        pieces: dict[str, list[Any]] = {name: waiting[name].chunks for name in self._columns}
+        if isinstance(self._coding, PageCoding):
+            pieces = {name: [piece.to_numpy() for piece in own] for name, own in pieces.items()}
+        self._waiting = Waiting(len(waiting), pieces)
 
     def checkpoint(self) -> dict[str, Any]:
         """Return where the table is as plain data, once all that is in the file has reached the disk: the footer, and
@@ -178,7 +199,9 @@ class TableWriter:
         self._file.sync()
         columns = {}
         for name, pieces in self._waiting.pieces.items():
-            if self._columns[name][0] == "name":
+            if isinstance(self._coding, PageCoding):
+                columns[name] = [[np.ascontiguousarray(piece), []] for piece in pieces]
+            elif self._columns[name][0] == "name":
                 columns[name] = [[piece.indices.to_numpy(), piece.dictionary.to_pylist()] for piece in pieces]
             else:
                 columns[name] = [[piece.to_numpy(zero_copy_only=False), []] for piece in pieces]
@@ -186,10 +209,7 @@ class TableWriter:
 
     def take_up(self, waiting: Mapping[str, Any]) -> None:
         """Take over the waiting pieces of :meth:`checkpoint`."""
-        pieces = {
-            name: [_arrow(values, self._columns[name][0], names) for values, names in waiting[name]]
-            for name in self._columns
-        }
+        pieces = {name: [self._piece(name, values, names) for values, names in waiting[name]] for name in self._columns}
         rows = sum(len(piece) for piece in next(iter(pieces.values())))
         self._waiting = Waiting(rows, pieces)
 

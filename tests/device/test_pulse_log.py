@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hwsim.devices import DeviceArray, PulseLog, TimedRegion, UpdateParameters, load_device, plan_trains
 
@@ -78,3 +80,48 @@ def test_threads_make_the_same_log(name: str) -> None:
     assert len(plan.bl) == 6
     for column in (*COLUMNS, "t_ps"):
         np.testing.assert_array_equal(getattr(one, column), getattr(three, column))
+
+
+@given(
+    seed=st.integers(0, 1 << 30),
+    rows=st.integers(1, 70),
+    cols=st.integers(1, 200),
+    samples=st.integers(1, 700),
+    firing=st.sampled_from([0.02, 0.2, 1.0]),
+    strength=st.sampled_from([0.05, 0.5]),
+    bl=st.sampled_from([1, 31, 70]),
+    scheme=st.sampled_from(["stochastic_compressed", "stochastic", "mean_count"]),
+    phases=st.sampled_from([1, 2]),
+)
+@settings(max_examples=40, deadline=None)
+def test_any_trains_make_a_log_in_order_of_time_row_and_column(
+    seed: int, rows: int, cols: int, samples: int, firing: float, strength: float, bl: int, scheme: Any, phases: int
+) -> None:
+    """Sparse and dense, in one share of samples and in several, on one thread and two, of the array and of a part."""
+    g = np.random.default_rng(seed)
+    samples = max(1, min(samples, 2_000_000 // (rows * cols * bl)))
+    x, d = ((g.normal(size=(samples, n)) * (g.random((samples, n)) < firing)).astype(np.float32) for n in (cols, rows))
+    params = UpdateParameters(
+        pulse_type=scheme, desired_bl=bl, update_bl_management=False, update_management=False
+    )  # fmt: skip
+    top, left = int(g.integers(rows)), int(g.integers(cols))
+    found = []
+    for part, threads in ((WHOLE, 1), (WHOLE, 2), ((slice(top, None), slice(left, left + 40)), 1)):
+        cells = DeviceArray(load_device("reram-sb"), (rows, cols), seed=3, threads=threads)
+        plan = plan_trains(x, d, strength**2 * bl * cells.granularity, cells.granularity, params)
+        starts = 5 + (np.cumsum(plan.slots) - plan.slots) * phases * 7
+        result = cells.apply_trains(x, d, plan, TimedRegion(*part, starts, 7, phases))
+        assert result.log is not None
+        found.append(result.log)
+    whole, threaded, probed = found
+    assert len(whole) == result.totals.up + result.totals.down
+    assert (np.lexsort((whole.col, whole.row, whole.t_ps)) == np.arange(len(whole))).all()  # type: ignore[arg-type]
+    turn = (whole.polarity < 0) * (phases - 1) * plan.slots[whole.sample] + whole.slot
+    np.testing.assert_array_equal(whole.t_ps, starts[whole.sample] + turn * 7)
+    inside = (whole.row >= top) & (whole.col >= left) & (whole.col < left + 40)
+    for column in (*COLUMNS, "t_ps"):
+        np.testing.assert_array_equal(getattr(whole, column), getattr(threaded, column))
+        np.testing.assert_array_equal(getattr(whole, column)[inside], getattr(probed, column))
+    if result.lines is not None:
+        order = np.lexsort((result.lines.line, result.lines.column, result.lines.slot, result.lines.sample))
+        assert (order == np.arange(len(order))).all()

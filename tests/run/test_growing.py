@@ -26,7 +26,8 @@ from hwsim.run import growing
 from hwsim.run.folder import CODINGS, PULSE_COLUMNS
 from hwsim.run.footer import Footer, moved, read_footer
 from hwsim.run.growing import GrowingParquet
-from hwsim.run.table import LEAST_ROWS, MOST_ROWS, Coding, TableWriter
+from hwsim.run.pages import PAGE_ROWS, PageCoding
+from hwsim.run.table import LEAST_ROWS, MOST_ROWS, TableWriter
 
 COLUMNS = {
     "t_ps": ("int64", "ps", "time"),
@@ -99,7 +100,7 @@ def runs_of(lengths: list[int], values: list[int]) -> dict[str, np.ndarray]:
 
 def check_runs(path: Path, blocks: list[dict[str, np.ndarray]], coded: bool) -> None:
     """Write blocks; pyarrow and DuckDB read them back, and the statistics of the row groups are true."""
-    table = TableWriter(path, RUN_COLUMNS, {}, coding=Coding(runs=["t_ps", "tile"], bare=["w"]), least=1 << 22)
+    table = TableWriter(path, RUN_COLUMNS, {}, coding=PageCoding(["w"], ["t_ps"]), least=1 << 22)
     for block in blocks:
         table.write(block)
     table.close()
@@ -133,6 +134,46 @@ def test_runs_are_coded_where_they_are_long(tmp_path: Path, lengths: list[int], 
     check_runs(tmp_path / "one.parquet", [block], coded)
     check_runs(tmp_path / "two.parquet", parts, coded)
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_a_run_in_many_pieces_is_one_run(tmp_path: Path) -> None:
+    pieces = [runs_of([1], [9])] * 100
+    check_runs(tmp_path / "f.parquet", pieces, coded=True)
+
+
+NUMBERS = {
+    "a": ("int8", "1", "a number"), "b": ("int16", "1", "a number"), "c": ("int32", "1", "a number"),
+    "d": ("int64", "1", "a number"), "e": ("float32", "1", "noise"), "f": ("float64", "1", "noise"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spread", [1, 100, 1 << 7])
+@pytest.mark.parametrize("sizes", [[5], [PAGE_ROWS], [1, 3 * PAGE_ROWS // 2, 7, PAGE_ROWS], [100_000] * 6])
+def test_numbers_of_any_kind_read_back_page_by_page(tmp_path: Path, sizes: list[int], spread: int) -> None:
+    """In runs (also of numbers that take no memory), compressed and bare; over the ends of pages and of pieces."""
+    g = np.random.default_rng(spread)
+    path = tmp_path / "numbers.parquet"
+    table = TableWriter(path, NUMBERS, {}, coding=PageCoding(["e", "f"], ["a", "c", "e"]), least=1 << 22)
+    blocks = []
+    for size in sizes:
+        whole = {name: g.integers(-spread, spread, size).astype(NUMBERS[name][0]) for name in "abcdef"}
+        blocks.append(whole | {"b": np.broadcast_to(np.int16(-7), size)})
+        table.write(blocks[-1])
+    table.close()
+    read = pq.read_table(path)
+    asked = duckdb.sql(f"select * from read_parquet('{path}')").df()
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    for k, name in enumerate(NUMBERS):
+        values = np.concatenate([block[name] for block in blocks])
+        assert read[name].to_numpy().dtype == values.dtype
+        np.testing.assert_array_equal(read[name].to_numpy(), values)
+        np.testing.assert_array_equal(asked[name].to_numpy(), values)
+        told = group.column(k).statistics
+        assert (told is not None) == (name in "ace")
+        if told is not None:
+            assert (told.min, told.max) == (values.min(), values.max())
+    assert group.num_rows == sum(sizes)
+    assert group.total_byte_size >= sum(group.column(k).total_compressed_size for k in range(len(NUMBERS)))
 
 
 # Growing
@@ -276,7 +317,7 @@ def test_a_run_that_is_killed_leaves_what_was_flushed(tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(run.metrics, pd.read_parquet(out / "metrics.parquet"))
 
 
-@pytest.mark.parametrize("room", [0, 3, 30])
+@pytest.mark.parametrize("room", [0, 60, 200])
 def test_a_full_disk_ends_the_run_and_keeps_what_was_flushed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
