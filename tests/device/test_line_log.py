@@ -50,7 +50,7 @@ def test_listening_changes_nothing() -> None:
 def test_devices_of_a_cell_hear_their_own_lines() -> None:
     rng = np.random.default_rng(2)
     x, d = rng.normal(size=(9, 20)), rng.normal(size=(9, 10))
-    vector = {"kind": "vector", "devices": 2, "update_policy": "single_sequential"}
+    vector = {"kind": "vector", "devices": 2, "update_policy": "single_sequential", "choose_per": "vector"}
     cells = make_cells(
         load_device("reram-es", **{f"unit_cell__{key}": value for key, value in vector.items()}), (10, 20)
     )

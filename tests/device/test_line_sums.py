@@ -14,9 +14,21 @@ def test_sums_over_lines() -> None:
     assert (conductance == 0).any()
     assert lines.heated(drive, sums, 0.4, 0.3) == pytest.approx(drive @ conductance, rel=1e-13, abs=0)
     fires = rng.integers(0, 5, (7, 300)).astype(np.uint32)
-    total, weighted = lines.fired(fires, sums)
-    assert total == fires.sum()
-    assert weighted == pytest.approx((fires * sums).sum(), rel=1e-12, abs=0)
+    row_fires, row_sums = rng.integers(0, 5, (7, 20)).astype(np.uint32), rng.normal(size=20)
+    rows, cols, on_lines = lines.fired(row_fires, fires, row_sums, sums)
+    assert (rows, cols) == (row_fires.sum(), fires.sum())
+    assert on_lines == pytest.approx((fires * sums).sum() + (row_fires * row_sums).sum(), rel=1e-12, abs=0)
+
+
+def test_an_update_tells_what_was_on_its_lines() -> None:
+    rng = np.random.default_rng(3)
+    cells = make_cells(load_device("reram-sb"), (10, 20))
+    x, d = rng.normal(size=(9, 20)), rng.normal(size=(9, 10))
+    assert cells.update(x, d, 0.01).on_lines is None  # nobody had asked for the sums
+    rows, cols = cells.line_sums()
+    result = cells.update(x, d, 0.01)
+    expected = (result.row_fires * rows).sum() + (result.col_fires * cols).sum()
+    assert result.on_lines == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("name", ["reram-sb", "reram-es", "reram-es-2", "pcm-pair", "ecram"])
