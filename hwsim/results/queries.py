@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import ResultsError, UsageError, unknown
 from hwsim.results import logs
-from hwsim.results.folder import damaged
+from hwsim.results.folder import parquet
 from hwsim.units import parse_quantity, to_picoseconds
 
 if TYPE_CHECKING:
@@ -298,17 +298,10 @@ def columns(folder: Path, table: str) -> dict[str, tuple[str, str]]:
     Raises:
         ResultsError: the run kept no such log, or it is damaged.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     check_log(folder, table)
-    path = folder / f"{table}.parquet"
-    try:
-        schema = pq.read_schema(path) if logs.ends_in_footer(path) else logs.recovered(path).schema
-        described = {}
-        for field in schema:
+    described = {}
+    with parquet(folder / f"{table}.parquet") as file:
+        for field in file.schema_arrow:
             metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
             described[field.name] = (metadata.get("unit", ""), metadata.get("description", ""))
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
-        raise damaged(path) from None
     return described
