@@ -90,7 +90,12 @@ def quantity(value: float | None, unit: str) -> str:
     """Write a number with its unit; None becomes a dash."""
     if value is None:
         return "-"
-    return area_text(value).replace("^2", "²") if unit == "m^2" else format_quantity(value, unit)
+    return squared(area_text(value)) if unit == "m^2" else format_quantity(value, unit)
+
+
+def squared(text: str) -> str:
+    """Return a text of a terminal with the exponent of an area as a page has it."""
+    return text.replace("m^2", "m²")
 
 
 def whole(value: float) -> str:

@@ -6,6 +6,8 @@ import pytest
 
 from hwsim.errors import ResultsError, UsageError
 from hwsim.results.chart import Series, line_chart
+from hwsim.results.compare_page import compare_page
+from hwsim.results.report_page import report_page
 
 VOID = {"meta", "input", "br", "hr", "img", "link"}
 
@@ -114,3 +116,9 @@ def test_charts_leave_out_what_is_not_finite():
     chart = line_chart([Series("<a>", np.array([0.0, 1.0, np.nan]), np.array([np.inf, 1.0, 2.0]))], "x", "y")
     assert chart.count("<circle") == 1
     assert "&lt;a&gt;" in chart
+
+
+def test_areas_are_written_as_on_paper(make_run, shared_run):
+    for page in (compare_page([shared_run, make_run()]), report_page(shared_run)):
+        assert "m²" in page
+        assert not re.search(r">[^<]*\bm?m\^2<", page)
