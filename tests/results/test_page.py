@@ -1,3 +1,5 @@
+import errno
+import os
 import re
 from html.parser import HTMLParser
 
@@ -85,7 +87,12 @@ def test_unusual_runs(make_run, tmp_path, changes):
         assert "timing off" in source
 
 
-def test_replaces_a_page_but_no_folder(shared_run, tmp_path):
+def full(*_):
+    """Stand for a disk without room."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_replaces_a_page_but_no_folder(shared_run, tmp_path, monkeypatch):
     file = tmp_path / "r.html"
     file.write_text("old")
     shared_run.report(file)
@@ -93,6 +100,11 @@ def test_replaces_a_page_but_no_folder(shared_run, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
     with pytest.raises(UsageError, match="is a folder"):
         shared_run.report(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "umask", full)
+        with pytest.raises(ResultsError, match="No space left"):
+            shared_run.report(file)
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
     with pytest.raises(UsageError, match="there is no folder"):
         shared_run.report(tmp_path / "no" / "r.html")
 
