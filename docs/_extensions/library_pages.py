@@ -72,7 +72,7 @@ def quantity(number: dict[str, Any] | None) -> str:
         return ""
     value, unit = number.get("value"), number.get("unit", "1")
     if value is None:
-        return str(number.get("formula", "by its parameters"))
+        return "depends on data"
     if unit == "1":
         return f"{value:.4g}"
     return f"{value * 1e12:.4g} um²" if unit == "m^2" else format_quantity(value, unit)

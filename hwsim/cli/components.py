@@ -123,6 +123,9 @@ def _as_data(model: ComponentModel) -> dict[str, Any]:
         shown = {"value": number.value, "unit": unit, "provenance": number.provenance, "source": number.source}
         return shown | ({"derivation": explanation} if (explanation := number.explanation()) else {})
 
+    def of_action(number: Number, unit: str) -> dict[str, Any]:
+        return plain(number, unit) | ({"value": None} if spec.costs_from_data else {})
+
     return {
         "name": spec.name,
         "type": spec.type,
@@ -140,8 +143,8 @@ def _as_data(model: ComponentModel) -> dict[str, Any]:
         "leakage": plain(model.leakage, "W"),
         "actions": {
             key: {
-                "per": action.per, "energy": plain(action.energy, "J"), "latency": plain(action.latency, "s"),
-                "interval": plain(action.interval, "s"),
+                "per": action.per, "energy": of_action(action.energy, "J"),
+                "latency": of_action(action.latency, "s"), "interval": of_action(action.interval, "s"),
             }
             for key, action in model.actions.items()
         },
@@ -187,10 +190,13 @@ def _show(model: ComponentModel) -> None:
 
 
 def _action_row(name: str, model: ComponentModel, references: References) -> tuple[str, ...]:
+    from hwsim.cost import DEPENDS
+
     action = model.actions[name]
     numbers = (action.energy, action.latency, action.interval)
     energy, latency, interval = (
-        format_quantity(number.value, unit) for number, unit in zip(numbers, "Jss", strict=True)
+        DEPENDS if model.spec.costs_from_data else format_quantity(number.value, unit)
+        for number, unit in zip(numbers, "Jss", strict=True)
     )
     return (
         name, energy, latency, interval, action.per, action.energy.provenance, references.mark(action.energy.source),

@@ -19,6 +19,14 @@ from hwsim.errors import UsageError
 @click.option("--from", "start", metavar="TIME", help="Only rows that start at TIME or later, such as 10us.")
 @click.option("--to", "end", metavar="TIME", help="Only rows that start before TIME.")
 @click.option("--sql", metavar="QUERY", help="One SELECT over the views events, pulses and metrics.")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Stop a query that works for so long; 0: never.",
+)
 @click.option("--columns", "describe", is_flag=True, help="Print what each column means, with its unit.")
 @click.option(
     "--limit",
@@ -29,8 +37,8 @@ from hwsim.errors import UsageError
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    run: Path, pulses: bool, where: str | None, start: str | None, end: str | None, sql: str | None, describe: bool,
-    limit: int | None, as_csv: bool, as_json: bool,
+    run: Path, pulses: bool, where: str | None, start: str | None, end: str | None, sql: str | None, timeout: float,
+    describe: bool, limit: int | None, as_csv: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Print rows of the logs of the run folder RUN, in time order."""
     _check(
@@ -46,7 +54,7 @@ def command(
         _describe(name, queries.columns(folder, name), as_json)
         return
     query = sql if sql is not None else queries.select(name, where=where, start=start, end=end)
-    with queries.query(folder, query) as answer:
+    with queries.query(folder, query, seconds=timeout or None) as answer:
         write_rows(answer, {"path": str(folder)}, limit=limit, as_csv=as_csv, as_json=as_json)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import platform
@@ -22,6 +23,8 @@ COMMANDS = (
 """Every subcommand: the module ``hwsim.cli.<name>`` holds it as ``command``."""
 
 INTERRUPTED = 130
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a disk that is full, or whose owner has had his share of it."""
 
 
 class LazyGroup(click.Group):
@@ -78,6 +81,10 @@ def _guarded(call: Callable[[], Any]) -> int:
         _say([f"not enough memory{f': {error}' if str(error) else ''}; take a smaller network, batch or chip"])
         return 1
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            place = f" to write {error.filename}" if error.filename else ""
+            _say([f"{os.strerror(error.errno)}{place}; make room, or put the output elsewhere"])
+            return 1
         if os.environ.get("HWSIM_DEBUG"):
             raise
         text = " ".join(str(error).split())

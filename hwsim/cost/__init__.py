@@ -2,9 +2,10 @@
 
 from hwsim.cost.model import ComponentModel, component_model
 from hwsim.cost.scaling import NodeScaling, node_scaling
-from hwsim.cost.table import ComponentCosts, Cost, CostTables
+from hwsim.cost.table import DEPENDS, ComponentCosts, Cost, CostTables
 
 __all__ = [
+    "DEPENDS",
     "ComponentCosts",
     "ComponentModel",
     "Cost",

@@ -17,6 +17,9 @@ from hwsim.spec.component import PROVENANCES, ComponentSpec
 from hwsim.spec.load import Document, load_component
 from hwsim.spec.placement import PlacedComponent
 
+DEPENDS = "depends on data"
+"""What tables say in place of a number that every single action has of its own."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -165,12 +168,11 @@ def _action_row(costs: ComponentCosts, name: str) -> dict[str, Any]:
             explanation["clock_period"] = f"{costs.clock.period} ps"
         if explanation and not (what == "interval" and explanation == derivation.get("latency")):
             derivation[what] = explanation
+    shown = {"energy": f"{cost.energy!r} J", "latency": f"{cost.latency} ps", "interval": f"{cost.interval} ps"}
     row = {
         "action": name,
         "per": numbers.per,
-        "energy": f"{cost.energy!r} J",
-        "latency": f"{cost.latency} ps",
-        "interval": f"{cost.interval} ps",
+        **(dict.fromkeys(shown, DEPENDS) if costs.spec.costs_from_data else shown),
         "provenance": max(numbers.energy.provenance, numbers.latency.provenance, key=PROVENANCES.index),
         "source": numbers.energy.source,
     }

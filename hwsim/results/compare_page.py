@@ -9,7 +9,7 @@ from typing import Any
 from hwsim.results.breakdown import PHASES, TOLERANCE
 from hwsim.results.compare import differences, headings, labels, side_by_side, to_accuracy
 from hwsim.results.curves import compared_curves
-from hwsim.results.page import percent, quantity, render
+from hwsim.results.page import percent, quantity, render, squared
 from hwsim.results.record import Record, number
 
 SCRIPTS = ("shared", "curves", "start_curves")
@@ -26,7 +26,9 @@ def compare_page(runs: Sequence[Record]) -> str:
     drawn = [(name, run.metrics) for name, run in zip(names, runs, strict=True) if run.has_summary]
     content = {
         "names": names,
-        "rows": [(label, [column.get(label, "-") for column in columns]) for label in labels(columns) if label],
+        "rows": [
+            (label, [squared(column.get(label, "-")) for column in columns]) for label in labels(columns) if label
+        ],
         "charts": compared_curves(drawn),
         "cards": _best(runs, names),
         "reached": to_accuracy(runs),

@@ -38,6 +38,8 @@ def critical_path(path: Path, step: int | None = None) -> pd.DataFrame:
     if step is None:
         last = queries.frame(path, "SELECT coalesce(max(step), -1) AS last FROM events")
         step = int(last["last"].to_numpy()[0])
+        if step < 0:
+            raise UsageError(f"the event log of {path} holds no step so far")
     chosen = queries.select("events", where=f"step = {int(step)} and operation <> 'static'")
     rows = queries.frame(path, chosen)
     if not len(rows):

@@ -52,8 +52,8 @@ class CellModel:
     by_g: float
 
     @classmethod
-    def of(cls, device: Mapping[str, Any]) -> CellModel:
-        """Make the model of the device in a run's configuration.
+    def of(cls, device: Mapping[str, Any], folder: Path) -> CellModel:
+        """Make the model of the device in the configuration of the run in ``folder``.
 
         Raises:
             ResultsError: the configuration does not describe its cell.
@@ -75,7 +75,7 @@ class CellModel:
                 fixed += value("gate_capacitance", "F") * voltage**2
             return cls(g_min - float(parameters["w_min"]) * scale, scale, fixed, by_g)
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-            raise ResultsError(f"config.yaml does not describe the cell of the device ({error})") from None
+            raise ResultsError(f"{folder / 'config.yaml'} does not describe the cell of the device ({error})") from None
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def life(
     window = queries.window(start, end) + ([f"kind = '{only}'"] if only is not None else [])
     for table in ("pulses", "events"):
         queries.check_there(folder, table)
-    cell = CellModel.of(config.get("device") or {})
+    cell = CellModel.of(config.get("device") or {}, folder)
     probed = _check(place, probed_regions(folder))
     with queries.answer(folder, _sql(place, cell, probed, " AND ".join(window) or "true", folder)) as rows:
         yield rows

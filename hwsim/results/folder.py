@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import ResultsError
 from hwsim.foreign import json_value, strange_entry, too_large, yaml_node
+from hwsim.results.unfinished import ends_in_footer, whole_part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,7 +144,7 @@ def read_parquet(path: Path, needed: Sequence[str] = ()) -> pd.DataFrame:
         ResultsError: the file is missing, damaged (such as the log of a run that was killed), too large, or another
             table.
     """
-    with _parquet(path) as file:
+    with parquet(path) as file:
         if reason := too_large(file):
             raise ResultsError(f"{path} is not read: {reason}")
         table: pd.DataFrame = file.read().to_pandas(use_threads=False)
@@ -161,17 +162,21 @@ def read_batches(path: Path, columns: Sequence[str], names: Sequence[str] = ()) 
     Raises:
         ResultsError: the file is missing or damaged.
     """
-    with _parquet(path, names) as file:
+    with parquet(path, names) as file:
         yield from file.iter_batches(columns=list(columns))
 
 
 @contextmanager
-def _parquet(path: Path, names: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file by its path, never as a Python stream.
+def parquet(path: Path, names: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file, or the whole part of one that was left amid a flush; ``names`` as in :func:`read_batches`.
 
+    It is opened by its path, never as a Python stream.
     Arrow's threads may be the last to drop a stream, after the call has returned. Where the interpreter ends in that
     moment, it stops such a thread amid a destructor, and C++ aborts the process ("terminate called without an active
     exception"). So no thread of Arrow or DuckDB is given an object of Python, here and elsewhere.
+
+    Raises:
+        ResultsError: the file is missing or damaged.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -181,7 +186,12 @@ def _parquet(path: Path, names: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
     except OSError as error:
         raise _unreadable(path, error) from None
     try:
-        with pq.ParquetFile(path, read_dictionary=list(names)) as file:
+        source: Any = path
+        if not ends_in_footer(path):
+            if (buffer := whole_part(path)) is None:
+                raise damaged(path)
+            source = pa.BufferReader(buffer)
+        with pq.ParquetFile(source, read_dictionary=list(names)) as file:
             yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError):  # damaged pages are an OSError
         raise damaged(path) from None

@@ -1,23 +1,19 @@
 """The logs of a run folder as DuckDB views: whole files, and what is readable of a file whose writer was killed.
 
-A log is an ordinary Parquet file, which DuckDB reads itself. The simulator keeps a footer at its end at every moment
-but a few microseconds of each flush (``hwsim.run.growing``); of a file that was left in such a moment everything before
-its last footer is read.
+A log is an ordinary Parquet file, which DuckDB reads itself. Of one that was left amid a flush everything before its
+last footer is read (``hwsim.results.unfinished``).
 """
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hwsim.errors import ResultsError
-from hwsim.results.folder import SCHEMA, damaged
-
-MAGIC = b"PAR1"
-SMALLEST = 12
-"""Bytes of a Parquet file at least: twice the magic bytes, and the length of the footer."""
+from hwsim.foreign import too_large
+from hwsim.results.folder import SCHEMA, damaged, parquet
+from hwsim.results.unfinished import ends_in_footer
 
 REQUIRED = {
     "events": {"t_ps", "dur_ps", "component", "action", "operation", "step", "count", "energy_J"},
@@ -78,44 +74,20 @@ def allow(connection: Any, paths: list[Path]) -> None:
     connection.execute("SET enable_external_access = false")
 
 
-def ends_in_footer(path: Path) -> bool:
-    """Return whether a file ends as a Parquet file does.
-
-    Raises:
-        ResultsError: it cannot be read.
-    """
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as stream:
-            stream.seek(max(size - 8, 0))
-            tail = stream.read()
-    except OSError as error:
-        raise ResultsError(f"cannot read {path}: {error.strerror or error}") from None
-    return size >= SMALLEST and tail[-4:] == MAGIC and int.from_bytes(tail[:4], "little") <= size - SMALLEST
-
-
 def recovered(path: Path) -> Any:
     """Return the rows before the last footer of a file that does not end in one, as an Arrow data set.
 
     Raises:
-        ResultsError: it holds no footer.
+        ResultsError: it holds no footer, or more than fits into memory.
     """
     import pyarrow as pa
     import pyarrow.dataset as ds
-    import pyarrow.parquet as pq
 
-    if path.stat().st_size < SMALLEST:
-        raise damaged(path)
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        end = len(content)
-        while (found := content.rfind(MAGIC, len(MAGIC), end)) > 0:
-            end = found + len(MAGIC)
-            buffer = pa.memory_map(str(path)).read_buffer(end)
-            try:
-                return ds.dataset(pq.read_table(pa.BufferReader(buffer), memory_map=True))
-            except (pa.ArrowException, OSError, UnicodeDecodeError):
-                end = found
-    raise damaged(path)
+    with parquet(path) as file:
+        if reason := too_large(file):
+            raise ResultsError(f"{path} is not read: {reason}")
+        table: pa.Table = file.read(use_threads=False)
+    return ds.dataset(table)
 
 
 def _check(path: Path, name: str, columns: set[str], described: Mapping[str, str]) -> None:

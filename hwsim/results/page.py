@@ -41,12 +41,16 @@ def write(file: Path, page: str) -> Path:
     check_file(file)
     try:
         handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(page)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(file)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(page)
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(temporary).chmod(0o666 & ~umask)
+            Path(temporary).replace(file)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise ResultsError(f"cannot write {file}: {error.strerror}") from None
     return file
@@ -90,7 +94,12 @@ def quantity(value: float | None, unit: str) -> str:
     """Write a number with its unit; None becomes a dash."""
     if value is None:
         return "-"
-    return area_text(value).replace("^2", "²") if unit == "m^2" else format_quantity(value, unit)
+    return squared(area_text(value)) if unit == "m^2" else format_quantity(value, unit)
+
+
+def squared(text: str) -> str:
+    """Return a text of a terminal with the exponent of an area as a page has it."""
+    return text.replace("m^2", "m²")
 
 
 def whole(value: float) -> str:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwsim.errors import ResultsError, UsageError, unknown
+from hwsim.foreign import memory_limit
 from hwsim.results import logs
-from hwsim.results.folder import damaged
+from hwsim.results.folder import parquet
+from hwsim.results.stoppable import Stoppable
 from hwsim.units import parse_quantity, to_picoseconds
 
 if TYPE_CHECKING:
@@ -116,55 +118,59 @@ def picoseconds(time: Time) -> int:
 
 
 @contextmanager
-def query(folder: Path, sql: str) -> Iterator[Rows]:
+def query(folder: Path, sql: str, *, seconds: float | None = None) -> Iterator[Rows]:
     """Run one SELECT over the logs of a run folder; the rows are read while the context is open.
 
+    ``seconds``: how long DuckDB may work on it; None: as long as it takes.
+
     Raises:
-        UsageError: the SQL is wrong, is no single SELECT, or asks for anything but the logs.
+        UsageError: the SQL is wrong, is no single SELECT, asks for anything but the logs, or takes too long.
         ResultsError: a log is damaged, or the run kept no such log.
     """
     sql = _quoted_columns(sql)
     _check_statement(sql)
-    with answer(folder, sql, TABLES) as rows:
+    with answer(folder, sql, TABLES, seconds=seconds) as rows:
         yield rows
 
 
 @contextmanager
-def answer(folder: Path, sql: str, tables: Sequence[str] = OWN_TABLES) -> Iterator[Rows]:
+def answer(
+    folder: Path, sql: str, tables: Sequence[str] = OWN_TABLES, *, seconds: float | None = None
+) -> Iterator[Rows]:
     """Run a SELECT of the project's own over some logs; as :func:`query`, which checks one that comes from outside."""
     import duckdb
 
-    with _connect(folder, sql, tables) as connection:
+    with _connect(folder, sql, tables) as connection, Stoppable(connection, seconds) as done:
         try:
-            connection.execute(sql)
+            done(connection.execute, sql)
         except (duckdb.Error, UnicodeDecodeError) as error:
             raise _refusal(error, folder) from None
         columns = [column[0] for column in connection.description]
-        yield Rows(columns, _fetch(connection, folder))
+        yield Rows(columns, _fetch(connection, done, folder))
 
 
-def frame(folder: Path, sql: str) -> pd.DataFrame:
-    """Run one SELECT over the logs of a run folder and return the whole answer; raises as :func:`query`."""
+def frame(folder: Path, sql: str, *, seconds: float | None = None) -> pd.DataFrame:
+    """Run one SELECT over the logs of a run folder and return the whole answer; as :func:`query`."""
     import duckdb
 
     sql = _quoted_columns(sql)
     _check_statement(sql)
-    with _connect(folder, sql, TABLES) as connection:
+    with _connect(folder, sql, TABLES) as connection, Stoppable(connection, seconds) as done:
         try:
             found = connection.sql(sql)
             if {str(kind) for kind in found.types} <= PLAIN:
-                return found.to_arrow_table().to_pandas(use_threads=False)
-            return found.df()
+                return done(found.to_arrow_table).to_pandas(use_threads=False)
+            return done(found.df)
         except (duckdb.Error, UnicodeDecodeError) as error:
             raise _refusal(error, folder) from None
 
 
-def _fetch(connection: Any, folder: Path) -> Iterator[tuple[Any, ...]]:
+def _fetch(connection: Any, done: Stoppable, folder: Path) -> Iterator[tuple[Any, ...]]:
     import duckdb
 
     while True:
         try:
-            chunk = connection.fetchmany(CHUNK_ROWS)
+            chunk = done(connection.fetchmany, CHUNK_ROWS)
         except (duckdb.Error, UnicodeDecodeError) as error:
             raise _refusal(error, folder) from None
         if not chunk:
@@ -181,6 +187,7 @@ def _connect(folder: Path, sql: str, tables: Sequence[str]) -> Iterator[Any]:
         "autoinstall_known_extensions": False,
         "python_enable_replacements": False,
         "temp_directory": "",
+        "memory_limit": f"{memory_limit()}B",
     }
     connection = duckdb.connect(":memory:", config=closed)
     try:
@@ -298,17 +305,10 @@ def columns(folder: Path, table: str) -> dict[str, tuple[str, str]]:
     Raises:
         ResultsError: the run kept no such log, or it is damaged.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     check_log(folder, table)
-    path = folder / f"{table}.parquet"
-    try:
-        schema = pq.read_schema(path) if logs.ends_in_footer(path) else logs.recovered(path).schema
-        described = {}
-        for field in schema:
+    described = {}
+    with parquet(folder / f"{table}.parquet") as file:
+        for field in file.schema_arrow:
             metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
             described[field.name] = (metadata.get("unit", ""), metadata.get("description", ""))
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
-        raise damaged(path) from None
     return described

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +56,8 @@ class Record:
         """
         if not (self.path / "summary.json").is_file() and self.state != "complete":
             reason = f": {self.error}" if self.error else ""
+            if self.state == "running" and self.has_checkpoint:
+                reason = f"; if it was killed: hwsim run --resume {shlex.quote(str(self.path))}"
             raise ResultsError(f"the run {self.path} has no summary: its state is {self.state}{reason}")
         return folder.read_summary(self.path)
 
@@ -62,6 +65,11 @@ class Record:
     def has_summary(self) -> bool:
         """True if the run came far enough to leave a summary."""
         return (self.path / "summary.json").is_file()
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """True if the run can be taken up again: it is not complete, and has left a checkpoint."""
+        return self.state != "complete" and (self.path / "checkpoint.hwsim").is_file()
 
     @cached_property
     def config(self) -> dict[str, Any]:

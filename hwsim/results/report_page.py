@@ -11,7 +11,7 @@ from hwsim.results.device_maps import device_maps
 from hwsim.results.histories import pulse_histories
 from hwsim.results.lanes import timeline
 from hwsim.results.layout import compact, count
-from hwsim.results.page import quantity, render
+from hwsim.results.page import quantity, render, squared
 from hwsim.results.record import Record, number
 from hwsim.results.stalls import memories, n_queues, queues, stations
 from hwsim.units import format_quantity
@@ -148,7 +148,7 @@ def _cost_row(row: Mapping[str, Any]) -> dict[str, str]:
     fields = ("component", "action", "energy", "latency", "per", "value", "provenance", "source")
     shown = {name: str(row.get(name) or "") for name in fields}
     for name in ("energy", "latency", "value"):
-        shown[name] = compact(shown[name]).replace("^2", "²")
+        shown[name] = squared(compact(shown[name]))
     return shown
 
 

@@ -141,14 +141,16 @@ class Run(Record):
 
         return critical_path(self.path, step)
 
-    def sql(self, query: str) -> pd.DataFrame:
+    def sql(self, query: str, *, timeout: float | None = None) -> pd.DataFrame:
         """Return the answer to one SELECT over the views ``events``, ``pulses`` and ``metrics``.
 
+        ``timeout``: seconds after which a query that is still at work is stopped; None: never.
+
         Raises:
-            UsageError: the query is wrong or asks for anything but these views.
+            UsageError: the query is wrong, asks for anything but these views, or takes too long.
             ResultsError: a log is missing or damaged.
         """
-        return queries.frame(self.path, query)
+        return queries.frame(self.path, query, seconds=timeout)
 
     @cached_property
     def plot(self) -> Plots:

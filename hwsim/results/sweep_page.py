@@ -10,7 +10,7 @@ import numpy as np
 
 from hwsim.results.chart import Series, line_chart
 from hwsim.results.layout import scale_of
-from hwsim.results.page import check_file, render, write
+from hwsim.results.page import check_file, render, squared, write
 from hwsim.results.sweep_record import Effect, SweepRecord
 from hwsim.results.sweep_text import label, point_rows, value_text
 
@@ -37,7 +37,7 @@ def sweep_page(sweep: SweepRecord) -> str:
         "outcomes": [(label(name), _of(effects, name)) for name in dict.fromkeys(each.outcome for each in effects)],
         "header": header,
         "n_varied": len(sweep.varied),
-        "rows": rows,
+        "rows": [[squared(text) for text in row] for row in rows],
         "failed": list(sweep.failed.items()),
     }
     return render("sweep.html", content)
@@ -49,8 +49,8 @@ def _cards(sweep: SweepRecord) -> list[tuple[str, str, str]]:
     cards += [("failed", str(failed), "see below")] if failed else []
     done = sweep.table[sweep.table["state"] == "complete"]
     for name, choose, title in (
-        ("accuracy", "idxmax", "highest accuracy"), ("latency_s", "idxmin", "shortest"),
-        ("energy_J", "idxmin", "least energy"),
+        ("accuracy", "idxmax", "highest accuracy"), ("loss", "idxmin", "lowest loss"),
+        ("latency_s", "idxmin", "shortest"), ("energy_J", "idxmin", "least energy"),
     ):  # fmt: skip
         if name in done and done[name].notna().any():
             best = done.loc[getattr(done[name], choose)()]

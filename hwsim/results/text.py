@@ -38,6 +38,8 @@ def _headline(run: Record) -> list[str]:
 def _state(run: Record) -> list[str]:
     if run.state == "failed":
         return _wrap(clip(f"THIS RUN FAILED: {run.error or 'no reason was recorded'}", 3 * WIDTH))
+    if run.state == "interrupted":
+        return _wrap(f"This run was {run.error or 'interrupted'}")
     return _wrap("This run is not complete: it still runs, or was killed. What it has written so far can be read.")
 
 
@@ -146,6 +148,8 @@ def _footer(run: Record) -> list[str]:
     host = run.info.get("host_seconds") or {}
     seconds = host.get("total", math.fsum(host.values())) if isinstance(host, Mapping) else host
     lines = [f"run folder {folder}" + (f"   (simulated in {seconds:.1f} s)" if seconds else "")]
+    if run.state == "running" and run.has_checkpoint:
+        lines.append(f"if it was killed: hwsim run --resume {shlex.quote(folder)}")
     if run.has_summary:
         lines.append(f"next: hwsim report {shlex.quote(folder)} --html report.html")
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import version
@@ -141,8 +141,12 @@ def check_origin(path: Path, state: Mapping[str, Any], spec: RunSpec, samples: D
         )
 
 
-def open_folder(path: Path, info: Mapping[str, Any], state: Mapping[str, Any]) -> RunFolder:
+def open_folder(
+    path: Path, info: Mapping[str, Any], state: Mapping[str, Any], costs: Sequence[Mapping[str, Any]]
+) -> RunFolder:
     """Open the folder of a run to go on with it, its tables cut back to where they were in the checkpoint.
+
+    ``costs`` are the rows of its ``tables.yaml``, whose end a loss of power may have taken.
 
     Raises:
         DataError: a table is shorter than it was, or a file is a link, which could lead out of the folder.
@@ -151,6 +155,10 @@ def open_folder(path: Path, info: Mapping[str, Any], state: Mapping[str, Any]) -
     if links:
         raise DataError(f"{path / links[0]} is a link, and a run is resumed in its own folder only: take it away")
     try:
-        return RunFolder.reopen(path, info, state["tables"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        folder = RunFolder.reopen(path, info, state["tables"])
+        folder.write_yaml("tables.yaml", costs)
+        return folder
+    except OSError as error:
+        raise DataError(f"cannot go on in {path}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"the tables in {path} do not fit its checkpoint: {error}") from None

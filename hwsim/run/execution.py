@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,7 @@ def execute(
             folder = new_folder(spec, chip, out)
         else:
             check_origin(out, continued.state, spec, samples)
-            folder = open_folder(out, continued.info, continued.state)
+            folder = open_folder(out, continued.info, continued.state, chip.tables.rows())
         path = folder.path
         started = time.perf_counter()
         try:
@@ -200,20 +201,35 @@ def execute(
         except BaseException as error:
             reason = str(error) or type(error).__name__
             stopped = isinstance(error, RunInterrupted)
-            folder.close(host_seconds={"total": time.perf_counter() - begun}, error=reason, interrupted=stopped)
+            with suppress(OSError):  # where the disk is full, run.json cannot say so, but this error does
+                folder.close(host_seconds={"total": time.perf_counter() - begun}, error=reason, interrupted=stopped)
             if isinstance(error, HwsimError) or not isinstance(error, Exception):
                 raise
             raise RunError(f"the run failed: {reason}; its folder is {path}") from error
     ended = time.perf_counter()
-    folder.close(host_seconds={"set_up": started - begun, "run": ended - started, "total": ended - begun})
+    try:
+        folder.close(host_seconds={"set_up": started - begun, "run": ended - started, "total": ended - begun})
+    except OSError as error:
+        raise RunError(f"the run failed: cannot write {path / 'run.json'}: {error.strerror or error}") from error
     remove_checkpoint(path)
     return open_run(path)
 
 
 def new_folder(spec: RunSpec, chip: Chip, out: Path | None) -> RunFolder:
-    """Make the folder of a run that is about to begin; None: a free one in ``runs``."""
+    """Make the folder of a run that is about to begin; None: a free one in ``runs``.
+
+    Raises:
+        RunError: there is no room for it; nothing of it is left.
+    """
     path = out or free_path(RUNS, f"{spec.trace.name}-{spec.algorithm.title}")
-    folder = RunFolder(path, spec.model_dump(mode="json"), seed=spec.seed, config_hash=spec.hash)
+    try:
+        return _filled(RunFolder(path, spec.model_dump(mode="json"), seed=spec.seed, config_hash=spec.hash), spec, chip)
+    except OSError as error:
+        shutil.rmtree(path, ignore_errors=True)
+        raise RunError(f"cannot write the run folder {path}: {error.strerror or error}") from error
+
+
+def _filled(folder: RunFolder, spec: RunSpec, chip: Chip) -> RunFolder:
     folder.write_yaml("tables.yaml", chip.tables.rows())
     if spec.log != "none":
         folder.table("events", COLUMNS)

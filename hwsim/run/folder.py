@@ -273,10 +273,12 @@ class RunFolder:
         reason = error or unwritten
         state = "interrupted" if interrupted else "failed" if reason else "complete"
         self._state |= {"state": state, "host_seconds": dict(host_seconds), "error": reason}
-        self._write_state()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        try:
+            self._write_state()
+        finally:
+            if self._lock >= 0:
+                os.close(self._lock)
+                self._lock = -1
         if unwritten and not error:
             raise RunError(f"the run failed: {unwritten}; its folder is {self.path}")
 

@@ -197,6 +197,10 @@ class ChipSpec(Spec):
                 if fault.numbers[1] > n:
                     at = f"faults.{index}.numbers"
                     raise misplaced(at, f"a tile has {fault.part}s 0 to {n - 1}, got {fault.numbers[1] - 1}")
+            for before, other in enumerate(self.faults[:index]):
+                if fault.contradicts(other):
+                    text = f"names a place that faults.{before} names too; a place has this fault once: take one out"
+                    raise misplaced(f"faults.{index}.tile", text)
         return self
 
     @field_validator("published")

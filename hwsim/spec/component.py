@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_serializer, model_validator
 
-from hwsim.spec.base import Measure, Spec, measure_text
-from hwsim.spec.rule import AreaRule, EnergyRule, PowerRule, Rule, RuleSpec, TimeRule
+from hwsim.spec.base import Measure, Spec, measure_text, misplaced
+from hwsim.spec.rule import AreaRule, EnergyRule, PowerRule, Rule, RuleSpec, TimeRule, ValueRule
 from hwsim.units import parse_quantity
 
 Provenance = Literal["verified", "derived", "unverified", "assumed"]
@@ -22,6 +22,10 @@ Coding = Literal["level", "pulse_width", "bit_serial", "split_pulse_width"]
 """How a converter drives its line: ``level``, a voltage in proportion to the input; ``pulse_width``, the full voltage
 for a time in proportion to it; ``bit_serial``, the full voltage in one slot for each bit; ``split_pulse_width``, two
 pulse widths, one for the upper and one for the lower half of the bits."""
+
+
+FROM_DATA = ("crossbar",)
+"""Types of components whose actions cost what the data and the cell say; their descriptions have zeros there."""
 
 
 def read_measure(value: Any, unit: str) -> float:
@@ -208,6 +212,11 @@ class ComponentSpec(Spec):
     actions: dict[str, ActionSpec] = Field(default_factory=dict)
     properties: dict[str, PropertySpec] = Field(default_factory=dict)
 
+    @property
+    def costs_from_data(self) -> bool:
+        """Whether energy and time of its actions follow from the data and the cell, and not from this description."""
+        return self.type in FROM_DATA
+
     def numbers(self) -> Iterator[tuple[str, Sourced]]:
         """Yield every number with its path: ``leakage``, ``area``, ``actions.NAME``, ``properties.NAME``."""
         yield "leakage", self.leakage
@@ -231,6 +240,11 @@ class ComponentSpec(Spec):
                 used |= rule.parameters()
         if unused := sorted(set(self.parameters) - used):
             raise ValueError(f"no number depends on the parameter {', '.join(unused)}")
+        for name, action in self.actions.items() if self.costs_from_data else ():
+            for what, rule in action.rules():
+                if not (isinstance(rule, ValueRule) and rule.value.value == 0):
+                    text = f"what the actions of a {self.type} cost follows from the data and the cell; give 0 here"
+                    raise misplaced(f"actions.{name}.{what}", text)
         if self.coding != "level":
             if self.type != "dac":
                 raise ValueError(f"coding {self.coding} is for components of type dac, this is of type {self.type}")

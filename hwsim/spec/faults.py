@@ -51,6 +51,22 @@ class FaultSpec(Spec):
         """Return the fields that name lines, and of which side they are."""
         return {}
 
+    def contradicts(self, other: FaultSpec) -> bool:
+        """Return whether another fault of the same kind names a place that this one names too.
+
+        Places that are drawn with a rate may meet by chance; of those that are written down, one would be without use.
+        Errors and missed pulses of several causes add up at a place.
+        """
+        if type(self) is not type(other) or isinstance(self, ADD_UP) or None in (self.tile, other.tile):
+            return False
+        if any(getattr(self, name, None) != getattr(other, name, None) for name in ("tile", "side", "part")):
+            return False
+        of_all = [(getattr(self, name, None), getattr(other, name, None)) for name in ("array", "device")]
+        ranges = [(getattr(self, name), getattr(other, name)) for name in self.ranges() or ("numbers",)]
+        return all(None in pair or pair[0] == pair[1] for pair in of_all) and all(
+            None in pair or max(pair[0][0], pair[1][0]) < min(pair[0][1], pair[1][1]) for pair in ranges
+        )
+
     def check(self, at: str, tiles: int, shape: tuple[int, int], arrays: int) -> None:
         """Check places against a chip of ``tiles`` tiles of ``shape`` (rows, cols) with ``arrays`` arrays.
 
@@ -154,6 +170,9 @@ class ConverterError(_OfConverters):
             raise ValueError("give at least one of gain, gain_std, offset and offset_std")
         return self
 
+
+ADD_UP = (MissedPulses, ConverterError)
+"""Faults that a place can have from several causes."""
 
 Fault = Annotated[
     StuckDevice | OpenLine | ShortedLine | MissedPulses | DeadConverter | ConverterError, Field(discriminator="fault")

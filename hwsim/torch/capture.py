@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,8 @@ def capture(
     precision (``GradScaler``) would be in them.
 
     Args:
-        model: a module with ``Linear`` and ``Conv2d`` layers; others are left out.
+        model: a module with ``Linear`` and ``Conv2d`` layers; others are left out, and with a warning those that are
+            frozen.
         file: a new Parquet file; it appears when the capture is closed.
         vectors: keep only so many vectors (inputs or patches, with their errors) of each layer and step, drawn at
             random; they stand for all in a run at activity fidelity. None: keep all.
@@ -60,6 +62,7 @@ class _Seen:
     calls: list[Call] = field(default_factory=list)
     order: int | None = None
     backward: bool = False
+    frozen: bool = False
     words: tuple[int, int] = (1, 1)
     hook: Any = None
 
@@ -108,6 +111,9 @@ class Capture:
         def hook(layer: Any, inputs: Any, output: torch.Tensor) -> None:
             if not (layer.training and output.requires_grad):
                 return
+            if not layer.weight.requires_grad:
+                self._left_out(seen)
+                return
             x = inputs[0]
             if seen.order is None:
                 seen.order, self._called = self._called, self._called + 1
@@ -119,6 +125,16 @@ class Capture:
             output.register_hook(lambda d: self._add(seen, kept, d))
 
         return hook
+
+    def _left_out(self, seen: _Seen) -> None:
+        """Say once that a layer is frozen: a trace has what an update needs, so its reads are not in it."""
+        if not seen.frozen:
+            seen.frozen = True
+            warnings.warn(
+                f"layer '{seen.name}' is frozen and left out of the trace while it is: no replay reads it; "
+                "hwsim.torch.analog does",
+                stacklevel=2,
+            )
 
     def _add(self, seen: _Seen, x: torch.Tensor, d: torch.Tensor) -> None:
         """Note a pass whose errors ``d`` have arrived."""

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -80,6 +81,12 @@ def test_every_problem_is_printed(call, failing):
 def test_failed_run_is_exit_code_1(call, failing):
     failing(RunError("the run failed"))
     assert call("chips", code=1).stderr == "error: the run failed\n"
+
+
+def test_a_full_disk_is_no_defect(call, failing):
+    failing(OSError(errno.ENOSPC, "No space left on device", "runs/x"))
+    said = call("chips", code=1).stderr
+    assert said == "error: No space left on device to write runs/x; make room, or put the output elsewhere\n"
 
 
 def test_defects_are_one_line(call, failing, monkeypatch):

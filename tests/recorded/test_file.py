@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from hwsim.cli.group import hwsim
-from hwsim.errors import DataError, UsageError
+from hwsim.errors import DataError, RunError, UsageError
 from hwsim.spec.recorded import RecordedLayer
 from hwsim.training.recorded import RecordedFile, RecordWriter, patches, reader, writer
 
@@ -253,3 +253,13 @@ def test_numbers_that_are_not_finite_are_not_recorded(tmp_path: Path, toy: Any) 
 
     with pytest.raises(DataError, match="the errors of layer 'fc' hold NaN or infinity in step 3"):
         toy.write(tmp_path / "toy.parquet", change=spoil)
+
+
+def test_a_full_disk_leaves_no_recording(tmp_path: Path, toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "Error writing bytes to file")
+
+    monkeypatch.setattr("hwsim.training.recorded.writer.os.replace", full)
+    with pytest.raises(RunError, match=r"cannot write .*toy\.parquet: No space left on device"):
+        toy.write(tmp_path / "toy.parquet")
+    assert not list(tmp_path.iterdir())

@@ -1,3 +1,5 @@
+import errno
+import os
 import re
 from html.parser import HTMLParser
 
@@ -6,6 +8,8 @@ import pytest
 
 from hwsim.errors import ResultsError, UsageError
 from hwsim.results.chart import Series, line_chart
+from hwsim.results.compare_page import compare_page
+from hwsim.results.report_page import report_page
 
 VOID = {"meta", "input", "br", "hr", "img", "link"}
 
@@ -83,7 +87,12 @@ def test_unusual_runs(make_run, tmp_path, changes):
         assert "timing off" in source
 
 
-def test_replaces_a_page_but_no_folder(shared_run, tmp_path):
+def full(*_):
+    """Stand for a disk without room."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_replaces_a_page_but_no_folder(shared_run, tmp_path, monkeypatch):
     file = tmp_path / "r.html"
     file.write_text("old")
     shared_run.report(file)
@@ -91,6 +100,11 @@ def test_replaces_a_page_but_no_folder(shared_run, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
     with pytest.raises(UsageError, match="is a folder"):
         shared_run.report(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "umask", full)
+        with pytest.raises(ResultsError, match="No space left"):
+            shared_run.report(file)
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
     with pytest.raises(UsageError, match="there is no folder"):
         shared_run.report(tmp_path / "no" / "r.html")
 
@@ -114,3 +128,9 @@ def test_charts_leave_out_what_is_not_finite():
     chart = line_chart([Series("<a>", np.array([0.0, 1.0, np.nan]), np.array([np.inf, 1.0, 2.0]))], "x", "y")
     assert chart.count("<circle") == 1
     assert "&lt;a&gt;" in chart
+
+
+def test_areas_are_written_as_on_paper(make_run, shared_run):
+    for page in (compare_page([shared_run, make_run()]), report_page(shared_run)):
+        assert "m²" in page
+        assert not re.search(r">[^<]*\bm?m\^2<", page)

@@ -1,4 +1,7 @@
+import os
 import signal
+import threading
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -212,3 +215,34 @@ def test_interrupt_handler_is_left_alone(shared_run):
     before = signal.getsignal(signal.SIGINT)
     shared_run.events(limit=1)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n"
+LONG = "select count(*) from events a, events b, events c, events d where sin(a.t_ps + b.t_ps + c.t_ps + d.t_ps) > 2"
+
+
+@pytest.mark.parametrize("sql", [ENDLESS, LONG])
+def test_a_query_without_end_is_stopped(shared_run, sql):
+    begun = time.monotonic()
+    with pytest.raises(UsageError, match=r"no answer after 0\.3 s: ask for less.*--timeout"):
+        shared_run.sql(sql, timeout=0.3)
+    with pytest.raises(UsageError, match="no answer"), queries.query(shared_run.path, sql, seconds=0.3) as answer:
+        list(answer.rows)
+    assert time.monotonic() - begun < 30
+    assert shared_run.sql("select count(*) n from events", timeout=30)["n"][0] == 400
+
+
+def test_a_signal_ends_a_query_at_once(shared_run):
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        shared_run.sql(ENDLESS, timeout=50)
+    timer.join()
+    assert time.monotonic() - begun < 30
+
+
+def test_a_query_takes_no_more_memory_than_a_file_may(shared_run, monkeypatch):
+    monkeypatch.setattr(queries, "memory_limit", lambda: 64 << 20)
+    with pytest.raises(UsageError, match="memory"):
+        shared_run.sql("select list(a.t_ps) from events a, events b, range(1000) c", timeout=50)

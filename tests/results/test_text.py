@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from hwsim.errors import ResultsError
 from hwsim.results.compare import compare
 from hwsim.results.text import report
 
@@ -59,7 +60,15 @@ def test_without_timing_or_accuracy(make_run):
 
 def test_failed_and_unfinished_runs_say_so(make_run):
     assert "THIS RUN FAILED: NaN" in report(make_run(state="failed", error="NaN"))
-    assert "not complete" in report(make_run("other", state="running"))
+    killed = make_run("other", state="running")
+    assert "not complete" in report(killed)
+    assert "--resume" not in report(killed)
+    (killed.path / "checkpoint.hwsim").write_bytes(b"")
+    assert f"hwsim run --resume {killed.path}" in report(killed)
+    with pytest.raises(ResultsError, match="if it was killed: hwsim run --resume"):
+        _ = killed.summary
+    stopped = make_run("third", state="interrupted", error="interrupted after step 3; to go on: hwsim run --resume x")
+    assert "interrupted after step 3; to go on: hwsim run --resume x" in " ".join(report(stopped).split())
 
 
 def test_a_run_of_nothing(make_run):

@@ -140,6 +140,48 @@ def test_bad_faults_are_refused_where_they_stand(tmp_path, fault, place, message
     assert line.strip().removeprefix("- ").partition(":")[0] in ("fault", place.rpartition(".")[2])
 
 
+STUCK = {"fault": "stuck_device", "at": 0.1, "tile": 0}
+OPEN = {"fault": "open_line", "side": "row", "tile": 0, "lines": "3-5"}
+DEAD = {"fault": "dead_converter", "part": "adc", "tile": 1, "numbers": 2}
+MISSED = {"fault": "missed_pulses", "side": "row", "tile": 0, "probability": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        ({**STUCK, "rows": "0-3", "cols": 7}, {**STUCK, "rows": 3, "at": "upper"}, True),
+        ({**STUCK, "rows": "0-3"}, {**STUCK, "rows": "4-5"}, False),
+        ({**STUCK, "rows": "0-3", "array": 0}, {**STUCK, "array": 0}, True),
+        ({**STUCK, "rows": "0-3", "array": 0}, {**STUCK, "array": 1}, False),
+        (STUCK, {**STUCK, "tile": 1}, False),
+        (STUCK, {"fault": "stuck_device", "at": "lower", "rate": 0.1}, False),
+        (OPEN, {**OPEN, "lines": 5}, True),
+        (OPEN, {**OPEN, "side": "column"}, False),
+        (OPEN, {**OPEN, "fault": "shorted_line"}, False),
+        (DEAD, {**DEAD, "numbers": "0-7"}, True),
+        (DEAD, {**DEAD, "part": "row_dac"}, False),
+        (MISSED, MISSED, False),
+    ],
+)
+def test_a_place_is_named_once(tmp_path, first, second, refused) -> None:
+    data = yaml.safe_load((MODELS / "chips" / "baseline.yaml").read_text(encoding="utf-8"))
+    file = tmp_path / "twice.yaml"
+    file.write_text(
+        yaml.safe_dump({**data, "tile": {**data["tile"], "arrays": 2}, "faults": [first, second]}, sort_keys=False),
+        encoding="utf-8",
+    )
+    if not refused:
+        assert len(load_chip(str(file)).faults) == 2
+        return
+    with pytest.raises(SpecError, match=r"names a place that faults\.0 names too") as caught:
+        load_chip(str(file))
+    (problem,) = caught.value.problems
+    assert problem.path == "faults.1.tile"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert lines[problem.line - 1].strip().removeprefix("- ").startswith("tile:")
+    assert problem.line > lines.index("faults:") + 3, "of the two it is the second"
+
+
 def test_faults_that_do_not_fit_the_run_are_refused(run, npz) -> None:
     with pytest.raises(SpecError, match=r"chip\.faults: activity fidelity keeps no devices.*use fidelity device"):
         run(steps=1, fidelity="activity", set={"chip.faults": ALL})

@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 import hwsim
 from hwsim.errors import ResultsError, RunError
 from hwsim.results import logs
+from hwsim.results.compare_page import compare_page
+from hwsim.results.unfinished import ends_in_footer
 from hwsim.run import growing
 from hwsim.run.folder import CODINGS, PULSE_COLUMNS
 from hwsim.run.footer import Footer, moved, read_footer
@@ -272,7 +274,7 @@ def test_readable_wherever_a_flush_is_cut_off(tmp_path: Path, monkeypatch: pytes
         except Killed:
             pass
         monkeypatch.undo()
-        ours = logs.recovered(path).to_table() if not logs.ends_in_footer(path) else None
+        ours = logs.recovered(path).to_table() if not ends_in_footer(path) else None
         torn += ours is not None
         table_read = ours if ours is not None else pq.read_table(path)
         # The flush that was cut off may have come through.
@@ -355,6 +357,24 @@ def test_a_log_with_a_half_written_footer_is_queried(tmp_path: Path) -> None:
     run = hwsim.open_run(tmp_path)
     assert run.sql("select count(*) n from pulses")["n"][0] == 3 * LEAST_ROWS
     assert len(run.pulses(limit=5)) == 5
+
+
+def test_tables_with_a_half_written_footer_are_reported(tmp_path: Path) -> None:
+    """Metrics and phases that a kill left amid a flush: pages, texts and comparisons take what is whole in them."""
+    run = hwsim.simulate(steps=3, log="none", out=tmp_path / "run")
+    whole = {name: getattr(run, name) for name in ("metrics", "phases", "stats")}
+    for name in whole:
+        path = run.path / f"{name}.parquet"
+        footer = read_footer(path.read_bytes()).encode()
+        with path.open("ab") as stream:
+            stream.write(b"\0" * 100 + footer[: len(footer) // 2])
+        assert not ends_in_footer(path)
+    torn = hwsim.open_run(run.path)
+    for name, table in whole.items():
+        pd.testing.assert_frame_equal(getattr(torn, name), table)
+    assert torn.sql("select count(*) n from metrics")["n"][0] == 3
+    assert "3 steps" in torn.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert compare_page([torn, run])
 
 
 def test_rubbish_holds_no_footer(tmp_path: Path) -> None:

@@ -269,6 +269,56 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, npz: Path, monke
     assert_same(hwsim.resume(out).path, whole)
 
 
+def full_after(monkeypatch: pytest.MonkeyPatch, moves: int) -> None:
+    """Let the disk be full after so many files have been put in their place."""
+    real, left = os.replace, moves
+
+    def replace(source: Any, target: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+
+
+@pytest.mark.parametrize("moves", [0, 1, 2, 4])
+def test_no_room_for_the_folder_leaves_nothing(
+    tmp_path: Path, npz: Path, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    out = tmp_path / "full"
+    full_after(monkeypatch, moves)
+    with pytest.raises(RunError, match=r"cannot write the run folder .*full: No space left on device"):
+        hwsim.simulate(str(npz), out=out, steps=2)
+    assert not out.exists()
+
+
+def test_a_disk_without_room_for_the_state_of_the_run(
+    tmp_path: Path, npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even ``run.json`` can be written: the error says what happened first, and the folder can be taken up."""
+    options: dict[str, Any] = {"steps": 8, "set": {"batch_size": 5}}
+    whole = hwsim.simulate(str(npz), out=tmp_path / "whole", **options).path
+    out = tmp_path / "full"
+
+    def fill(step: int, *_: Any) -> None:
+        if step == 5:
+            full_after(monkeypatch, 0)
+
+    with monkeypatch.context(), pytest.raises(RunError, match=r"cannot write the checkpoint .*No space left"):
+        hwsim.simulate(str(npz), out=out, checkpoint=3, progress=fill, **options)
+    monkeypatch.undo()
+    assert_same(hwsim.resume(out).path, whole)
+
+
+def test_a_lost_end_of_the_cost_tables_is_written_anew(killed: tuple[Path, Path]) -> None:
+    folder, whole = killed
+    text = (folder / "tables.yaml").read_text(encoding="utf-8")
+    (folder / "tables.yaml").write_text(text[: len(text) // 2], encoding="utf-8")
+    assert_same(hwsim.resume(folder).path, whole)
+
+
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path: Path, killed: tuple[Path, Path], npz: Path) -> None:
     (tmp_path / "other").mkdir()
     other, _ = interrupted_and_whole(tmp_path / "other", 2, trace=str(npz), steps=6, seed=3, set={"batch_size": 5})

@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import pytest
 
-from hwsim.cost import CostTables
+from hwsim.cost import DEPENDS, CostTables
 from hwsim.errors import SpecError
 from hwsim.spec.chip import ChipSpec
-from hwsim.spec.load import Document, assign, build, mutable, named_document
+from hwsim.spec.load import Document, assign, build, load_chip, load_component, mutable, named_document
+
+MODELS = Path(__file__).parents[2] / "models"
 
 
 def chip(**changes: object) -> ChipSpec:
@@ -53,3 +57,22 @@ def test_area_and_leakage_scale_with_instances() -> None:
     small, large = CostTables.for_chip(chip()), CostTables.for_chip(chip(tiles=16))
     shared = sum(small[path].area * small[path].count for path in ("buffer", "bus", "digital", "controller"))
     assert large.area - shared == pytest.approx(2 * (small.area - shared), rel=1e-9, abs=0)
+
+
+def test_what_a_crossbar_costs_depends_on_the_data() -> None:
+    rows = CostTables.for_chip(load_chip("baseline")).rows()
+    actions = [row for row in rows if row["component"] == "tile.crossbar" and "energy" in row]
+    assert {row["action"] for row in actions} == {"read", "write"}
+    for row in actions:
+        assert row["energy"] == row["latency"] == row["interval"] == DEPENDS
+    others = [row for row in rows if row["component"] != "tile.crossbar" and "energy" in row]
+    assert all(row["energy"].endswith(" J") for row in others)
+
+
+def test_a_number_that_nobody_would_use_is_refused(tmp_path: Path) -> None:
+    """A crossbar's energy per read in its description would be ignored."""
+    file = tmp_path / "own.yaml"
+    text = (MODELS / "components" / "crossbar-beol-400nm.yaml").read_text(encoding="utf-8")
+    file.write_text(text.replace("energy: 0 J", "energy: 3 fJ", 1), encoding="utf-8")
+    with pytest.raises(SpecError, match=r"actions\.read\.energy: .*crossbar cost follows from the data.*give 0"):
+        load_component(str(file))

@@ -12,7 +12,8 @@ from hwsim.results import queries
 from hwsim.results.device import probed_regions
 from hwsim.results.export.window import Window
 from hwsim.results.folder import damaged
-from hwsim.results.logs import ends_in_footer, recovered
+from hwsim.results.logs import recovered
+from hwsim.results.unfinished import ends_in_footer
 
 if TYPE_CHECKING:
     from pathlib import Path

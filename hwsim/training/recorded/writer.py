@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hwsim.errors import DataError, UsageError
+from hwsim.errors import DataError, RunError, UsageError
 from hwsim.training.recorded.schema import KIND, NUMBERS, SCHEMA_VERSION, VECTORS, WEIGHT, schema
 
 GROUP_BYTES = 16 * 2**20
@@ -116,7 +117,20 @@ class RecordWriter:
             written.result()
 
     def close(self, layers: Sequence[Mapping[str, Any]], sampled: int | None = None) -> Path:
-        """Finish the file; ``layers`` are the fields of every ``RecordedLayer``. Returns its path."""
+        """Finish the file; ``layers`` are the fields of every ``RecordedLayer``. Returns its path.
+
+        Raises:
+            RunError: it cannot be written; nothing of it is left.
+        """
+        try:
+            self._finish(layers, sampled)
+        except OSError as error:
+            self.discard()
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise RunError(f"cannot write {self.path}: {reason}") from error
+        return self.path
+
+    def _finish(self, layers: Sequence[Mapping[str, Any]], sampled: int | None) -> None:
         assert self._writer is not None
         self._flush()
         self._wait()
@@ -127,18 +141,18 @@ class RecordWriter:
         self._writer.add_key_value_metadata({"hwsim.trace": json.dumps(about)})
         self._end()
         os.replace(self._part, self.path)
-        return self.path
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        self._end()
+        with suppress(OSError):  # there may be no room for the end of a file that is taken away
+            self._end()
         self._part.unlink(missing_ok=True)
 
     def _end(self) -> None:
         self._thread.shutdown()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
 
 
 def _write(writer: pq.ParquetWriter, batches: list[pa.RecordBatch]) -> None:
