@@ -223,7 +223,8 @@ def struct_bytes(fields: Sequence[Field]) -> bytes:
     return bytes(out)
 
 
-def _write_varint(out: bytearray, value: int) -> None:
+def write_varint(out: bytearray, value: int) -> None:
+    """Append a number in groups of seven bits, the lowest first; the highest bit of a byte says that more follow."""
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
         value >>= 7
@@ -243,7 +244,7 @@ def _write_header(out: bytearray, number: int, kind: int, before: int) -> None:
         out.append((number - before) << 4 | kind)
     else:
         out.append(kind)
-        _write_varint(out, number << 1)
+        write_varint(out, number << 1)
 
 
 def _write_field(out: bytearray, field: Field, before: int) -> None:
@@ -257,9 +258,9 @@ def _write_field(out: bytearray, field: Field, before: int) -> None:
 
 def _write_value(out: bytearray, kind: int, value: Any) -> None:
     if kind in (I16, I32, I64):
-        _write_varint(out, value << 1 if value >= 0 else (-value << 1) - 1)
+        write_varint(out, value << 1 if value >= 0 else (-value << 1) - 1)
     elif kind == BINARY:
-        _write_varint(out, len(value))
+        write_varint(out, len(value))
         out += value
     elif kind == STRUCT:
         _write_struct(out, value)
@@ -278,4 +279,4 @@ def _write_list_header(out: bytearray, kind: int, length: int) -> None:
         out.append(length << 4 | kind)
     else:
         out.append(0xF0 | kind)
-        _write_varint(out, length)
+        write_varint(out, length)

@@ -2,7 +2,8 @@
 
 A column whose values stay the same for many rows is a dictionary of its values and runs of places in it, which Parquet
 has a form for: pyarrow finds both value by value, here the work is for each run and not for each row. Other whole
-numbers are compressed with LZ4. Noise, on which nothing is gained, goes into the file from where it lies in memory.
+numbers take a few bits each where they are close to each other, as those of lines are, and are compressed with LZ4
+elsewhere. Noise, on which nothing is gained, goes into the file from where it lies in memory.
 Sources: the Parquet format's ``parquet.thrift`` (numbers of the fields) and ``Encodings.md`` (``PLAIN_DICTIONARY`` and
 ``RLE_DICTIONARY``, run length encoding).
 """
@@ -16,11 +17,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from hwsim._kernels.runs import changes
-from hwsim.run.footer import BINARY, I32, I64, LIST, MAGIC, STRUCT, Field, RowGroup, struct_bytes
+from hwsim._kernels.runs import changes, pack
+from hwsim.run.footer import BINARY, I32, I64, LIST, MAGIC, STRUCT, Field, RowGroup, struct_bytes, write_varint
 
 SHORTEST = 8
 """Rows of a run, on average, from which on a column is coded in runs."""
+WIDEST = 1 << 12
+"""Different numbers, at most, of a column that is coded in a few bits each."""
 PAGE_ROWS = 1 << 18
 """Rows of a page of values that stand one by one."""
 
@@ -89,12 +92,16 @@ class CodedColumn:
         physical, kind = PHYSICAL[values[0].dtype.kind, max(values[0].itemsize, 4)]
         n = sum(map(len, values))
         runs = None if bare else Runs.of(values, n)
+        coded: Runs | Packed | None = runs
         bounds = None
-        if bounded:
-            least, greatest = _bounds(values) if runs is None else (runs.values.min(), runs.values.max())
-            bounds = np.array(least, kind).tobytes(), np.array(greatest, kind).tobytes()
-        if runs is not None:
-            dictionary, data = runs.pages(kind)
+        if bounded or not bare:
+            least, greatest = _bounds(values if runs is None else [runs.values])
+            if bounded:
+                bounds = np.array(least, kind).tobytes(), np.array(greatest, kind).tobytes()
+            if runs is None and not bare and int(greatest) - int(least) < WIDEST:
+                coded = Packed(values, int(least), int(greatest))
+        if coded is not None:
+            dictionary, data = coded.pages(kind)
             size = len(dictionary) + len(data)
             return cls(name, n, [dictionary, data], physical, UNCOMPRESSED, size, len(dictionary), bounds)
         pieces: list[Piece] = []
@@ -161,11 +168,41 @@ class Runs:
     def pages(self, kind: str) -> tuple[bytes, bytes]:
         """Return the page of the dictionary, of numbers of a ``kind``, and that of the rows."""
         known, places = _known(self.values)
-        bits = max(int(len(known) - 1).bit_length(), 1)
+        bits = _bits(len(known))
         content = bytes([bits]) + _run_bytes(self.lengths, places, -(-bits // 8))
-        dictionary = _header(DICTIONARY_PAGE, len(known) * np.dtype(kind).itemsize, len(known), PLAIN)
         data = _header(DATA_PAGE, len(content), int(self.lengths.sum()), RLE_DICTIONARY)
-        return dictionary + known.astype(kind).tobytes(), data + content
+        return _dictionary(known, kind), data + content
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A column of numbers from ``least`` to ``greatest``, each of which takes as many bits as that needs."""
+
+    values: Pieces
+    least: int
+    greatest: int
+
+    def pages(self, kind: str) -> tuple[bytes, bytes]:
+        """Return the page of the dictionary, all numbers there could be of a ``kind``, and that of the rows."""
+        known = np.arange(self.least, self.greatest + 1)
+        bits = _bits(len(known))
+        values = np.concatenate(self.values)
+        groups = -(-len(values) // 8)
+        content = bytearray([bits])
+        write_varint(content, groups << 1 | 1)
+        content += pack(values, self.least, bits).data
+        return _dictionary(known, kind), _header(DATA_PAGE, len(content), len(values), RLE_DICTIONARY) + content
+
+
+def _bits(numbers: int) -> int:
+    """Return the bits of a place among so many numbers."""
+    return max((numbers - 1).bit_length(), 1)
+
+
+def _dictionary(known: np.ndarray, kind: str) -> bytes:
+    """Return the page of a dictionary."""
+    header = _header(DICTIONARY_PAGE, len(known) * np.dtype(kind).itemsize, len(known), PLAIN)
+    return header + known.astype(kind).tobytes()
 
 
 def _changes(piece: np.ndarray, most: int) -> np.ndarray | None:

@@ -28,7 +28,7 @@ from hwsim.run import growing
 from hwsim.run.folder import CODINGS, PULSE_COLUMNS
 from hwsim.run.footer import Footer, moved, read_footer
 from hwsim.run.growing import GrowingParquet
-from hwsim.run.pages import PAGE_ROWS, PageCoding
+from hwsim.run.pages import PAGE_ROWS, WIDEST, PageCoding
 from hwsim.run.table import LEAST_ROWS, MOST_ROWS, TableWriter
 
 COLUMNS = {
@@ -130,12 +130,23 @@ def test_runs_of_any_length_and_value_read_back(tmp_path_factory: pytest.TempPat
 )
 def test_runs_are_coded_where_they_are_long(tmp_path: Path, lengths: list[int], count: int, coded: bool) -> None:
     """Lengths of one to four bytes, and dictionaries whose places take one to three."""
-    block = runs_of((lengths * count)[:count], list(range(count)))
+    apart = 1 if coded else WIDEST
+    block = runs_of((lengths * count)[:count], list(range(0, count * apart, apart)))
     third = len(block["w"]) // 3
     parts = [{name: column[part] for name, column in block.items()} for part in (slice(third), slice(third, None))]
     check_runs(tmp_path / "one.parquet", [block], coded)
     check_runs(tmp_path / "two.parquet", parts, coded)
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("numbers", [2, 3, 128, 129, WIDEST])
+@pytest.mark.parametrize("rows", [1, 8, 1001])
+def test_close_numbers_take_few_bits(tmp_path: Path, numbers: int, rows: int) -> None:
+    t = np.arange(rows, dtype=np.int64) * 7 % numbers - 5
+    check_runs(tmp_path / "f.parquet", [runs_of([1] * rows, t.tolist())], coded=True)
+    chunk = pq.ParquetFile(tmp_path / "f.parquet").metadata.row_group(0).column(0)
+    bits = int(t.max() - t.min()).bit_length()
+    assert chunk.total_compressed_size <= 8 * numbers + rows * bits / 8 + 100
 
 
 def test_a_run_in_many_pieces_is_one_run(tmp_path: Path) -> None:
@@ -152,13 +163,14 @@ NUMBERS = {
 @pytest.mark.parametrize("spread", [1, 100, 1 << 7])
 @pytest.mark.parametrize("sizes", [[5], [PAGE_ROWS], [1, 3 * PAGE_ROWS // 2, 7, PAGE_ROWS], [100_000] * 6])
 def test_numbers_of_any_kind_read_back_page_by_page(tmp_path: Path, sizes: list[int], spread: int) -> None:
-    """In runs (also of numbers that take no memory), compressed and bare; over the ends of pages and of pieces."""
+    """In runs (also of numbers that take no memory), in few bits, compressed and bare; over ends of pages, pieces."""
     g = np.random.default_rng(spread)
     path = tmp_path / "numbers.parquet"
     table = TableWriter(path, NUMBERS, {}, coding=PageCoding(["e", "f"], ["a", "c", "e"]), least=1 << 22)
     blocks = []
     for size in sizes:
-        whole = {name: g.integers(-spread, spread, size).astype(NUMBERS[name][0]) for name in "abcdef"}
+        wide = {name: spread**2 if name in "cd" else spread for name in "abcdef"}
+        whole = {name: g.integers(-wide[name], wide[name], size).astype(NUMBERS[name][0]) for name in "abcdef"}
         blocks.append(whole | {"b": np.broadcast_to(np.int16(-7), size)})
         table.write(blocks[-1])
     table.close()
