@@ -2,9 +2,9 @@
 
     python benchmarks/timing_share.py [mnist-fcn] [--data FOLDER_WITH_MNIST] [--steps 3000] [--set PATH=VALUE]...
 
-The three runs take turns in one process, some steps each, so that all of them see the same load of the machine; what
-is compared is the processor time of their threads. A turn's costs are differences of neighbouring turns; printed are
-medians, and their quartiles. A turn is long enough for the ledger to be flushed in each.
+The three runs take turns in one process, a few steps each, so that all of them see the same load of the machine; what
+is compared is the processor time of their threads. Turns are added up to rounds, long enough for the ledger to be
+flushed in each. A round's costs are differences between the runs; printed are medians, and their quartiles.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ MODES: dict[str, dict[str, Any]] = {
     "with timing and event log": {"log": "events"},
 }
 WARM_UP = 1
-"""Turns of each run that are not counted."""
+"""Rounds of each run that are not counted."""
+TURN = 20
+"""Steps of a turn."""
 
 
 class Turns:
@@ -57,14 +59,14 @@ class Turns:
             self._change.notify_all()
 
 
-def train(name: str, turns: Turns, per_turn: int, options: Mapping[str, Any]) -> None:
-    """Run a training in turns of ``per_turn`` steps."""
+def train(name: str, turns: Turns, options: Mapping[str, Any]) -> None:
+    """Run a training in turns."""
     begun = turns.wait(name)
 
     def progress(step: int, steps: int, epoch: int, metrics: Mapping[str, float]) -> None:  # noqa: ARG001
         nonlocal begun
         # The last step evaluates the network, which is no part of a step.
-        if step % per_turn == 0 and step < steps:
+        if step % TURN == 0 and step < steps:
             turns.times[name].append(time.thread_time() - begun)
             turns.pass_on(name)
             begun = turns.wait(name)
@@ -76,33 +78,39 @@ def train(name: str, turns: Turns, per_turn: int, options: Mapping[str, Any]) ->
         turns.pass_on(name, ended=True)
 
 
+def rounds(times: list[float], turns: int) -> list[float]:
+    """Add up the times of so many turns each."""
+    return [sum(times[first : first + turns]) for first in range(0, len(times) - turns + 1, turns)]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("trace", nargs="?", default="mnist-fcn")
     parser.add_argument("--data", help="folder of data files")
     parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--per-turn", type=int, default=300)
+    parser.add_argument("--per-round", type=int, default=300, help=f"steps, a multiple of {TURN}")
     parser.add_argument("--epoch", type=int, default=6000, help="steps of an epoch, to which times are scaled")
     parser.add_argument("--set", action="append", default=[])
     given = parser.parse_args()
-    if given.steps < (WARM_UP + 3) * given.per_turn:
-        parser.error(f"{given.steps} steps are less than {WARM_UP + 3} turns of {given.per_turn}; raise --steps")
+    if given.per_round < TURN or given.per_round % TURN:
+        parser.error(f"--per-round must be a multiple of {TURN}")
+    if given.steps < (WARM_UP + 3) * given.per_round:
+        parser.error(f"{given.steps} steps are less than {WARM_UP + 3} rounds of {given.per_round}; raise --steps")
     shared = {"trace": given.trace, "data": given.data, "steps": given.steps, "set": given.set}
     turns = Turns(list(MODES))
     threads = [
-        threading.Thread(target=train, args=(name, turns, given.per_turn, {**shared, **options}))
-        for name, options in MODES.items()
+        threading.Thread(target=train, args=(name, turns, {**shared, **options})) for name, options in MODES.items()
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    scale = given.epoch / given.per_turn
-    counted = {name: times[WARM_UP:] for name, times in turns.times.items()}
+    scale = given.epoch / given.per_round
+    counted = {name: rounds(times, given.per_round // TURN)[WARM_UP:] for name, times in turns.times.items()}
     numbers, timed, logged = counted.values()
     print(
-        f"{given.trace}: seconds of processor time in {given.epoch} steps, median of {len(numbers)} turns (quartiles)"
+        f"{given.trace}: seconds of processor time in {given.epoch} steps, median of {len(numbers)} rounds (quartiles)"
     )
     for name, times in counted.items():
         _line(name, [each * scale for each in times])

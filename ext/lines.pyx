@@ -19,18 +19,21 @@ def squares(const float[:, ::1] x):
     return out
 
 
-def heated(const double[::1] drive, const double[::1] weight_sums, double offset, double scale):
-    """Return the sum over the lines of ``drive`` times the conductance ``offset + scale weight_sum``, or 0 below 0."""
-    cdef int64_t lines = drive.shape[0], j
-    cdef double total = 0, conductance
-    if weight_sums.shape[0] != lines:
+def exposed(const double[::1] heat, const double[::1] charges, const double[::1] weight_sums, double offset, double scale,
+            double time, double capacitance):
+    """Return the sum over the lines of ``time heat (offset + scale weight_sum)``, where that conductance is not below 0, and of
+    ``capacitance charges``."""
+    cdef int64_t lines = heat.shape[0], j
+    cdef double heated = 0, charged = 0, conductance
+    if weight_sums.shape[0] != lines or charges.shape[0] != lines:
         raise ValueError("one sum for each driven line")
     with nogil:
         for j in range(lines):
             conductance = offset + scale * weight_sums[j]
             if conductance > 0:
-                total += drive[j] * conductance
-    return total
+                heated += heat[j] * conductance
+            charged += charges[j]
+    return time * heated + capacitance * charged
 
 
 def fired(const uint32_t[:, ::1] row_fires, const uint32_t[:, ::1] col_fires, const double[::1] row_sums, const double[::1] col_sums):

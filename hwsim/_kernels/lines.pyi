@@ -2,7 +2,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 def squares(x: NDArray[np.float32]) -> NDArray[np.float64]: ...
-def heated(drive: NDArray[np.float64], weight_sums: NDArray[np.float64], offset: float, scale: float) -> float: ...
+def exposed(
+    heat: NDArray[np.float64],
+    charges: NDArray[np.float64],
+    weight_sums: NDArray[np.float64],
+    offset: float,
+    scale: float,
+    time: float,
+    capacitance: float,
+) -> float: ...
 def fired(
     row_fires: NDArray[np.uint32],
     col_fires: NDArray[np.uint32],

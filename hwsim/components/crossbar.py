@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hwsim._kernels.lines import fired, heated
+from hwsim._kernels.lines import exposed, fired
 from hwsim.components.base import Component
 from hwsim.components.coding import LineDrive
 from hwsim.devices import UpdateResult
@@ -112,8 +112,7 @@ class Exposure(NamedTuple):
     def energy(self, drive: LineDrive, weight_sums: np.ndarray) -> float:
         """Return the energy of reads, J; see :func:`read_energy`."""
         squared, time, at_zero, scale, capacitance = self
-        charged = capacitance * float(np.add.reduce(drive.charges)) if capacitance else 0.0
-        return squared * (time * heated(drive.heat, weight_sums, at_zero, scale) + charged)
+        return squared * exposed(drive.heat, drive.charges, weight_sums, at_zero, scale, time, capacitance)
 
     def energies_of_line(self, drive: LineDrive, weight_sums: np.ndarray) -> np.ndarray:
         """Return the energy of reads (n,) of one line, J, that find these sums (n,) of weights on it."""
