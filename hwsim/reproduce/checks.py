@@ -239,8 +239,10 @@ class Below(Check):
         step = table[table["series"] == self.series].get("resolution", pd.Series(dtype=float)).mean()
         wanted = min(at_or_once(theirs, at) for at in places) / self.factor
         if not holds and wanted < step:
-            raise LookupError(f"{text}; a factor of {self.factor:g} is {wanted:.2g}, which pulses do not resolve: weights "
-                              f"one step off have {step:.2g}")  # fmt: skip
+            raise LookupError(
+                f"{text}; a factor of {self.factor:g} is {wanted:.2g}, which pulses do not resolve: weights one step off "
+                f"have {step:.2g}"
+            )
         return text, holds
 
 

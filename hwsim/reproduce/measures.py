@@ -62,11 +62,13 @@ def measure(
 
 
 def still_falling(losses: np.ndarray) -> bool:
-    """Return whether a loss falls over these steps: from half to half, by more than chance and than is worth telling."""
-    blocks = losses[len(losses) % (2 * BLOCKS) :].reshape(2, BLOCKS, -1).mean(axis=2)
-    if not blocks.size:
+    """Return whether a loss falls from the first to the second half of these steps, by more than chance and FALL."""
+    if len(losses) < 2 * BLOCKS:
         return False
-    (before, after), error = blocks.mean(axis=1), math.sqrt(blocks.var(axis=1, ddof=1).sum() / BLOCKS)
+    blocks = losses[len(losses) % (2 * BLOCKS) :].reshape(2 * BLOCKS, -1).mean(axis=1)
+    before, after = blocks[:BLOCKS].mean(), blocks[BLOCKS:].mean()
+    # Second differences have the chance of the blocks, six variances of one, and nothing of a steady fall.
+    error = math.sqrt(np.mean(np.diff(blocks, 2) ** 2) / 6 * 2 / BLOCKS)
     return bool(before - after > max(4 * error, FALL * abs(after)))
 
 

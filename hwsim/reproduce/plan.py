@@ -18,7 +18,6 @@ from hwsim.spec.load import build, load_document, load_trace, mutable, named_doc
 from hwsim.spec.training import TraceSpec
 from hwsim.training.data import load_data
 
-
 SCHEDULE = "trace.schedule"
 
 
@@ -135,8 +134,9 @@ def _check_steps(planned: Sequence[Case]) -> None:
         rate, largest = run.trace.learning_rate, float(np.linalg.eigvalsh(problem.hessian)[-1])
         if rate * largest >= 2:
             raise UsageError(
-                f"{case.title} diverges on {run.trace.data.file}: its learning rate of {rate:g} must stay below 2 over the "
-                f"largest eigenvalue of the Hessian, {largest:.3g}; divide x by {np.sqrt(rate * largest / 2):.2g} or more"
+                f"{case.title} diverges on {run.trace.data.file}: its learning rate of {rate:g} must stay below 2 over "
+                f"the largest eigenvalue of the Hessian, {largest:.3g}; divide x by {np.sqrt(rate * largest / 2):.2g} "
+                "or more"
             )
 
 

@@ -12,7 +12,6 @@ from hwsim.errors import UsageError
 from hwsim.reproduce.experiment import Reproduction
 from hwsim.reproduce.text import cost_matrix, cost_split
 
-
 COLORS = 96
 """Colours of a figure on a page."""
 
@@ -45,13 +44,13 @@ def write_tables(found: Reproduction, folder: Path) -> list[Path]:
 def check_has_costs(name: str, targets: Sequence[float]) -> None:
     """Raise a UsageError for an experiment that says nothing about costs."""
     if not targets:
-        raise UsageError(f"{name} has no target accuracies, so there are no tables of costs to write; leave out --tables")
+        raise UsageError(f"{name} has no target accuracies, so there are no tables to write; leave out --tables")
 
 
 def accuracies(found: Reproduction) -> list[dict[str, str]]:
     """Return the accuracies (%) at the end and the best on the way, one row a series, devices side by side."""
     table = found.table
-    places = [str(at) for at in table["at"].dropna().unique()]
+    places = [str(at) for at in table["at"].dropna().unique()] or ["any"]
     rows = []
     for series in dict.fromkeys(table["series"]):
         own = table[table["series"] == series]

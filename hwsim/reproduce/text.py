@@ -110,7 +110,7 @@ def cost_rows(found: Reproduction) -> list[dict[str, Any]]:
 def cost_matrix(found: Reproduction, target: float) -> list[dict[str, str]]:
     """Return what reaching a target costs, one row a series: time and energy on every device, side by side."""
     costs = summarized_costs(found.costs[found.costs["target"] == target])
-    places = [str(at) for at in costs["at"].dropna().unique()]
+    places = [str(at) for at in costs["at"].dropna().unique()] or ["any"]
     rows: dict[str, dict[str, str]] = {}
     for row in costs.to_dict("records"):
         entry = rows.setdefault(row["series"], {"algorithm": row["series"]} | dict.fromkeys(places, ""))
