@@ -30,6 +30,10 @@ class Verdict:
     state: State
 
 
+class Undecided(Exception):
+    """Why runs that are there cannot decide a statement; no error."""
+
+
 class Check(Spec):
     """Base of the checks. ``judge`` gets the table of :func:`hwsim.reproduce.measures.measure`."""
 
@@ -45,7 +49,12 @@ class Check(Spec):
 
     @abstractmethod
     def judge(self, spec: ExperimentSpec, table: pd.DataFrame) -> tuple[str, bool]:
-        """Return what was found and whether it holds; raises LookupError if the table does not have what it needs."""
+        """Return what was found and whether it holds.
+
+        Raises:
+            LookupError: the table does not have what it needs.
+            Undecided: what it has cannot decide.
+        """
 
 
 CHECKS: Registry[type[Check]] = Registry("checks", "check of an experiment")
@@ -72,6 +81,8 @@ def _verdict(check: Check, text: str, spec: ExperimentSpec, table: pd.DataFrame)
         said, holds = check.judge(spec, table)
     except LookupError as error:
         return Verdict(text, f"nothing to judge: {error.args[0]}", "not judged")
+    except Undecided as reason:
+        return Verdict(text, str(reason), "not judged")
     if not holds and (falling := _falling(check, table)):
         return Verdict(text, f"{said}, but {', '.join(falling)} still falls; give more steps (--epochs)", "not judged")
     return Verdict(text, said, "pass" if holds else "fail")
@@ -218,7 +229,10 @@ class Falls(Check):
 
 @CHECKS.register("below")
 class Below(Check):
-    """A series is below another by a factor, at every swept value that both have (or ``at`` one)."""
+    """A series is below another by a factor, at every swept value that both have (or ``at`` one).
+
+    With several seeds their ratios, seed by seed, must differ from the factor by more than chance (Student's t, 95 %).
+    """
 
     series: str
     reference: str
@@ -236,14 +250,39 @@ class Below(Check):
         ratios = [at_or_once(theirs, at) / at_or_once(ours, at) for at in places]
         text = f"factor {min(ratios):.4g}" + (f" to {max(ratios):.4g}" if len(ratios) > 1 else "")
         holds = min(ratios) >= self.factor
+        worst = places[int(np.argmin(ratios))]
+        spread, uncertain = self._chance(table, worst)
+        text += f", {spread}" if spread else ""
+        if uncertain:
+            raise Undecided(f"{text}: within chance; more seeds would tell")
         step = table[table["series"] == self.series].get("resolution", pd.Series(dtype=float)).mean()
         wanted = min(at_or_once(theirs, at) for at in places) / self.factor
         if not holds and wanted < step:
-            raise LookupError(
-                f"{text}; a factor of {self.factor:g} is {wanted:.2g}, which pulses do not resolve: weights one step off "
-                f"have {step:.2g}"
+            raise Undecided(
+                f"{text}; a factor of {self.factor:g} is {wanted:.2g}, which pulses do not resolve: weights one step "
+                f"off have {step:.2g}"
             )
         return text, holds
+
+    def _chance(self, table: pd.DataFrame, at: Any) -> tuple[str, bool]:
+        """Return the spread of the seeds' ratios in words, and whether chance may make their mean pass or miss."""
+        from scipy.stats import t as student_t
+
+        ours, theirs = (_by_seed(table, name, at) for name in (self.series, self.reference))
+        logs = np.log(theirs / ours).dropna()
+        if len(logs) < 2:
+            return "", False
+        text = f"over the seeds {math.exp(logs.min()):.3g} to {math.exp(logs.max()):.3g}"
+        error = logs.std() / math.sqrt(len(logs))
+        return text, abs(logs.mean() - math.log(self.factor)) < student_t.ppf(0.95, len(logs) - 1) * error
+
+
+def _by_seed(table: pd.DataFrame, series: str, at: Any) -> pd.Series:
+    """Return the measure of a series at a swept value, or of one that runs once, by seed."""
+    rows = table[table["series"] == series]
+    if rows["at"].notna().any():
+        rows = rows[rows["at"] == at]
+    return rows.set_index("seed")["value"]
 
 
 @CHECKS.register("above-published")

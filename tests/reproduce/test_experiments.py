@@ -254,6 +254,21 @@ def test_what_pulses_do_not_resolve_does_not_fail() -> None:
     assert judged_of(TABLE.assign(resolution=3.5), **check | {"factor": 70.0})[0] == "pass"
 
 
+def test_what_chance_may_have_made_does_not_count() -> None:
+    """The same mean factor of 2 is sure of seeds that agree, and not of seeds that do not."""
+    check = {"check": "below", "series": "low", "reference": "high", "factor": 1.0}
+
+    def seeds(*ratios: float) -> pd.DataFrame:
+        rows = [("low", seed, 1.0) for seed in range(len(ratios))] + [("high", *each) for each in enumerate(ratios)]
+        return pd.DataFrame(rows, columns=["series", "seed", "value"]).assign(at=None, epochs=1.0)
+
+    assert judged_of(seeds(1.9, 2.0, 2.1), **check) == ("pass", "factor 2, over the seeds 1.9 to 2.1")
+    state, found = judged_of(seeds(0.5, 0.9, 4.6), **check)
+    assert state == "not judged"
+    assert found == "factor 2, over the seeds 0.5 to 4.6: within chance; more seeds would tell"
+    assert judged_of(seeds(0.5, 0.5, 0.52), **check)[0] == "fail"
+
+
 def test_an_order_with_a_tolerance() -> None:
     rising = {"check": "falls", "series": "analog", "rises": True}
     assert judged(**rising) == "fail"
