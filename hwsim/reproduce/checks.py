@@ -269,7 +269,7 @@ class Below(Check):
         from scipy.stats import t as student_t
 
         ours, theirs = (_by_seed(table, name, at) for name in (self.series, self.reference))
-        logs = np.log(theirs / ours).dropna()
+        logs = (theirs / ours).dropna().map(math.log)
         if len(logs) < 2:
             return "", False
         text = f"over the seeds {math.exp(logs.min()):.3g} to {math.exp(logs.max()):.3g}"

@@ -59,7 +59,8 @@ class Problem:
     @property
     def minimum(self) -> float:
         """The least loss that any weights have: f* of the publications, 0 where the labels have no noise."""
-        return self.loss(np.linalg.lstsq(self.inputs, self.b, rcond=None)[0])
+        best, *_ = np.linalg.lstsq(self.inputs, self.b, rcond=None)
+        return self.loss(best.astype(np.float64))
 
     def resolution(self, step: float) -> float:
         """Return what weights that are off by a standard deviation of ``step`` each add to the least loss."""
