@@ -19,7 +19,7 @@ COLORS = 96
 def write_tables(found: Reproduction, folder: Path) -> list[Path]:
     """Write ``NAME-accuracy.csv``, ``NAME-TARGET.csv``, ``NAME-split-TARGET.csv`` and ``NAME.png``; return their paths.
 
-    NAME is the experiment's. Files of this name that are there are replaced, and those of targets that no run reaches
+    NAME is the experiment's, with its reading where it has several. Files of this name that are there are replaced, and those of targets that no run reaches
     any more are removed.
 
     Raises:
@@ -27,7 +27,7 @@ def write_tables(found: Reproduction, folder: Path) -> list[Path]:
     """
     check_has_costs(found.spec.name, found.spec.targets)
     folder.mkdir(parents=True, exist_ok=True)
-    start = found.spec.name
+    start = found.spec.name if found.variant is None else f"{found.spec.name}-{found.variant}"
     written = [_write(accuracies(found), folder / f"{start}-accuracy.csv")]
     for target in found.spec.targets:
         written.append(_write(cost_matrix(found, target), folder / f"{start}-{target:g}.csv"))
