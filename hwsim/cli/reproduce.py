@@ -37,11 +37,17 @@ from hwsim.errors import UsageError
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that share the runs.")
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="New folder. Default: reproduced/NAME-NNN.")
 @click.option("--resume", is_flag=True, help="Go on in --out, with the same options: runs that are complete are kept.")
+@click.option("--finished", is_flag=True, help="Run nothing: say what the complete runs in --out show so far.")
+@click.option(
+    "--tables", metavar="DIR", type=click.Path(path_type=Path),
+    help="Also write the tables and the figure of costs there, as pages of the documentation include them.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--quiet", is_flag=True, help="No progress bar; print the folder only.")
 def command(
     name: str, variant: str | None, epochs: int | None, seeds: str | None, fast: bool, data: Path | None,
-    settings: tuple[str, ...], jobs: int, out: Path | None, resume: bool, as_json: bool, quiet: bool,
+    settings: tuple[str, ...], jobs: int, out: Path | None, resume: bool, finished: bool, tables: Path | None,
+    as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Run the published experiment NAME, print our numbers beside the published ones, and write figure, page and data.
 
@@ -51,16 +57,23 @@ def command(
     if name == "list":
         _list(as_json)
         return
-    if resume and out is None:
-        raise UsageError("--resume goes on in a folder: name it with --out")
-    from hwsim.reproduce import Options, reproduce
+    for option, asked, what in (("--resume", resume, "goes on in"), ("--finished", finished, "reads")):
+        if asked and out is None:
+            raise UsageError(f"{option} {what} a folder: name it with --out")
+    from hwsim.reproduce import Options, load_experiment, reproduce
+    from hwsim.reproduce.tables import check_has_costs, write_tables
+
+    if tables is not None:
+        check_has_costs(name, load_experiment(name).targets)
 
     options = Options(
         seeds=_seeds(seeds), epochs=epochs, variant=variant, data=data, set=dict(_assignments(settings)), fast=fast,
         jobs=jobs,
     )  # fmt: skip
     with _progress(show=not quiet) as progress:
-        found = reproduce(name, options, out, progress, resume=resume)
+        found = reproduce(name, options, out, progress, resume=resume, only_finished=finished)
+    if tables is not None:
+        write_tables(found, tables)
     if as_json:
         from hwsim.reproduce.experiment import as_object
 

@@ -30,6 +30,10 @@ class Verdict:
     state: State
 
 
+class Undecided(Exception):
+    """Why runs that are there cannot decide a statement; no error."""
+
+
 class Check(Spec):
     """Base of the checks. ``judge`` gets the table of :func:`hwsim.reproduce.measures.measure`."""
 
@@ -45,14 +49,22 @@ class Check(Spec):
 
     @abstractmethod
     def judge(self, spec: ExperimentSpec, table: pd.DataFrame) -> tuple[str, bool]:
-        """Return what was found and whether it holds; raises LookupError if the table does not have what it needs."""
+        """Return what was found and whether it holds.
+
+        Raises:
+            LookupError: the table does not have what it needs.
+            Undecided: what it has cannot decide.
+        """
 
 
 CHECKS: Registry[type[Check]] = Registry("checks", "check of an experiment")
 
 
 def verdicts(spec: ExperimentSpec, table: pd.DataFrame, *, shortened: bool) -> list[Verdict]:
-    """Return the verdict of every check; shortened runs are not judged."""
+    """Return the verdict of every check.
+
+    Shortened runs are not judged, and a statement on floors does not fail by runs that still fall.
+    """
     found = []
     for check in checks_of(spec):
         text = check.statement + (f" ({check.note})" if check.note else "")
@@ -60,13 +72,29 @@ def verdicts(spec: ExperimentSpec, table: pd.DataFrame, *, shortened: bool) -> l
             reason = "a shortened run" if shortened else f"needs {check.epochs:g} epochs"
             found.append(Verdict(text, reason, "not judged"))
             continue
-        try:
-            said, holds = check.judge(spec, table)
-        except LookupError as error:
-            found.append(Verdict(text, f"nothing to judge: {error.args[0]}", "not judged"))
-        else:
-            found.append(Verdict(text, said, "pass" if holds else "fail"))
+        found.append(_verdict(check, text, spec, table))
     return found
+
+
+def _verdict(check: Check, text: str, spec: ExperimentSpec, table: pd.DataFrame) -> Verdict:
+    try:
+        said, holds = check.judge(spec, table)
+    except LookupError as error:
+        return Verdict(text, f"nothing to judge: {error.args[0]}", "not judged")
+    except Undecided as reason:
+        return Verdict(text, str(reason), "not judged")
+    if not holds and (falling := _falling(check, table)):
+        return Verdict(text, f"{said}, but {', '.join(falling)} still falls; give more steps (--epochs)", "not judged")
+    return Verdict(text, said, "pass" if holds else "fail")
+
+
+def _falling(check: Check, table: pd.DataFrame) -> list[str]:
+    """Return the series of a check of which runs still fall where their floor is taken."""
+    if "falling" not in table:
+        return []
+    given = [getattr(check, "series", ()), getattr(check, "reference", ())]
+    names = [name for each in given for name in ([each] if isinstance(each, str) else each)]
+    return [name for name in names if table.loc[table["series"] == name, "falling"].any()]
 
 
 def checks_of(spec: ExperimentSpec) -> list[Check]:
@@ -177,26 +205,34 @@ class Predicted(Check):
 
 @CHECKS.register("falls")
 class Falls(Check):
-    """The measure of a series falls (or rises) with every swept value, in their order."""
+    """The measure of a series falls (or rises) with every swept value, in their order.
+
+    ``tolerance`` is how much it may go the other way, by its value, before it counts as doing so.
+    """
 
     series: str
     rises: bool = False
+    tolerance: float = Field(0.0, ge=0)
 
     @property
     def statement(self) -> str:  # noqa: D102
-        return f"{self.series}: {'rises' if self.rises else 'falls'} from swept value to swept value"
+        chance = f" (or stays, within {100 * self.tolerance:g} %)" if self.tolerance else ""
+        return f"{self.series}: {'rises' if self.rises else 'falls'} from swept value to swept value{chance}"
 
     def judge(self, spec: ExperimentSpec, table: pd.DataFrame) -> tuple[str, bool]:  # noqa: D102, ARG002
         means = of_series(table, self.series)["mean"].to_numpy(float)
         if len(means) < 2:
             raise LookupError("only one swept value")
         steps = np.diff(means) if self.rises else -np.diff(means)
-        return " -> ".join(f"{each:.3g}" for each in means), bool((steps > 0).all())
+        return " -> ".join(f"{each:.3g}" for each in means), bool((steps > -self.tolerance * means[:-1]).all())
 
 
 @CHECKS.register("below")
 class Below(Check):
-    """A series is below another by a factor, at every swept value that both have (or ``at`` one)."""
+    """A series is below another by a factor, at every swept value that both have (or ``at`` one).
+
+    With several seeds their ratios, seed by seed, must differ from the factor by more than chance (Student's t, 95 %).
+    """
 
     series: str
     reference: str
@@ -212,9 +248,41 @@ class Below(Check):
         ours, theirs = of_series(table, self.series), of_series(table, self.reference)
         places = [self.at] if self.at is not None else list((theirs if ours["at"].isna().all() else ours)["at"])
         ratios = [at_or_once(theirs, at) / at_or_once(ours, at) for at in places]
-        return f"factor {min(ratios):.4g}" + (f" to {max(ratios):.4g}" if len(ratios) > 1 else ""), min(
-            ratios
-        ) >= self.factor
+        text = f"factor {min(ratios):.4g}" + (f" to {max(ratios):.4g}" if len(ratios) > 1 else "")
+        holds = min(ratios) >= self.factor
+        worst = places[int(np.argmin(ratios))]
+        spread, uncertain = self._chance(table, worst)
+        text += f", {spread}" if spread else ""
+        if uncertain:
+            raise Undecided(f"{text}: within chance; more seeds would tell")
+        step = table[table["series"] == self.series].get("resolution", pd.Series(dtype=float)).mean()
+        wanted = min(at_or_once(theirs, at) for at in places) / self.factor
+        if not holds and wanted < step:
+            raise Undecided(
+                f"{text}; a factor of {self.factor:g} is {wanted:.2g}, which pulses do not resolve: weights one step "
+                f"off have {step:.2g}"
+            )
+        return text, holds
+
+    def _chance(self, table: pd.DataFrame, at: Any) -> tuple[str, bool]:
+        """Return the spread of the seeds' ratios in words, and whether chance may make their mean pass or miss."""
+        from scipy.stats import t as student_t
+
+        ours, theirs = (_by_seed(table, name, at) for name in (self.series, self.reference))
+        logs = (theirs / ours).dropna().map(math.log)
+        if len(logs) < 2:
+            return "", False
+        text = f"over the seeds {math.exp(logs.min()):.3g} to {math.exp(logs.max()):.3g}"
+        error = logs.std() / math.sqrt(len(logs))
+        return text, abs(logs.mean() - math.log(self.factor)) < student_t.ppf(0.95, len(logs) - 1) * error
+
+
+def _by_seed(table: pd.DataFrame, series: str, at: Any) -> pd.Series:
+    """Return the measure of a series at a swept value, or of one that runs once, by seed."""
+    rows = table[table["series"] == series]
+    if rows["at"].notna().any():
+        rows = rows[rows["at"] == at]
+    return rows.set_index("seed")["value"]
 
 
 @CHECKS.register("above-published")

@@ -51,6 +51,21 @@ def execute(cases: Sequence[Case], folder: Path, jobs: int, progress: Progress |
     return paths
 
 
+def finished(cases: Sequence[Case], folder: Path) -> tuple[list[Case], dict[Key, Path]]:
+    """Return the cases whose runs are complete in a folder, and these; nothing is run or removed.
+
+    Raises:
+        UsageError: there is none, or one was made with other settings.
+    """
+    paths = {key(case): folder / slug(case) for case in cases}
+    done = [case for case in cases if _state(paths[key(case)]) == "complete"]
+    for case in done:
+        _check_settings(_arguments(case, paths[key(case)]), paths[key(case)])
+    if not done:
+        raise UsageError(f"{folder} has no complete run of this experiment; run it without --finished")
+    return done, {key(case): paths[key(case)] for case in done}
+
+
 def key(case: Case) -> Key:
     """Return what a case is found by."""
     return case.series, case.at, case.seed
@@ -67,20 +82,35 @@ def _is_complete(arguments: Mapping[str, Any], path: Path) -> bool:
     Raises:
         UsageError: it was made with other settings, or the path is not a folder of a run.
     """
+    state = _state(path)
+    if state is None:
+        return False
+    if state != "complete":
+        shutil.rmtree(path)
+        return False
+    _check_settings(arguments, path)
+    return True
+
+
+def _state(path: Path) -> str | None:
+    """Return the state of a run, None where there is none.
+
+    Raises:
+        UsageError: the path is a link, or not a folder of a run.
+    """
     if path.is_symlink():
         raise UsageError(f"{path} is a link, and an experiment goes on in its own folder only: take it away")
     if not path.exists():
-        return False
+        return None
     try:
-        run = open_run(path)
+        return open_run(path).state
     except ResultsError:
         raise UsageError(f"{path} is not a run of this experiment; choose another --out") from None
-    if run.state != "complete":
-        shutil.rmtree(path)
-        return False
-    if run.info.get("config_hash") != resolve(**arguments).hash:
+
+
+def _check_settings(arguments: Mapping[str, Any], path: Path) -> None:
+    if open_run(path).info.get("config_hash") != resolve(**arguments).hash:
         raise UsageError(f"{path} was made with other settings or by another version; choose another --out")
-    return True
 
 
 def _run(case: Case, path: Path, progress: Callable[..., None] | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -18,10 +19,10 @@ import yaml
 from hwsim.errors import UsageError
 from hwsim.reproduce.checks import Verdict, checks_of, verdicts
 from hwsim.reproduce.cost import costs_to_targets, splits, summarized_costs
-from hwsim.reproduce.execute import Progress, execute
+from hwsim.reproduce.execute import Key, Progress, execute, finished
 from hwsim.reproduce.figures import draw
 from hwsim.reproduce.measures import curves, measure, summarized
-from hwsim.reproduce.plan import Options, cases, choose_variant, chosen, load_experiment
+from hwsim.reproduce.plan import Case, Options, cases, choose_variant, chosen, is_shortened, load_experiment
 from hwsim.reproduce.update_times import TABLES, measured
 from hwsim.run.folder import check_new, free_path
 from hwsim.spec.experiment import ExperimentSpec
@@ -54,7 +55,7 @@ class Reproduction:
 
 def reproduce(
     name: str, options: Options | None = None, out: Path | str | None = None, progress: Progress | None = None,
-    *, resume: bool = False,
+    *, resume: bool = False, only_finished: bool = False,
 ) -> Reproduction:  # fmt: skip
     """Run a published experiment and write everything into a new folder.
 
@@ -64,6 +65,7 @@ def reproduce(
         out: a new folder; None: a free one in ``reproduced``.
         progress: called with runs done, all runs, the title of the run at work, and the part of it that is done.
         resume: ``out`` is the folder of the same experiment, which was stopped: runs that are complete there are kept.
+        only_finished: ``out`` is such a folder; what came out so far is written, nothing is run.
 
     Raises:
         InputError: a name, option or the data are wrong; nothing has been written.
@@ -74,7 +76,7 @@ def reproduce(
     checks_of(whole)
     spec = chosen(whole, options)
     folder = Path(out) if out is not None else free_path(BASE, spec.name)
-    if resume:
+    if resume or only_finished:
         _check_begun(folder, spec)
     else:
         check_new(folder)
@@ -82,7 +84,15 @@ def reproduce(
         raise UsageError(f"{spec.name} trains on files: name their folder with --data DIR, or in $HWSIM_DATA")
     if find_spec("matplotlib") is None:
         raise UsageError("figures are drawn by matplotlib, which is not installed: pip install 'hwsim[figures]'")
-    found = _figures(spec, options, folder, progress) if spec.chips else _runs(spec, options, folder, progress)
+    if spec.chips:
+        found = _figures(spec, options, folder, progress)
+    else:
+        planned, runs = cases(spec, options), folder / "runs"
+        if only_finished:
+            planned, paths = finished(planned, runs)
+        else:
+            paths = execute(planned, runs, options.jobs, progress)
+        found = _found(spec, options, folder, planned, paths)
     _write(found)
     return found
 
@@ -94,15 +104,16 @@ def _check_begun(folder: Path, spec: ExperimentSpec) -> None:
         raise UsageError(f"{folder} is not the folder of an experiment: there is no runs/ in it to go on with")
 
 
-def _runs(spec: ExperimentSpec, options: Options, folder: Path, progress: Progress | None) -> Reproduction:
-    planned = cases(spec, options)
-    paths = execute(planned, folder / "runs", options.jobs, progress)
+def _found(
+    spec: ExperimentSpec, options: Options, folder: Path, planned: Sequence[Case], paths: Mapping[Key, Path]
+) -> Reproduction:
+    """Measure the runs of the planned cases."""
     table = measure(spec, planned, paths, closed_form=not options.fast)
     comparison = summarized(table)
     comparison[["published", "published_spread"]] = [
         _published(spec, series, at) for series, at in zip(comparison["series"], comparison["at"], strict=True)
     ]
-    shortened = options.fast or (options.epochs is not None and spec.measure == "floor")
+    shortened = options.fast or (spec.measure == "floor" and is_shortened(spec, options))
     costs = costs_to_targets(spec, table, folder / "runs") if spec.targets else pd.DataFrame()
     return Reproduction(
         spec, options, choose_variant(spec, options.variant), folder, table, curves(spec, planned, paths), comparison,

@@ -54,6 +54,12 @@ def look(spec: ExperimentSpec, series: str) -> dict[str, Any]:
     return {"color": COLORS[index % len(COLORS)], "marker": MARKERS[index % len(MARKERS)]}
 
 
+def places_of(spec: ExperimentSpec, curves: pd.DataFrame) -> list[str]:
+    """Return the swept values that have runs; all of them where only series have that do not depend on them."""
+    found = [str(at) for at in dict.fromkeys(curves["at"]) if at]
+    return found or ([str(value) for value in spec.sweep.values] if spec.sweep is not None else [""])
+
+
 def smoothed(values: np.ndarray, share: float) -> np.ndarray:
     """Return the exponential mean of a curve, started at its first value."""
     if not share:
@@ -131,7 +137,7 @@ def _sweep_line(axes: Axes, spec: ExperimentSpec, name: str, rows: pd.DataFrame)
 
 def _panels(spec: ExperimentSpec, table: pd.DataFrame, curves: pd.DataFrame, _runs: Path) -> Figure:
     """One panel for each swept value: every series against the step, with the closed form of where they stop."""
-    places = list(dict.fromkeys(at for at in curves["at"] if at))
+    places = places_of(spec, curves)
     figure, axes = new_figure(len(places), width=3.3, height=3.4, sharey=True)
     found = summarized(table)
     for panel, at in zip(axes[0], places, strict=True):
@@ -300,7 +306,7 @@ def _cost(spec: ExperimentSpec, table: pd.DataFrame, curves: pd.DataFrame, runs:
     """Accuracy against simulated time and energy, one column for each device; below, where the energy goes."""
     from hwsim.reproduce.cost import split_of
 
-    places = list(dict.fromkeys(at for at in curves["at"] if at))
+    places = places_of(spec, curves)
     figure, axes = new_figure(len(places), 3, width=4.4, height=3.1)
     for column, at in enumerate(places):
         part = curves[curves["at"].isin([at, ""])]

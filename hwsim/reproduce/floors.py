@@ -17,18 +17,37 @@ from hwsim.training.network import initial_parameters
 
 SPREADS = ("dw_min_dtod", "dw_min_std", "up_down_dtod", "w_max_dtod", "w_min_dtod", "reference_std", "write_noise_std")
 FACTORS = {"mse": 2.0, "half_mse": 1.0}
+DIGITAL = ("digital-sgd", "smooth-analog-sgd")
+"""Algorithms whose weights are numbers, not devices."""
+
+
+def minimum_loss(run: RunSpec) -> float:
+    """Return the least training loss of a run on least squares, from which floors are counted; 0 for other runs."""
+    problem = problem_of(run)
+    return 0.0 if problem is None else problem.minimum
+
+
+def resolution(run: RunSpec) -> float | None:
+    """Return the loss above its minimum when every weight is off by one step of the devices.
+
+    Where pulses stop resolving the weights, whatever the algorithm. None for digital weights and other problems.
+    """
+    problem, step = problem_of(run), getattr(run.device.parameters, "dw_min", None)
+    if problem is None or step is None or run.algorithm.name in DIGITAL:
+        return None
+    return problem.resolution(float(step))
 
 
 def predicted_floor(run: RunSpec) -> float | None:
-    """Return the mean training loss at which a run stops, or None where there is no closed form for it.
+    """Return the mean training loss above its minimum at which a run stops, or None where there is no closed form.
 
     There is one for one linear output and full batches with Analog SGD on soft bounds without spreads and reads with
     additive noise only, and with digital SGD.
     """
-    if not isinstance(run.trace, TraceSpec):
+    problem = problem_of(run)
+    if problem is None or not isinstance(run.trace, TraceSpec):
         return None
-    problem = problem_of(run, run.trace)
-    if problem is None:
+    if run.trace.schedule.kind != "constant" or run.trace.batch_size < len(problem.b):
         return None
     parameters, rate = run.algorithm.parameters, run.trace.learning_rate
     if isinstance(parameters, DigitalSgdParameters) and run.algorithm.name == "digital-sgd":
@@ -40,23 +59,22 @@ def predicted_floor(run: RunSpec) -> float | None:
     weights = np.clip(start.weight[0], array.w_min, array.w_max)
     bias = [] if start.bias is None else list(start.bias)
     try:
-        return analog_floor(problem, array, rate, np.array([*weights, *bias], float)).loss
+        return analog_floor(problem, array, rate, np.array([*weights, *bias], float)).loss - problem.minimum
     except ArithmeticError:
         return None
 
 
-def problem_of(run: RunSpec, trace: TraceSpec) -> Problem | None:
+def problem_of(run: RunSpec) -> Problem | None:
     """Return the least-squares problem of a run, or None if it is another one."""
+    trace = run.trace
+    if not isinstance(trace, TraceSpec):
+        return None
     layer = trace.network.layers[0]
     if len(trace.network.layers) != 1 or not isinstance(layer, Linear) or layer.outputs != 1:
         return None
     if layer.activation != "none" or layer.output_scale != "none" or trace.loss not in FACTORS:
         return None
-    if trace.schedule.kind != "constant":
-        return None
     data = load_data(trace.data, data_dir=run.data_dir, seed=run.seed)
-    if trace.batch_size < len(data.x_train):
-        return None
     return Problem(data.x_train.astype(float), data.y_train[:, 0].astype(float), FACTORS[trace.loss], bias=layer.bias)
 
 

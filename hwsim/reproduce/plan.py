@@ -11,11 +11,14 @@ import numpy as np
 
 from hwsim import library
 from hwsim.errors import DataError, UsageError, unknown
+from hwsim.reproduce.floors import problem_of
 from hwsim.run import RunSpec, resolve
 from hwsim.spec.experiment import ExperimentSpec, Point, Series, Setting, Value
 from hwsim.spec.load import build, load_document, load_trace, mutable, named_document
 from hwsim.spec.training import TraceSpec
 from hwsim.training.data import load_data
+
+SCHEDULE = "trace.schedule"
 
 
 @dataclass(frozen=True)
@@ -110,12 +113,31 @@ def cases(spec: ExperimentSpec, options: Options) -> list[Case]:
     seeds = options.seeds or (tuple(range(spec.seeds)) if not options.fast else (0,))
     variant = choose_variant(spec, options.variant)
     own_data = _own_data(spec, options.data)
-    return [
+    planned = [
         _case(spec, series, point, seed, variant, own_data, options)
         for series in spec.series
         for point in points_of(spec, series)
         for seed in seeds
     ]
+    if own_data:
+        _check_steps(planned)
+    return planned
+
+
+def _check_steps(planned: Sequence[Case]) -> None:
+    """Raise a UsageError for rows on which the steps of digital SGD grow without bound."""
+    for case in planned:
+        run = resolve(**case.arguments)
+        problem = problem_of(run) if run.algorithm.name == "digital-sgd" else None
+        if problem is None or not isinstance(run.trace, TraceSpec):
+            continue
+        rate, largest = run.trace.learning_rate, float(np.linalg.eigvalsh(problem.hessian)[-1])
+        if rate * largest >= 2:
+            raise UsageError(
+                f"{case.title} diverges on {run.trace.data.file}: its learning rate of {rate:g} must stay below 2 over "
+                f"the largest eigenvalue of the Hessian, {largest:.3g}; divide x by {np.sqrt(rate * largest / 2):.2g} "
+                "or more"
+            )
 
 
 def points_of(spec: ExperimentSpec, series: Series) -> Sequence[Point | None]:
@@ -158,12 +180,31 @@ def _arguments(
         settings |= layer.set
     settings |= own_data | (spec.fast.set if options.fast else {}) | dict(options.set)
     arguments["set"] = mutable(settings)
-    arguments["epochs"] = (
-        options.epochs or (spec.fast.epochs if options.fast else None) or series.epochs
-        or (reading.epochs if reading is not None else None) or spec.epochs
-    )  # fmt: skip
+    usual = _usual_epochs(spec, series, variant)
+    arguments["epochs"] = options.epochs or (spec.fast.epochs if options.fast else None) or usual
+    if options.epochs is not None and usual is not None:
+        _stretch(arguments["set"], series, options.epochs / usual)
     _add_physics(arguments, [each for each in layers if each is not None], reads_all_columns=series.reads_all_columns)
     return arguments
+
+
+def _usual_epochs(spec: ExperimentSpec, series: Series, variant: str | None) -> int | None:
+    reading = spec.variants[variant] if variant is not None else None
+    return series.epochs or (reading.epochs if reading is not None else None) or spec.epochs
+
+
+def is_shortened(spec: ExperimentSpec, options: Options) -> bool:
+    """Return whether some series has fewer epochs than the experiment gives it."""
+    variant = choose_variant(spec, options.variant)
+    usual = [_usual_epochs(spec, series, variant) or 0 for series in spec.series]
+    return options.epochs is not None and options.epochs < max(usual)
+
+
+def _stretch(settings: dict[str, Any], series: Series, factor: float) -> None:
+    """Stretch the schedule that a series has of its own over its epochs."""
+    if "every" in series.set.get(SCHEDULE, {}) and settings[SCHEDULE] == mutable(series.set[SCHEDULE]):
+        every = max(1, round(settings[SCHEDULE]["every"] * factor))
+        settings[SCHEDULE] = settings[SCHEDULE] | {"every": every}
 
 
 def _add_physics(arguments: dict[str, Any], layers: Sequence[Setting], *, reads_all_columns: bool) -> None:

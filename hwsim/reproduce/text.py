@@ -46,7 +46,7 @@ def comparison(found: Reproduction) -> tuple[tuple[str, ...], list[tuple[str, ..
     spec = found.spec
     swept = "chip" if spec.chips else spec.sweep.label if spec.sweep is not None else ""
     unit = "accuracy (%)" if spec.measure == "accuracy" and not spec.chips else "ns" if spec.chips else "floor"
-    header = ("series", swept, f"ours: {unit}", "runs", "best", "closed form", "published")
+    header = ("series", swept, f"ours: {unit}", "runs", "best", "closed form", "published", "remark")
     rows = [_compared(row, spec) for row in found.comparison.to_dict("records")]
     kept = [n for n in range(len(header)) if n < 4 or any(row[n] for row in rows)]
     return tuple(header[n] for n in kept), [tuple(row[n] for n in kept) for row in rows]
@@ -58,7 +58,9 @@ def _compared(row: Any, spec: ExperimentSpec) -> tuple[str, ...]:
         _with_spread(row.get(value, math.nan), row.get(spread, math.nan), spec)
         for value, spread in (("mean", "std"), ("published", "published_spread"), ("best", ""), ("predicted", ""))
     )
-    return row["series"], at, ours, str(row["count"]), best, predicted, published
+    falling = int(row.get("falling", 0))
+    remark = f"still falling ({falling} of {row['count']})" if falling else ""
+    return row["series"], at, ours, str(row["count"]), best, predicted, published, remark
 
 
 def _with_spread(value: float, spread: float, spec: ExperimentSpec) -> str:
@@ -108,7 +110,7 @@ def cost_rows(found: Reproduction) -> list[dict[str, Any]]:
 def cost_matrix(found: Reproduction, target: float) -> list[dict[str, str]]:
     """Return what reaching a target costs, one row a series: time and energy on every device, side by side."""
     costs = summarized_costs(found.costs[found.costs["target"] == target])
-    places = [str(at) for at in costs["at"].dropna().unique()]
+    places = [str(at) for at in costs["at"].dropna().unique()] or ["any"]
     rows: dict[str, dict[str, str]] = {}
     for row in costs.to_dict("records"):
         entry = rows.setdefault(row["series"], {"algorithm": row["series"]} | dict.fromkeys(places, ""))

@@ -56,6 +56,16 @@ class Problem:
         """Return the loss at ``w``."""
         return float(self.factor / 2 * np.mean((self.inputs @ w - self.b) ** 2))
 
+    @property
+    def minimum(self) -> float:
+        """The least loss that any weights have: f* of the publications, 0 where the labels have no noise."""
+        best, *_ = np.linalg.lstsq(self.inputs, self.b, rcond=None)
+        return self.loss(best.astype(np.float64))
+
+    def resolution(self, step: float) -> float:
+        """Return what weights that are off by a standard deviation of ``step`` each add to the least loss."""
+        return float(self.factor / 2 * step**2 * np.mean(np.sum(self.a**2, axis=1)))
+
 
 @dataclass(frozen=True)
 class Array:
@@ -83,7 +93,10 @@ class Array:
 
 @dataclass(frozen=True)
 class Floor:
-    """Where the training stops: the mean weights, the loss there, and the loss that the fluctuations add."""
+    """Where the training stops: the mean weights, the loss there, and the loss that the fluctuations add.
+
+    Losses include the least loss of the problem.
+    """
 
     weights: Vector
     fixed_point: float

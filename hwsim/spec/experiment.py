@@ -46,6 +46,8 @@ class Series(Setting):
     """Epochs of its runs, in place of the experiment's."""
     note: str = ""
     """What a reader should know about it, such as that the publication does not have it."""
+    window: float | None = Field(None, gt=0, le=1)
+    """Share of the steps at its end over which its floor is the mean, in place of the experiment's."""
     reads_all_columns: bool = False
     """True: a transfer takes all columns of the first layer (``n_reads_per_transfer`` is its inputs)."""
     start: tuple[str, int] | None = None

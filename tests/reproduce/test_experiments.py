@@ -10,7 +10,8 @@ from hwsim import library
 from hwsim.errors import SpecError, UsageError
 from hwsim.reproduce import Options, load_experiment, reproduce
 from hwsim.reproduce.checks import checks_of, verdicts
-from hwsim.reproduce.plan import cases, chosen
+from hwsim.reproduce.measures import still_falling
+from hwsim.reproduce.plan import cases, chosen, is_shortened
 from hwsim.reproduce.text import report
 from hwsim.run import resolve, simulate
 from hwsim.spec.experiment import ExperimentSpec
@@ -83,10 +84,14 @@ def _idx(path, values) -> None:
 
 
 def test_digital_floor_on_rows_of_ones_own(tmp_path) -> None:
-    """A whole experiment on other data, with two seeds in two processes: proportional to the step, as predicted."""
+    """A whole experiment on other data, with two seeds in two processes: proportional to the step, as predicted.
+
+    The labels have noise, so that the least loss is a thousand times the floors, which are counted from it.
+    """
     draws = np.random.default_rng(9)
     a = draws.normal(0, 1, (60, 10))
-    np.savez(tmp_path / "rows.npz", x=a, y=a @ draws.normal(0, 0.4, 10))
+    y = a @ draws.normal(0, 0.4, 10) + draws.normal(0, 0.1, 60)
+    np.savez(tmp_path / "rows.npz", x=a, y=y)
     given = load_experiment("fig1").model_dump(mode="json")
     given |= {"series": [each for each in given["series"] if each["name"] == "Digital SGD"], "epochs": 1500}
     given["sweep"]["points"] = given["sweep"]["points"][1:3]
@@ -96,6 +101,42 @@ def test_digital_floor_on_rows_of_ones_own(tmp_path) -> None:
     found = reproduce(str(path), Options(seeds=(0, 1), jobs=2, data=tmp_path / "rows.npz"), tmp_path / "out")
     assert [each.state for each in found.verdicts] == ["pass", "pass"]
     assert set(found.comparison["count"]) == {2}
+    assert found.curves["loss"].median() < 1e-6
+    assert not found.table["falling"].any()
+
+
+def test_rows_on_which_steps_diverge_are_refused(tmp_path) -> None:
+    draws = np.random.default_rng(9)
+    x = draws.normal(0, 5, (40, 5))
+    np.savez(tmp_path / "rows.npz", x=x, y=x @ draws.normal(0, 0.4, 5))
+    with pytest.raises(UsageError, match=r"Digital SGD 0.2 seed 0 diverges on .*rows.npz.*; divide x by 2.\d or more"):
+        reproduce("fig1", Options(data=tmp_path / "rows.npz"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("losses", "falls"),
+    [
+        (np.exp(-np.arange(1000) / 300), True),
+        (1 + 0.5 * np.exp(-np.arange(1000) / 200), True),
+        (1 + 0.3 * np.random.default_rng(0).standard_normal(1000), False),
+        (np.exp(np.arange(1000) / 300), False),
+        (np.ones(1000), False),
+        (np.ones(7), False),
+    ],
+)
+def test_a_loss_that_still_falls_is_told_from_a_floor(losses, falls) -> None:
+    assert still_falling(losses) is falls
+
+
+def test_more_epochs_stretch_the_schedule_of_a_series() -> None:
+    """Tiki-Taka of fig1 halves its rate twelve times, however long it runs; only fewer steps count as shortened."""
+    spec = load_experiment("fig1")
+    for epochs, every, shortened in ((None, 500, False), (12000, 1000, False), (3000, 250, True)):
+        options = Options(seeds=(0,), epochs=epochs)
+        (case,) = [case for case in cases(spec, options) if case.series == "Tiki-Taka"]
+        assert case.arguments["set"]["trace.schedule"]["every"] == every
+        assert is_shortened(spec, options) is shortened
 
 
 def test_files_are_asked_for(tmp_path, monkeypatch) -> None:
@@ -186,6 +227,53 @@ def judged(**check) -> str:
 )
 def test_verdicts(check, state) -> None:
     assert judged(**check) == state
+
+
+def judged_of(table: pd.DataFrame, **check) -> tuple[str, str]:
+    spec = load_experiment("fig1").model_copy(update={"checks": (check,)})
+    (verdict,) = verdicts(spec, table, shortened=False)
+    return verdict.state, verdict.found
+
+
+def test_what_still_falls_does_not_fail() -> None:
+    check = {"check": "below", "series": "digital", "reference": "analog", "factor": 100.0}
+    falling = TABLE.assign(falling=TABLE["series"] == "digital")
+    assert judged_of(falling, **check) == (
+        "not judged", "factor 72.5 to 300, but digital still falls; give more steps (--epochs)"
+    )  # fmt: skip
+    assert judged_of(falling, **check | {"factor": 70.0})[0] == "pass"
+    assert judged_of(TABLE.assign(falling=False), **check)[0] == "fail"
+
+
+def test_what_pulses_do_not_resolve_does_not_fail() -> None:
+    check = {"check": "below", "series": "digital", "reference": "analog", "factor": 100.0}
+    state, found = judged_of(TABLE.assign(resolution=3.5), **check)
+    assert state == "not judged"
+    assert "a factor of 100 is 2.9, which pulses do not resolve: weights one step off have 3.5" in found
+    assert judged_of(TABLE.assign(resolution=0.1), **check)[0] == "fail"
+    assert judged_of(TABLE.assign(resolution=3.5), **check | {"factor": 70.0})[0] == "pass"
+
+
+def test_what_chance_may_have_made_does_not_count() -> None:
+    """The same mean factor of 2 is sure of seeds that agree, and not of seeds that do not."""
+    check = {"check": "below", "series": "low", "reference": "high", "factor": 1.0}
+
+    def seeds(*ratios: float) -> pd.DataFrame:
+        rows = [("low", seed, 1.0) for seed in range(len(ratios))] + [("high", *each) for each in enumerate(ratios)]
+        return pd.DataFrame(rows, columns=["series", "seed", "value"]).assign(at=None, epochs=1.0)
+
+    assert judged_of(seeds(1.9, 2.0, 2.1), **check) == ("pass", "factor 2, over the seeds 1.9 to 2.1")
+    state, found = judged_of(seeds(0.5, 0.9, 4.6), **check)
+    assert state == "not judged"
+    assert found == "factor 2, over the seeds 0.5 to 4.6: within chance; more seeds would tell"
+    assert judged_of(seeds(0.5, 0.5, 0.52), **check)[0] == "fail"
+
+
+def test_an_order_with_a_tolerance() -> None:
+    rising = {"check": "falls", "series": "analog", "rises": True}
+    assert judged(**rising) == "fail"
+    assert judged(**rising, tolerance=0.1) == "pass"
+    assert judged(**rising, tolerance=0.05) == "fail"
 
 
 def test_published_accuracies() -> None:
