@@ -34,7 +34,7 @@ def command(chip: str, as_json: bool) -> None:
         component = row["component"]
         first = (component, count(row["instances"])) if component != last else ("", "")
         last = component
-        value = compact(row.get("energy") or row.get("value") or "")
+        value = compact(row.get("energy") or row.get("value") or row.get("costs") or "")
         latency, interval = (compact(row.get(name) or "") for name in ("latency", "interval"))
         costs = (row["action"], value, latency, interval if interval != latency else "", row["per"])
         shown.append([*first, *costs, row["provenance"], references.mark(row["source"])])

@@ -172,7 +172,7 @@ def _action_row(costs: ComponentCosts, name: str) -> dict[str, Any]:
     row = {
         "action": name,
         "per": numbers.per,
-        **(dict.fromkeys(shown, DEPENDS) if costs.spec.costs_from_data else shown),
+        **({"costs": DEPENDS} if costs.spec.costs_from_data else shown),
         "provenance": max(numbers.energy.provenance, numbers.latency.provenance, key=PROVENANCES.index),
         "source": numbers.energy.source,
     }
