@@ -19,8 +19,8 @@ COLORS = 96
 def write_tables(found: Reproduction, folder: Path) -> list[Path]:
     """Write ``NAME-accuracy.csv``, ``NAME-TARGET.csv``, ``NAME-split-TARGET.csv`` and ``NAME.png``; return their paths.
 
-    NAME is the experiment's, with its reading where it has several. Files of this name that are there are replaced, and
-    those of targets that no run reaches any more are removed.
+    NAME is the experiment's, with its reading where it has several. Files of this name that are there are replaced,
+    and those of targets that no run reaches any more are removed.
 
     Raises:
         UsageError: the experiment says nothing about costs.
