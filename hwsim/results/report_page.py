@@ -145,7 +145,7 @@ def _parts(summary: Mapping[str, Any], by: str) -> list[dict[str, Any]]:
 
 
 def _cost_row(row: Mapping[str, Any]) -> dict[str, str]:
-    fields = ("component", "action", "energy", "latency", "per", "value", "provenance", "source")
+    fields = ("component", "action", "energy", "latency", "per", "value", "costs", "provenance", "source")
     shown = {name: str(row.get(name) or "") for name in fields}
     for name in ("energy", "latency", "value"):
         shown[name] = squared(compact(shown[name]))
