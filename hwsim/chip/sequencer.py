@@ -95,7 +95,7 @@ class Sequencer:
     def _steps(self, program: Program, thread: Thread) -> Generator[Any, Any, Any]:
         platform, under_way, kinds = self._platform, self._under_way, self._kinds
         notes, issue = platform.ledger.notes, platform.controller.issue_now
-        player, env, threads = self._player, platform.env, self._threads
+        player = self._player
         result = None
         while True:
             try:
@@ -107,8 +107,7 @@ class Sequencer:
                 continue
             thread.doing = step
             kind = kinds.get((step.kind, step.phase, step.layer)) or self._new_kind(step.kind, step.phase, step.layer)
-            # What _alone says, without the call.
-            if env.is_empty and len(threads) == 1 and not under_way and step.is_playable:
+            if self._alone and step.is_playable:
                 result = step.play(platform, Act(player, kind, thread.step, thread.sample))
                 if len(notes) >= FLUSH_POSTINGS:
                     self._flush_if_full()

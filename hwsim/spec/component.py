@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -130,9 +131,9 @@ class Sourced(Spec):
     """Paper, table or file that the number comes from; an assumption says that it is one."""
     provenance: Provenance
 
+    @abstractmethod
     def rules(self) -> Iterator[tuple[str, RuleSpec]]:
         """Yield the name and the rule of each number."""
-        raise NotImplementedError
 
 
 class ActionSpec(Sourced):

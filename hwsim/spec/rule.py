@@ -7,6 +7,7 @@ the technology node. :mod:`hwsim.cost.rules` evaluates them.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
@@ -86,9 +87,9 @@ class RuleSpec(Spec):
     """Factors that the number is multiplied by."""
 
     @property
+    @abstractmethod
     def unit(self) -> str:
         """SI unit of the number."""
-        raise NotImplementedError
 
     def own_parameters(self) -> Iterator[str]:
         """Yield the parameters that the rule itself takes, without its factors and inner rules."""

@@ -6,6 +6,7 @@ fidelity they are :class:`Vectors`, and nothing is computed; what is emitted is 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -53,7 +54,7 @@ class Pass:
 
 
 @dataclass
-class Stage:
+class Stage(ABC):
     """A layer in a training step of ``n`` samples at a time.
 
     ``given`` and ``output`` are the shapes of a sample, ``sources`` the layers whose outputs it takes, ``readers`` how
@@ -79,20 +80,24 @@ class Stage:
         """Return the words that the buffer keeps for one sample from the forward pass to the update."""
         return self.given.words if self.first else 0
 
+    @abstractmethod
     def forward(self, seen: Pass, *inputs: Any) -> Emits:
         """Emit the forward pass of a group of samples; returns the output."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, seen: Pass, error: Any) -> Emits:
         """Emit the backward pass, given the error at the output; returns that at the inputs, None if it is not wanted.
 
         Several inputs share one error.
         """
-        raise NotImplementedError
 
-    def evaluate(self, n: int, *inputs: Any) -> Any:
-        """Return the output for ``n`` samples, as a trained network gives it; emits nothing and changes nothing."""
-        raise NotImplementedError
+    def evaluate(self, n: int, *inputs: Any) -> Any:  # noqa: ARG002 (those that compute have one)
+        """Return the output for ``n`` samples, as a trained network gives it; emits nothing and changes nothing.
+
+        Raises:
+            TypeError: the stage computes nothing.
+        """
+        raise TypeError(f"{type(self).__name__} has no numbers to evaluate")
 
     def digital_update(self, passes: Sequence[Pass], rate: np.float32) -> Emits:  # noqa: ARG002
         """Emit the update of what is digital by a mini-batch, which came in groups."""
