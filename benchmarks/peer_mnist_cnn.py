@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 from aihwkit.nn import AnalogConv2d, AnalogLinear, AnalogSequential
 from aihwkit.optim import AnalogSGD
-from aihwkit.simulator.configs import FloatingPointRPUConfig
 from peer_mnist_fcn import configuration, images, labels
 from torch import nn
 
@@ -40,8 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    digital = options.algorithm == "digital-sgd"
-    model = network(FloatingPointRPUConfig() if digital else configuration(options.algorithm, options.tau))
+    model = network(configuration(options.algorithm, options.tau))
     optimizer = AnalogSGD(model.parameters(), lr=0.05)
     optimizer.regroup_param_groups(model)
     loss = nn.NLLLoss()

@@ -14,7 +14,13 @@ import numpy as np
 import torch
 from aihwkit.nn import AnalogLinear, AnalogSequential
 from aihwkit.optim import AnalogSGD
-from aihwkit.simulator.configs import SingleRPUConfig, SoftBoundsReferenceDevice, TransferCompound, UnitCellRPUConfig
+from aihwkit.simulator.configs import (
+    FloatingPointRPUConfig,
+    SingleRPUConfig,
+    SoftBoundsReferenceDevice,
+    TransferCompound,
+    UnitCellRPUConfig,
+)
 from torch import nn
 
 
@@ -30,6 +36,8 @@ def labels(folder: Path, name: str) -> torch.Tensor:
 
 
 def configuration(algorithm: str, tau: float):
+    if algorithm == "digital-sgd":
+        return FloatingPointRPUConfig()
     device = SoftBoundsReferenceDevice(w_max=tau, w_min=-tau)
     if algorithm == "analog-sgd":
         config = SingleRPUConfig(device=device)
@@ -48,11 +56,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--algorithm", choices=["analog-sgd", "tiki-taka"], default="tiki-taka")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--algorithm", choices=["analog-sgd", "tiki-taka", "digital-sgd"], default="tiki-taka")
     parser.add_argument("--tau", type=float, default=0.8)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    torch.manual_seed(0)
+    torch.manual_seed(options.seed)
     config = configuration(options.algorithm, options.tau)
     model = AnalogSequential(
         AnalogLinear(784, 256, True, rpu_config=config), nn.Sigmoid(),

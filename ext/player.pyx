@@ -2,8 +2,9 @@
 
 from libc.stdint cimport int64_t
 
+from hwsim._kernels.clock cimport Clock
 from hwsim._kernels.notes cimport Bill, Notes, Origin
-from hwsim._kernels.station cimport Station, moves_on
+from hwsim._kernels.station cimport Station
 from hwsim._kernels.under_way cimport Kind, UnderWay
 from hwsim._kernels.way cimport Stream, go
 
@@ -15,13 +16,13 @@ cdef class Player:
     instruction through the controller. ``arrived`` is when the last vector of the operation at work came to its tile, ps.
     """
 
-    cdef object _env
+    cdef Clock _env
     cdef Notes _notes
     cdef UnderWay _under_way
     cdef tuple _issue
     cdef readonly int64_t arrived
 
-    def __init__(self, env, Notes notes, UnderWay under_way, tuple issue):
+    def __init__(self, Clock env not None, Notes notes, UnderWay under_way, tuple issue):
         self._env = env
         self._notes = notes
         self._under_way = under_way
@@ -50,7 +51,7 @@ cdef class Player:
 
     cpdef void until(self, int64_t time) except *:
         """Let the time (ps) come."""
-        if time > <int64_t>self._env._now and not moves_on(self._env, time):
+        if time > self._env._now and not self._env.moves_on(time):
             raise RuntimeError("something happens while an operation is played by itself")
 
     def journey(self, Kind kind, int64_t step, int64_t sample, int64_t n, tuple way):
@@ -83,8 +84,8 @@ cdef class Player:
         """
         cdef Origin origin = self._reach(kind, step, sample, n, way, tile)
         cdef int64_t start
-        self.until(max(<int64_t>self._env._now + total, self.arrived + last_train))
-        start = <int64_t>self._env._now - total
+        self.until(max(self._env._now + total, self.arrived + last_train))
+        start = self._env._now - total
         self._notes.post(origin, slot, start, slots)
         self._notes.book(origin, write, start, total, pulses, energy)
         tile.release()

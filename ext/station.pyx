@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from hwsim._kernels.clock cimport Clock
+
 
 cdef extern from *:
     """
@@ -21,15 +23,6 @@ cdef extern from *:
     void pop_time(vector[int64_t] &times)
 
 
-cdef cbool moves_on(object env, int64_t time) except *:
-    """Move the clock of a SimPy environment on to ``time`` if nothing else is scheduled until then; return whether it did."""
-    cdef list queue = env._queue
-    if queue and <int64_t>(<tuple>queue[0])[0] <= time:
-        return False
-    env._now = time
-    return True
-
-
 cdef class Station:
     """A queue in front of ``capacity`` equal servers, first come, first served.
 
@@ -41,7 +34,7 @@ cdef class Station:
     the number of operations that wait whenever that changes.
     """
 
-    def __init__(self, env, int64_t capacity=1, note=None):
+    def __init__(self, Clock env not None, int64_t capacity=1, note=None):
         self._env = env
         self._note = note
         self._waiting = deque()
@@ -97,7 +90,7 @@ cdef class Station:
         if self._waiting:
             return -1
         if not self._free:
-            if not self._releases.size() or not moves_on(self._env, self._releases[0]):
+            if not self._releases.size() or not self._env.moves_on(self._releases[0]):
                 return -1
             # Nothing else happens until the next server is released: the caller waits without an event.
             released = self._releases[0]

@@ -1,13 +1,12 @@
 from libc.stdint cimport int64_t
-from libcpp cimport bool as cbool
 from libcpp.vector cimport vector
 
-
-cdef cbool moves_on(object env, int64_t time) except *
+from hwsim._kernels.clock cimport Clock
 
 
 cdef class Station:
-    cdef object _env, _waiting, _note
+    cdef Clock _env
+    cdef object _waiting, _note
     cdef vector[int64_t] _releases
     cdef int64_t _free, _alarm, _since
     cdef readonly int64_t capacity, arrivals, held, wait_time, longest_queue

@@ -3,15 +3,15 @@ from typing import Any
 
 import simpy
 
+from hwsim._kernels.clock import Clock
+
 class Station:
     capacity: int
     arrivals: int
     held: int
     wait_time: int
     longest_queue: int
-    def __init__(
-        self, env: simpy.Environment, capacity: int = 1, note: Callable[[int, int], None] | None = None
-    ) -> None: ...
+    def __init__(self, env: Clock, capacity: int = 1, note: Callable[[int, int], None] | None = None) -> None: ...
     @property
     def held_since(self) -> int | None: ...
     @property

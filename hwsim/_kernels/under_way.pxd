@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t
 
+from hwsim._kernels.clock cimport Clock
 from hwsim._kernels.gauges cimport Gauge
 from hwsim._kernels.notes cimport Origin
 
@@ -18,7 +19,7 @@ cdef class Kind:
 
 
 cdef class UnderWay:
-    cdef object _env
+    cdef Clock _env
     cdef dict _time_by
     cdef list _shares
     cdef public int64_t until

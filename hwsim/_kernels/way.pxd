@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t
 
+from hwsim._kernels.clock cimport Clock
 from hwsim._kernels.notes cimport Bill, Notes, Origin
 from hwsim._kernels.station cimport Station
 
@@ -14,4 +15,4 @@ cdef class Leg:
     cdef readonly Bill bill
 
 
-cdef go(env, Notes notes, Origin origin, int64_t n, int64_t first, int64_t last, tuple way, Py_ssize_t at)
+cdef go(Clock env, Notes notes, Origin origin, int64_t n, int64_t first, int64_t last, tuple way, Py_ssize_t at)

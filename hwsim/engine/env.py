@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import attrgetter
 
 import simpy
 
+from hwsim._kernels.clock import Clock
 from hwsim._kernels.station import Station
 from hwsim.engine.gauges import Gauges
 
 
-class Env(simpy.Environment):
+class Env(Clock, simpy.Environment):
     """SimPy's environment with integer time, and ``gauges`` of what has a level that changes in it.
 
     A process that lets time pass moves the clock by itself if nothing is scheduled until then: no other process could
@@ -22,8 +22,6 @@ class Env(simpy.Environment):
     def __init__(self, gauges: Gauges | None = None) -> None:
         super().__init__(initial_time=0)
         self.gauges = gauges or Gauges()
-
-    now = property(attrgetter("_now"), doc="The simulated time, ps.")
 
     def start_at(self, time: int) -> None:
         """Start at ``time`` (ps), before anything has been scheduled."""
@@ -40,14 +38,6 @@ class Env(simpy.Environment):
         # The alarm of a station only serves those who wait there.
         return all(isinstance(getattr(call, "__self__", None), Station)
                    for *_, event in self._queue for call in event.callbacks or ())  # fmt: skip
-
-    def move_on(self, time: int) -> bool:
-        """Move the clock on to ``time`` (ps) if nothing else is scheduled until then; returns whether it did."""
-        queue = self._queue
-        if queue and queue[0][0] <= time:
-            return False
-        self._now = time
-        return True
 
     def sleep(self, delay: int) -> Iterable[simpy.Event]:
         """Let ``delay`` ps pass for the calling process, which waits for the events that are returned."""

@@ -1,11 +1,12 @@
 import numpy as np
 import simpy
 
+from hwsim.engine.env import Env
 from hwsim.engine.station import Station
 
 
 def test_an_idle_station_costs_no_time_and_a_busy_one_serves_in_order() -> None:
-    env = simpy.Environment()
+    env = Env()
     station = Station(env)
     served = []
 
@@ -26,7 +27,7 @@ def test_an_idle_station_costs_no_time_and_a_busy_one_serves_in_order() -> None:
 
 
 def test_capacity_serves_side_by_side_and_release_at_waits() -> None:
-    env = simpy.Environment()
+    env = Env()
     station = Station(env, capacity=2)
     starts = []
 
@@ -42,7 +43,7 @@ def test_capacity_serves_side_by_side_and_release_at_waits() -> None:
 
 
 def test_who_waits_is_not_overtaken_by_who_comes_at_the_moment_of_release() -> None:
-    env = simpy.Environment()
+    env = Env()
     station = Station(env)
     order = []
 
@@ -70,7 +71,7 @@ def test_a_station_agrees_with_a_simpy_resource_under_random_load() -> None:
 
 
 def served_by_station(jobs: list[tuple[int, int]], capacity: int) -> list[tuple[int, int]]:
-    env = simpy.Environment()
+    env = Env()
     station = Station(env, capacity)
     starts = []
 
@@ -87,7 +88,7 @@ def served_by_station(jobs: list[tuple[int, int]], capacity: int) -> list[tuple[
 
 
 def served_by_resource(jobs: list[tuple[int, int]], capacity: int) -> list[tuple[int, int]]:
-    env = simpy.Environment()
+    env = Env()
     resource = simpy.Resource(env, capacity)
     starts = []
 

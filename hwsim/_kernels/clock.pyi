@@ -1,0 +1,8 @@
+from typing import Any
+
+class Clock:
+    _now: int | float
+    _queue: list[Any]
+    @property
+    def now(self) -> int: ...
+    def move_on(self, time: int) -> bool: ...
