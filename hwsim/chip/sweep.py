@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from hwsim.chip.operations import Digital
 from hwsim.chip.platform import Platform
 from hwsim.chip.read_path import ReadWork
 from hwsim.devices import ColumnWrites, DeviceArray, TrainPlan, UpdateParameters, WatchedUpdate, plan_trains
-from hwsim.engine.under_way import Kind, Player
+from hwsim.engine.under_way import Kind, LineReads, Player, Trains
 from hwsim.engine.way import Way
 
 Asked = tuple[Kind, int, Way]
@@ -215,41 +215,27 @@ class _Course:
         self._step, self._sample = step, sample
         self._tile = done.sweep.matrix.pieces[0].tile
         layer = done.sweep.matrix.name
-        self._update = kind_of("update", "update", layer)
-        self._read = kind_of("transfer_read", "transfer", layer)
-        self._write = kind_of("transfer_write", "transfer", layer)
-        self._kind_of_work = lambda phase: kind_of("digital", phase, layer)
+        self._kind_of = lambda operation, phase: kind_of(operation, phase, layer)
 
     def play(self) -> None:
         """Play every operation in its turn."""
-        updates, writes = iter(self._updates()), iter(self._writes())
-        reads = zip(self._reads(), self._done.written.tolist(), strict=True)
-        works: dict[int, list[Asked]] = {}
-        asked: dict[int, Asked] = {}
-        player, step, sample = self._player, self._step, self._sample
-        for stretch in self._sweep.stretches:
-            before = works.get(stretch.n)
-            if before is None:
-                before = works[stretch.n] = [self._asked(work) for work in self._sweep.before(stretch.n)]
-            for kind, n, way in before:
-                player.journey(kind, step, sample, n, way)
-            player.trains(self._update, step, sample, *next(updates))
-            if stretch.work is None:
-                continue
-            read, written = next(reads)
-            player.line_read(self._read, step, sample, *read)
-            after = asked.get(id(stretch.work))
-            if after is None:
-                after = asked[id(stretch.work)] = self._asked(stretch.work)
-            kind, n, way = after
-            player.journey(kind, step, sample, n, way)
-            if written:
-                player.trains(self._write, step, sample, *next(writes))
+        stretches = self._sweep.stretches
+        of_size = {
+            n: [self._asked(work) for work in self._sweep.before(n)] for n in {stretch.n for stretch in stretches}
+        }
+        before = [of_size[stretch.n] for stretch in stretches]
+        works = [stretch.work for stretch in stretches if stretch.work is not None]
+        asked = {number: self._asked(work) for number, work in {id(work): work for work in works}.items()}
+        after = [asked[id(work)] for work in works]
+        written = self._done.written.view(np.uint8)
+        self._player.sweep(
+            self._step, self._sample, self._updates(), before, self._reads(), after, self._writes(), written
+        )
 
     def _asked(self, work: Digital) -> Asked:
-        return self._kind_of_work(work.phase), work.n, work.way(self._chip)
+        return self._kind_of("digital", work.phase), work.n, work.way(self._chip)
 
-    def _updates(self) -> list[tuple[Any, ...]]:
+    def _updates(self) -> Trains:
         done, sweep = self._done, self._sweep
         result, firsts = done.updated.result, done.firsts
         ways = {}
@@ -261,25 +247,26 @@ class _Course:
         sums = [
             np.add.reduceat(counts, firsts) for counts in (slots, pulses, result.sum_w, *fires, done.updated.on_lines)
         ]
-        last = slots[[stretch.part.stop - 1 for stretch in sweep.stretches]]
-        numbers = [stretch.n for stretch in sweep.stretches]
-        return self._tile.trains(sweep.arrays[0], [ways[rules] for rules in found], numbers, last, *sums)
+        stops = np.array([*firsts[1:], len(slots)])
+        return self._tile.trains(
+            self._kind_of("update", "update"), sweep.arrays[0], [ways[rules] for rules in found], stops - firsts,
+            slots[stops - 1], *sums,
+        )  # fmt: skip
 
-    def _writes(self) -> list[tuple[Any, ...]]:
+    def _writes(self) -> Trains:
         done, sweep = self._done, self._sweep
         writes = done.writes
         n = len(writes.slots)
-        if not n:
-            return []
-        found = rules_of_parts(done.write_plan, range(n))
+        found = rules_of_parts(done.write_plan, range(n)) if n else []
         ways = {rules: sweep.matrix.way_of_trains(("row",), rules) for rules in set(found)}
-        pulses = writes.pulses_up + writes.pulses_down
         return self._tile.trains(
-            sweep.arrays[1], [ways[rules] for rules in found], [1] * n, writes.slots, writes.slots, pulses,
-            writes.sum_w, writes.row_fires, writes.col_fires, writes.on_lines,
+            self._kind_of("transfer_write", "transfer"), sweep.arrays[1], [ways[rules] for rules in found],
+            np.ones(n, np.int64), writes.slots, writes.slots, writes.pulses_up + writes.pulses_down, writes.sum_w,
+            writes.row_fires, writes.col_fires, writes.on_lines,
         )  # fmt: skip
 
-    def _reads(self) -> list[tuple[Any, ...]]:
+    def _reads(self) -> LineReads:
         done = self._done
         way = self._sweep.matrix.way_of_line("column")
-        return [(*read, way) for read in self._tile.column_reads(self._sweep.arrays[0], done.works, done.sums)]
+        kind = self._kind_of("transfer_read", "transfer")
+        return self._tile.column_reads(kind, self._sweep.arrays[0], done.works, done.sums, way)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,10 +19,14 @@ from hwsim.engine.env import Env
 from hwsim.engine.gauges import QUEUE
 from hwsim.engine.ledger import Ledger, Origin
 from hwsim.engine.station import Station, Stream
+from hwsim.engine.under_way import Kind, LineReads, Trains
 from hwsim.engine.way import Way
 from hwsim.spec.device import DeviceSpec
 from hwsim.spec.tile import TileSpec
 from hwsim.units import to_picoseconds
+
+Slots = TypeVar("Slots", int, np.ndarray)
+"""Slots of one train or of many."""
 
 
 class Tile:
@@ -232,24 +236,28 @@ class Tile:
             works.append(work)
         return result.y, works
 
-    def column_reads(self, array: int, works: Sequence[ReadWork], weight_sums: np.ndarray) -> list[tuple[Any, ...]]:
-        """Return what a player wants to know of reads of columns whose weights add up to ``weight_sums``."""
+    def column_reads(
+        self, kind: Kind, array: int, works: Sequence[ReadWork], weight_sums: np.ndarray, way: Way
+    ) -> LineReads:
+        """Return reads of columns whose weights add up to ``weight_sums`` for a player; their results go on ``way``."""
         path = self._paths[False]
         energies = np.zeros(len(works))
-        courses: dict[int, tuple[Any, ...]] = {}
+        turns, busy, passes, latency, span = numbers = np.zeros((5, len(works)), np.int64)
+        bills: dict[int, Bill] = {}
         for work in {id(work): work for work in works}.values():
-            chosen = [other is work for other in works]
+            chosen = np.array([other is work for other in works])
             energies[chosen] = self._exposure(array, work).energies_of_line(work.drive, weight_sums[chosen])
             course = path.course(work.shape)
-            courses[id(work)] = (
-                course.bill, work.turns, course.timing.latency, course.last(work), path.window * work.passes
+            bills[id(work)] = course.bill
+            of_work = (
+                work.turns, path.window * work.passes, work.passes, course.timing.latency, course.last(work)
             )  # fmt: skip
+            numbers[:, chosen] = np.reshape(of_work, (5, 1))
         delay, read = path.dac.cost("convert").latency, self.crossbar.action("read", array)
-        reads = []
-        for work, energy in zip(works, energies.tolist(), strict=True):
-            bill, turns, latency, last, busy = courses[id(work)]
-            reads.append((self.station, read, delay, busy, work.passes, energy, bill, turns, latency, last))
-        return reads
+        turn = [bills[id(work)] for work in works]
+        return LineReads(
+            kind, self.station, read, delay, way, turn, turns, busy, passes, latency, span, energies
+        )  # fmt: skip
 
     def _lines(self, transposed: bool) -> tuple[int, int]:
         """Return how many lines a read drives, and how many it converts."""
@@ -345,8 +353,8 @@ class Tile:
 
     # Updates
 
-    def train_time(self, slots: int) -> int:
-        """Return the time that a pulse train of ``slots`` slots takes, ps."""
+    def train_time(self, slots: Slots) -> Slots:
+        """Return the time that a pulse train of ``slots`` slots takes (or each of many trains), ps."""
         return slots * self.phases * self.slot
 
     def apply(
@@ -382,9 +390,10 @@ class Tile:
 
     def trains(
         self,
+        kind: Kind,
         array: int,
-        ways: Sequence[Way],
-        vectors: Sequence[int],
+        ways: list[Way],
+        vectors: np.ndarray,
         last: np.ndarray,
         slots: np.ndarray,
         pulses: np.ndarray,
@@ -392,23 +401,18 @@ class Tile:
         row_fires: np.ndarray,
         col_fires: np.ndarray,
         on_lines: np.ndarray,
-    ) -> list[tuple[Any, ...]]:
-        """Return what a player wants to know of updates of an array of single devices, one after the other.
+    ) -> Trains:
+        """Return updates of an array of single devices, one after the other, for a player.
 
         Of each: its way, its vectors, the ``slots`` of all trains and of the last one, coincidences, the sum of the
         weights before them, firings of rows and columns, and the sum over the firings of the weights on their lines.
         """
         energy = self._update_energy(pulses, weight_before, Firings(self.shape, row_fires, col_fires, on_lines))
         write = self.crossbar.action("write", array)
-        return [
-            (
-                of_train, way, self.station, self.train_time(n), self.train_time(n_last), self._slot_drawn,
-                n * self.phases, write, *of_pulses,
-            )
-            for of_train, way, n, n_last, *of_pulses in zip(
-                vectors, ways, slots.tolist(), last.tolist(), pulses.tolist(), energy.tolist(), strict=True
-            )
-        ]  # fmt: skip
+        return Trains(
+            kind, self.station, self._slot_drawn, write, ways, vectors, self.train_time(slots), self.train_time(last),
+            slots * self.phases, pulses, energy,
+        )  # fmt: skip
 
     def reset_pairs(self, origin: Origin | None, start: int, array: int, rows: np.ndarray, col: int) -> None:
         """Reset every device of the cells in the chosen ``rows`` (a mask) of column ``col``; books it from ``start``.

@@ -3,7 +3,7 @@ are played one after the other while nothing else is."""
 
 from __future__ import annotations
 
-from hwsim._kernels.player import Player
+from hwsim._kernels.player import LineReads, Player, Trains
 from hwsim._kernels.under_way import Kind, Level, UnderWay
 
-__all__ = ["Kind", "Level", "Player", "UnderWay"]
+__all__ = ["Kind", "Level", "LineReads", "Player", "Trains", "UnderWay"]
