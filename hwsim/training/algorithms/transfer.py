@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import sub
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -87,14 +88,15 @@ class Cadence:
 
         Yields each part with the levels that are due after it, fastest first.
         """
-        start = 0
+        start, since = 0, self.since
         while start < n:
-            missing = min(period - since for period, since in zip(periods, self.since, strict=True))
-            stop = min(n, start + max(missing, 1))
-            self.since = [since + stop - start for since in self.since]
-            due = [level for level, period in enumerate(periods) if self.since[level] >= period]
-            for level in due:
-                self.since[level] = 0
+            stop = min(n, start + max(min(map(sub, periods, since)), 1))
+            due = []
+            for level, period in enumerate(periods):
+                since[level] += stop - start
+                if since[level] >= period:
+                    since[level] = 0
+                    due.append(level)
             yield slice(start, stop), due
             start = stop
 
