@@ -67,7 +67,8 @@ PHASE_COLUMNS: dict[str, tuple[str, str, str]] = {
 
 CODINGS: dict[str, Coding | PageCoding] = {
     "events": Coding(
-        dictionary=[name for name, (kind, _, _) in COLUMNS.items() if kind == "name"], delta=["t_ps", "dur_ps"]
+        dictionary=[*(name for name, (kind, _, _) in COLUMNS.items() if kind == "name"), "dur_ps", "tile", "count"],
+        delta=["t_ps"],
     ),
     "pulses": PageCoding(
         bare=["dw", "w"], statistics=["t_ps", "step", "sample", "tile", "array", "row", "col", "device"]
