@@ -203,6 +203,24 @@ HWSIM_INLINE void compress(Mask m, VI value, int32_t *to) {
 #endif
 #endif
 
+// The lanes that have a bit in common with `mask`, which has a single one.
+HWSIM_INLINE Mask has_bit(VU a, uint32_t mask) {
+#if HWSIM_ISA == 512
+    return _mm512_test_epi32_mask((__m512i)a, _mm512_set1_epi32((int32_t)mask));
+#else
+    return (VI)(a & mask) == (VI)(VU{} + mask);
+#endif
+}
+
+// The lower halves of the lanes of `low`, and above them those of `high`.
+HWSIM_INLINE VU lower_halves(VL low, VL high) {
+#if HWSIM_ISA == 512
+    return (VU)_mm512_mask_shuffle_epi32((__m512i)low, 0xAAAA, (__m512i)high, _MM_PERM_CCAA);
+#else
+    return (VU)((low & 0xFFFFFFFFu) | (high << 32));
+#endif
+}
+
 // The first n lanes go to to[index]. Several lanes never have one index.
 HWSIM_INLINE void scatter(float *to, VI index, V value, int n) {
 #if HWSIM_ISA == 512
