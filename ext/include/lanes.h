@@ -203,6 +203,15 @@ HWSIM_INLINE void compress(Mask m, VI value, int32_t *to) {
 #endif
 #endif
 
+// a + b in the lanes of `m`, elsewhere a, which is not -0.
+HWSIM_INLINE V add_where(Mask m, V a, V b) {
+#if HWSIM_ISA == 512
+    return (V)_mm512_mask_add_ps((__m512)a, m, (__m512)a, (__m512)b);
+#else
+    return a + select(m, b, V{});
+#endif
+}
+
 // The lanes that have a bit in common with `mask`, which has a single one.
 HWSIM_INLINE Mask has_bit(VU a, uint32_t mask) {
 #if HWSIM_ISA == 512
