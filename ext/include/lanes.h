@@ -253,12 +253,13 @@ HWSIM_INLINE void add_at(uint32_t *to, VI index, VI value, Mask m) {
 }
 
 // Takes LANES records of eight floats apart: plane i of all of them goes to planes + i * pitch.
-HWSIM_INLINE void take_apart8(const float *const *record, float *planes, std::ptrdiff_t pitch) {
+template <class Record>
+HWSIM_INLINE void take_apart8(const Record &record, float *planes, std::ptrdiff_t pitch) {
 #if HWSIM_ISA == 512
     // Records k and k + 8 share a register; its halves are transposed side by side.
     __m512 r[8], pair[8], four[8];
     for (int k = 0; k < 8; ++k)
-        r[k] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(record[k])), _mm256_loadu_ps(record[k + 8]), 1);
+        r[k] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(record(k))), _mm256_loadu_ps(record(k + 8)), 1);
     for (int k = 0; k < 8; k += 2) {
         pair[k] = _mm512_unpacklo_ps(r[k], r[k + 1]);
         pair[k + 1] = _mm512_unpackhi_ps(r[k], r[k + 1]);
@@ -276,7 +277,7 @@ HWSIM_INLINE void take_apart8(const float *const *record, float *planes, std::pt
     }
 #elif HWSIM_ISA == 256
     __m256 r[8], pair[8], four[8];
-    for (int k = 0; k < 8; ++k) r[k] = _mm256_loadu_ps(record[k]);
+    for (int k = 0; k < 8; ++k) r[k] = _mm256_loadu_ps(record(k));
     for (int k = 0; k < 8; k += 2) {
         pair[k] = _mm256_unpacklo_ps(r[k], r[k + 1]);
         pair[k + 1] = _mm256_unpackhi_ps(r[k], r[k + 1]);
@@ -292,7 +293,7 @@ HWSIM_INLINE void take_apart8(const float *const *record, float *planes, std::pt
     }
 #else
     for (int k = 0; k < LANES; ++k)
-        for (int i = 0; i < 8; ++i) planes[i * pitch + k] = record[k][i];
+        for (int i = 0; i < 8; ++i) planes[i * pitch + k] = record(k)[i];
 #endif
 }
 
