@@ -90,7 +90,7 @@ private:
             // Equal signs of x and d step down.
             up |= (uint32_t)(negative_ != (row_negative != job_.negative_rate)) << i;
         }
-        if constexpr (PITCH<Law> == 8) take_apart8(record, params, LANES);
+        if constexpr (PITCH<Law> == 8) take_apart8([&](int i) { return record[i]; }, params, LANES);
         else
             for (int i = 0; i < LANES; ++i)
                 for (int plane = 0; plane < Law::PLANES; ++plane) params[plane * LANES + i] = record[i][plane];

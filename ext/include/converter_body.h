@@ -28,7 +28,7 @@ static void dac_lines(const Converter &c, const float *x, int64_t lines, float s
         VU words[UNITS] = {};
         std::memcpy(in, x + begin, n * sizeof(float));
         if (c.stochastic_rounding) random_words<1>(rounding_keys, group, low, high, words);
-        if (c.noise > 0) normal_group(noise_keys, group, low, high, noise);
+        if (c.noise > 0) normal_block<1>(noise_keys, group, low, high, noise);
         for (int u = 0; u < UNITS; ++u) {
             V v = quantise(load<V>(in + u * LANES) * scale, c.step, c.stochastic_rounding, words[u]);
             if (c.bound > 0) v = minimum(maximum(v, splat(-c.bound)), splat(c.bound));
@@ -56,7 +56,7 @@ static int32_t adc_lines(const Converter &c, const float *y, const float *weight
         VU words[UNITS] = {};
         std::memcpy(in, y + begin, n * sizeof(float));
         if (c.stochastic_rounding) random_words<1>(rounding_keys, group, low, high, words);
-        if (c.noise > 0 || c.noise_std) normal_group(noise_keys, group, low, high, noise);
+        if (c.noise > 0 || c.noise_std) normal_block<1>(noise_keys, group, low, high, noise);
         float noise_std[BLOCK] = {}, nonlinearity[BLOCK] = {};
         if (c.noise_std) std::memcpy(noise_std, c.noise_std + begin, n * sizeof(float));
         if (c.nonlinearity) std::memcpy(nonlinearity, c.nonlinearity + begin, n * sizeof(float));

@@ -203,6 +203,33 @@ HWSIM_INLINE void compress(Mask m, VI value, int32_t *to) {
 #endif
 #endif
 
+// a + b in the lanes of `m`, elsewhere a, which is not -0.
+HWSIM_INLINE V add_where(Mask m, V a, V b) {
+#if HWSIM_ISA == 512
+    return (V)_mm512_mask_add_ps((__m512)a, m, (__m512)a, (__m512)b);
+#else
+    return a + select(m, b, V{});
+#endif
+}
+
+// The lanes that have a bit in common with `mask`, which has a single one.
+HWSIM_INLINE Mask has_bit(VU a, uint32_t mask) {
+#if HWSIM_ISA == 512
+    return _mm512_test_epi32_mask((__m512i)a, _mm512_set1_epi32((int32_t)mask));
+#else
+    return (VI)(a & mask) == (VI)(VU{} + mask);
+#endif
+}
+
+// The lower halves of the lanes of `low`, and above them those of `high`.
+HWSIM_INLINE VU lower_halves(VL low, VL high) {
+#if HWSIM_ISA == 512
+    return (VU)_mm512_mask_shuffle_epi32((__m512i)low, 0xAAAA, (__m512i)high, _MM_PERM_CCAA);
+#else
+    return (VU)((low & 0xFFFFFFFFu) | (high << 32));
+#endif
+}
+
 // The first n lanes go to to[index]. Several lanes never have one index.
 HWSIM_INLINE void scatter(float *to, VI index, V value, int n) {
 #if HWSIM_ISA == 512
@@ -226,12 +253,13 @@ HWSIM_INLINE void add_at(uint32_t *to, VI index, VI value, Mask m) {
 }
 
 // Takes LANES records of eight floats apart: plane i of all of them goes to planes + i * pitch.
-HWSIM_INLINE void take_apart8(const float *const *record, float *planes, std::ptrdiff_t pitch) {
+template <class Record>
+HWSIM_INLINE void take_apart8(const Record &record, float *planes, std::ptrdiff_t pitch) {
 #if HWSIM_ISA == 512
     // Records k and k + 8 share a register; its halves are transposed side by side.
     __m512 r[8], pair[8], four[8];
     for (int k = 0; k < 8; ++k)
-        r[k] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(record[k])), _mm256_loadu_ps(record[k + 8]), 1);
+        r[k] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(record(k))), _mm256_loadu_ps(record(k + 8)), 1);
     for (int k = 0; k < 8; k += 2) {
         pair[k] = _mm512_unpacklo_ps(r[k], r[k + 1]);
         pair[k + 1] = _mm512_unpackhi_ps(r[k], r[k + 1]);
@@ -249,7 +277,7 @@ HWSIM_INLINE void take_apart8(const float *const *record, float *planes, std::pt
     }
 #elif HWSIM_ISA == 256
     __m256 r[8], pair[8], four[8];
-    for (int k = 0; k < 8; ++k) r[k] = _mm256_loadu_ps(record[k]);
+    for (int k = 0; k < 8; ++k) r[k] = _mm256_loadu_ps(record(k));
     for (int k = 0; k < 8; k += 2) {
         pair[k] = _mm256_unpacklo_ps(r[k], r[k + 1]);
         pair[k + 1] = _mm256_unpackhi_ps(r[k], r[k + 1]);
@@ -265,7 +293,7 @@ HWSIM_INLINE void take_apart8(const float *const *record, float *planes, std::pt
     }
 #else
     for (int k = 0; k < LANES; ++k)
-        for (int i = 0; i < 8; ++i) planes[i * pitch + k] = record[k][i];
+        for (int i = 0; i < 8; ++i) planes[i * pitch + k] = record(k)[i];
 #endif
 }
 

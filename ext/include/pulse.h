@@ -84,20 +84,26 @@ __attribute__((noinline)) static void log_devices(const RowWork &work, const Log
     log.at.clear();
 }
 
-// Adds the pulses of N vectors of devices to the counters of each device.
-template <int N>
-__attribute__((noinline)) static void count_pulses(const RowWork &work, const int64_t *col, const VI *counts, const uint32_t *up) {
+// Adds the pulses of a row to the counters of each device. A pass of its own, as it would take registers from the pulse loop.
+template <class Gate>
+__attribute__((noinline)) static void count_pulses(const Gate &gate, const RowWork &work, const int32_t *blocks, int64_t n_blocks) {
     uint32_t *ups = work.cells->pulse_counts + work.row * work.cells->stride;
     uint32_t *downs = ups + work.cells->rows * work.cells->stride;
-    for (int u = 0; u < N; ++u) {
-        const Mask m = from_bits(up[u / UNITS] >> (u % UNITS * LANES));
-        if (!work.columns) {
-            store(ups + col[u], load<VI>(ups + col[u]) + select(m, counts[u], VI{}));
-            store(downs + col[u], load<VI>(downs + col[u]) + select(m, VI{}, counts[u]));
-            continue;
+    const VI to_downs = splat((int32_t)(downs - ups));
+    for (int64_t b = 0; b < n_blocks; ++b) {
+        const int64_t begin = (int64_t)blocks[b] * BLOCK;
+        const uint32_t up = Gate::up(gate, begin);
+        for (int u = 0; u < UNITS; ++u) {
+            const int64_t col = begin + u * LANES;
+            const VI counts = Gate::counts(gate, col);
+            const Mask m = from_bits(up >> (u * LANES));
+            if (work.columns) {
+                add_at(ups, load<VI>(work.columns + col) + select(m, VI{}, to_downs), counts, greater(counts, VI{}));
+            } else {
+                store(ups + col, load<VI>(ups + col) + select(m, counts, VI{}));
+                store(downs + col, load<VI>(downs + col) + select(m, VI{}, counts));
+            }
         }
-        const VI to_downs = splat((int32_t)(downs - ups));
-        add_at(ups, load<VI>(work.columns + col[u]) + select(m, VI{}, to_downs), counts[u], greater(counts[u], VI{}));
     }
 }
 
@@ -138,7 +144,6 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
         sums->total[u % UNITS] += counts[u];
         sums->up[u % UNITS] += select(m, counts[u], VI{});
     }
-    if (work.cells->pulse_counts) count_pulses<N>(work, col, counts, up);
     // The history of the blocks: with write noise the apparent weights before and the draws behind those that stay, then the
     // weights before the first pulse, after it, after the second, ...
     constexpr int PITCH = BLOCK * BLOCKS;
@@ -188,7 +193,7 @@ HWSIM_INLINE void pulse_blocks(const Law &law, const Gate &gate, const RowWork &
                     used += __builtin_popcount(bits(pulsed[u]));
                 }
                 next[u] = select(pulsed[u], law.step(w[u], cell[u], draw), w[u]);
-                passed[u] = passed[u] + select(pulsed[u], w[u], V{});
+                passed[u] = add_where(pulsed[u], passed[u], w[u]);
             }
             if (NOISE) work.pulses->consume(used);
         }
@@ -232,6 +237,7 @@ __attribute__((noinline)) static void pulse_line(const Law &law, const Gate &gat
 template <class Law, class Gate>
 static void pulse_row(const Law &law, const Gate &gate, const RowWork &work, const int32_t *blocks, int64_t n_blocks, RowTotals *totals) {
     constexpr bool LOG = std::is_same_v<Gate, LogGate>;
+    if (work.cells->pulse_counts) count_pulses(gate, work, blocks, n_blocks);
     const bool noise = law.draws(), write = work.apparent != nullptr;
     if (noise && write) return pulse_line<Law, Gate, true, true, LOG>(law, gate, work, blocks, n_blocks, totals);
     if (noise) return pulse_line<Law, Gate, true, false, LOG>(law, gate, work, blocks, n_blocks, totals);

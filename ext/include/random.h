@@ -54,8 +54,8 @@ HWSIM_INLINE void random_words_at(const KeySchedule &keys, const uint64_t *group
 #pragma GCC unroll 16
     for (int h = 0; h < N; ++h) {
         VU *to = words + h / HALF * UNITS + h % HALF;
-        to[0] = (VU)((v0[h] & 0xFFFFFFFFu) | (v2[h] << 32));
-        to[HALF] = (VU)((v1[h] & 0xFFFFFFFFu) | (v3[h] << 32));
+        to[0] = lower_halves(v0[h], v2[h]);
+        to[HALF] = lower_halves(v1[h], v3[h]);
     }
 }
 
@@ -67,10 +67,12 @@ HWSIM_INLINE void random_words(const KeySchedule &keys, uint64_t group, uint32_t
     random_words_at<GROUPS>(keys, groups, c2, c3, words);
 }
 
-// -2 ln x of positive normal floats: x = 2^e (1 + t), t in [-0.29, 0.41]; polynomial t P(t) by minimax fit, error 2e-7.
+// -2 ln(x 2^-SCALE) of positive normal floats: x 2^-SCALE = 2^e (1 + t), t in [-0.29, 0.41]; polynomial t P(t) by minimax fit,
+// error 2e-7.
+template <int SCALE = 0>
 HWSIM_INLINE V minus_two_log(V x) {
-    const VI raw = (VI)x, exponent = (raw - 0x3F3504F3) >> 23;
-    const V t = (V)(raw - (exponent << 23)) - 1.0f;
+    const VI above = (VI)x - (0x3F3504F3 + (SCALE << 23)), exponent = above >> 23;
+    const V t = (V)((above & 0x7FFFFF) + 0x3F3504F3) - 1.0f;
     V y = t * 0.20757167041301727f - 0.3267618715763092f;
     y = y * t + 0.3442489206790924f;
     y = y * t - 0.39768484234809875f;
@@ -101,7 +103,7 @@ template <int N>
 HWSIM_INLINE void box_muller(const VU *radius, const VU *angle, V *first, V *second) {
     V r[N];
 #pragma GCC unroll 16
-    for (int i = 0; i < N; ++i) r[i] = minus_two_log((to_float((VI)(radius[i] >> 1)) + 0.5f) * 4.656612873077393e-10f);
+    for (int i = 0; i < N; ++i) r[i] = minus_two_log<31>(to_float((VI)(radius[i] >> 1)) + 0.5f);
 #pragma GCC unroll 16
     for (int i = 0; i < N; ++i) {
         r[i] = square_root(r[i]);
@@ -109,18 +111,23 @@ HWSIM_INLINE void box_muller(const VU *radius, const VU *angle, V *first, V *sec
         const V sine = ((q * 0.008121557533740997f - 0.16660161316394806f) * q + 0.9999949932098389f) * t;
         V cosine = ((q * -0.0013585909036919475f + 0.041655026376247406f) * q - 0.4999985694885254f) * q + 1.0f;
         cosine = (V)((VU)cosine ^ (angle[i] & 0x80000000u));
-        const Mask exchange = greater(VI{}, (VI)(angle[i] << 1));
+        const Mask exchange = has_bit(angle[i], 0x40000000u);
         first[i] = r[i] * select(exchange, sine, cosine);
         second[i] = r[i] * select(exchange, cosine, sine);
     }
 }
+
+// Groups computed together. Words: as many chains of rounds as the registers hold. Normals: more, as their chains are longer.
+constexpr int AT_ONCE = HWSIM_ISA == 512 ? 4 : 1, NORMALS_AT_ONCE = HWSIM_ISA == 512 ? 8 : 1;
 
 template <int GROUPS>
 HWSIM_INLINE void normal_block(const KeySchedule &keys, uint64_t group, uint32_t c2, uint32_t c3, float *out) {
     constexpr int N = GROUPS * HALF;
     VU words[GROUPS * UNITS], radius[N], angle[N];
     V first[N], second[N];
-    random_words<GROUPS>(keys, group, c2, c3, words);
+    constexpr int STEP = GROUPS < AT_ONCE ? GROUPS : AT_ONCE;
+#pragma GCC unroll 1
+    for (int g = 0; g < GROUPS; g += STEP) random_words<STEP>(keys, group + (uint64_t)g, c2, c3, words + g * UNITS);
     for (int i = 0; i < N; ++i) {
         radius[i] = words[i / HALF * UNITS + i % HALF];
         angle[i] = words[i / HALF * UNITS + HALF + i % HALF];
@@ -133,21 +140,15 @@ HWSIM_INLINE void normal_block(const KeySchedule &keys, uint64_t group, uint32_t
     }
 }
 
-HWSIM_INLINE void normal_group(const KeySchedule &keys, uint64_t group, uint32_t c2, uint32_t c3, float *out) {
-    normal_block<1>(keys, group, c2, c3, out);
+template <int GROUPS>
+HWSIM_INLINE void normal_blocks(const KeySchedule &keys, uint64_t group, uint32_t c2, uint32_t c3, int64_t groups, float *out) {
+    int64_t g = 0;
+    for (; g + GROUPS <= groups; g += GROUPS) normal_block<GROUPS>(keys, group + (uint64_t)g, c2, c3, out + g * BLOCK);
+    if constexpr (GROUPS > 1) normal_blocks<GROUPS / 2>(keys, group + (uint64_t)g, c2, c3, groups - g, out + g * BLOCK);
 }
 
-// Groups computed together: as many chains as the registers hold.
-constexpr int AT_ONCE = HWSIM_ISA == 512 ? 4 : 1;
-
 static inline void normal_groups(const KeySchedule &keys, uint64_t group, uint32_t c2, uint32_t c3, int64_t groups, float *out) {
-    int64_t g = 0;
-    for (; g + AT_ONCE <= groups; g += AT_ONCE) normal_block<AT_ONCE>(keys, group + (uint64_t)g, c2, c3, out + g * BLOCK);
-    if (AT_ONCE > 2 && g + 2 <= groups) {
-        normal_block<2>(keys, group + (uint64_t)g, c2, c3, out + g * BLOCK);
-        g += 2;
-    }
-    for (; g < groups; ++g) normal_group(keys, group + (uint64_t)g, c2, c3, out + g * BLOCK);
+    normal_blocks<NORMALS_AT_ONCE>(keys, group, c2, c3, groups, out);
 }
 
 static inline void draw_normals(uint64_t key, uint64_t group, uint32_t c2, uint32_t c3, int64_t groups, float *out) {

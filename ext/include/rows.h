@@ -3,15 +3,22 @@
 namespace hwsim {
 namespace HWSIM_NAMESPACE {
 
+// Whether the parameters that lie together device by device are too many to stay in the second-level cache by themselves.
+static inline bool is_far(const Cells &cells) {
+    constexpr int64_t CACHED = 2 << 20;
+    return cells.pitch > 0 && cells.rows * cells.stride * (cells.pitch + 1) * (int64_t)sizeof(float) >= CACHED;
+}
+
 // Has the devices that rows with few pulses will need fetched, a few at a time: more than the core can wait for at once would
 // hold up the work in between. Does nothing for small arrays, and where a row that has been fetched fires again and again.
 class FetchAhead {
 public:
+    static constexpr int AGAIN = 8; // firings of a row in a share, beyond which it is not fetched for each
+
     FetchAhead(const Cells &cells, const Trains &trains, int64_t begin, int64_t end)
         : cells_(cells), trains_(trains), next_(trains.row_fires.data() + trains.row_begin[(size_t)begin]),
           end_(trains.row_fires.data() + trains.row_begin[(size_t)end]) {
-        const bool is_small = cells.rows * cells.stride * (cells.pitch + 1) * (int64_t)sizeof(float) < CACHED;
-        if (is_small || end_ - next_ > AGAIN * (end - begin)) next_ = end_;
+        if (!is_far(cells) || end_ - next_ > AGAIN * (end - begin)) next_ = end_;
     }
 
     // Goes on while not more than DISTANCE firings ahead of `now`.
@@ -20,8 +27,7 @@ public:
     }
 
 private:
-    static constexpr int DISTANCE = 6, DEVICES = 7, AGAIN = 8;
-    static constexpr int64_t CACHED = 2 << 20; // smaller arrays stay in the second-level cache by themselves
+    static constexpr int DISTANCE = 6, DEVICES = 7;
 
     void fetch() {
         const int32_t *columns = trains_.few_columns.data() + trains_.few_begin[(size_t)next_->segment];
@@ -41,6 +47,44 @@ private:
     const Trains &trains_;
     const RowFire *next_, *end_;
     int32_t done_ = 0;
+};
+
+// Has the devices of the next row fetched while a row that fires again and again is worked on, a part with each firing: they come
+// from far away, and the first samples would wait for them. Does nothing for small arrays, and where no sample has few columns.
+class NextRow {
+public:
+    NextRow(const Cells &cells, const Trains &trains, int64_t row) {
+        const int64_t firings = trains.row_begin[(size_t)row + 1] - trains.row_begin[(size_t)row], next = (row + 1) * cells.stride;
+        if (row + 1 == cells.rows || firings <= FetchAhead::AGAIN || trains.few_columns.empty() || !is_far(cells)) return;
+        add(cells.device_params + next * cells.pitch, cells.pitch * cells.stride, firings);
+        add(cells.weight + next, cells.stride, firings);
+        if (cells.apparent) add(cells.apparent + next, cells.stride, firings);
+        if (cells.pulse_counts) add((const float *)cells.pulse_counts + next, cells.stride, firings);
+        if (cells.pulse_counts) add((const float *)cells.pulse_counts + next + cells.rows * cells.stride, cells.stride, firings);
+    }
+
+    void some() {
+        for (int i = 0; i < spans_; ++i) {
+            Span &s = span_[i];
+            const char *const to = s.end - s.from < s.step ? s.end : s.from + s.step;
+            for (; s.from < to; s.from += LINE) __builtin_prefetch(s.from, 0, 2);
+        }
+    }
+
+private:
+    static constexpr int LINE = 64;
+    struct Span {
+        const char *from, *end;
+        int64_t step;
+    };
+
+    void add(const float *from, int64_t floats, int64_t firings) {
+        const int64_t bytes = floats * (int64_t)sizeof(float);
+        span_[spans_++] = {(const char *)from, (const char *)from + bytes, (bytes / firings / LINE + 1) * LINE};
+    }
+
+    Span span_[5];
+    int spans_ = 0;
 };
 
 // What stays the same for all rows of a share.
@@ -80,9 +124,10 @@ static void pulse_segment(const RowLoop<Law> &loop, const RowSegment &segment, c
     pulse_row(loop.law, gate, work, blocks, n_blocks, totals);
 }
 
-// Collects the weights and the parameters of the devices of a row in LANES columns; `pitch` lies between two planes.
+// Collects the weights and the parameters of the devices of a row in LANES columns; FEW lies between two planes.
 template <class Law>
-HWSIM_INLINE void gather_devices(const RowWork &row, const int32_t *columns, bool used, float *weight, float *params, std::ptrdiff_t pitch) {
+HWSIM_INLINE void gather_devices(const RowWork &row, const int32_t *columns, bool used, float *weight, float *params) {
+    constexpr std::ptrdiff_t pitch = FEW;
     if (!used) {
         store(weight, V{});
         for (int plane = 0; plane < Law::PLANES; ++plane) store(params + plane * pitch, V{});
@@ -92,9 +137,7 @@ HWSIM_INLINE void gather_devices(const RowWork &row, const int32_t *columns, boo
     const VI at = load<VI>(columns);
     store(weight, gather(row.weight, at));
     if constexpr (PITCH<Law> == 8) {
-        const float *record[LANES];
-        for (int i = 0; i < LANES; ++i) record[i] = device + (int64_t)columns[i] * 8;
-        take_apart8(record, params, pitch);
+        take_apart8([&](int i) { return device + (int64_t)columns[i] * 8; }, params, pitch);
     } else {
         for (int plane = 0; plane < Law::PLANES; ++plane) store(params + plane * pitch, gather(device, at * PITCH<Law> + plane));
     }
@@ -112,7 +155,7 @@ static void pulse_few(const RowLoop<Law> &loop, const RowFire *fire, const RowSe
     // Whole vectors, as they are read back as such; those without a firing column stay zero.
     for (int64_t k = 0; k < padded; k += LANES) {
         FetchAhead::some(loop.ahead, fire);
-        gather_devices<Law>(row, columns + k, k < n, weight + k, params + k, padded);
+        gather_devices<Law>(row, columns + k, k < n, weight + k, params + k);
         FetchAhead::some(loop.ahead, fire);
     }
     RowWork work = row;
@@ -122,7 +165,7 @@ static void pulse_few(const RowLoop<Law> &loop, const RowFire *fire, const RowSe
     }
     work.weight = weight;
     work.params = params;
-    work.stride = padded;
+    work.stride = FEW;
     work.columns = columns;
     RowSegment gathered = segment;
     gathered.cols = trains.few_masks.data() + from;
@@ -150,7 +193,9 @@ static void train_row(const RowLoop<Law> &loop, RowWork *work, std::vector<RowEn
     const RowFire *fire = trains.row_fires.data() + trains.row_begin[(size_t)row];
     const RowFire *last = trains.row_fires.data() + trains.row_begin[(size_t)row + 1];
     RowEntry entry{-1, {}};
+    NextRow next(cells, trains, row);
     for (; fire < last; ++fire) {
+        next.some();
         const int64_t index = fire->segment, sample = trains.segment_sample[(size_t)index];
         const int64_t from = trains.firing_begin[(size_t)index], n_blocks = trains.firing_begin[(size_t)index + 1] - from;
         if (n_blocks == 0) continue;
