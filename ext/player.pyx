@@ -2,9 +2,9 @@
 
 from libc.stdint cimport int64_t, uint8_t
 
-from hwsim._kernels.clock cimport Clock
 from hwsim._kernels.notes cimport Bill, Notes, Origin
 from hwsim._kernels.station cimport Station
+from hwsim._kernels.timebase cimport Timebase
 from hwsim._kernels.under_way cimport Kind, UnderWay
 from hwsim._kernels.way cimport Stream, go
 
@@ -59,13 +59,13 @@ cdef class Player:
     instruction through the controller. ``arrived`` is when the last vector of the operation at work came to its tile, ps.
     """
 
-    cdef Clock _env
+    cdef Timebase _env
     cdef Notes _notes
     cdef UnderWay _under_way
     cdef tuple _issue
     cdef readonly int64_t arrived
 
-    def __init__(self, Clock env not None, Notes notes, UnderWay under_way, tuple issue):
+    def __init__(self, Timebase env not None, Notes notes, UnderWay under_way, tuple issue):
         self._env = env
         self._notes = notes
         self._under_way = under_way

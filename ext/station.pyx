@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from hwsim._kernels.clock cimport Clock
+from hwsim._kernels.timebase cimport Timebase
 
 
 cdef extern from *:
@@ -34,7 +34,7 @@ cdef class Station:
     the number of operations that wait whenever that changes.
     """
 
-    def __init__(self, Clock env not None, int64_t capacity=1, note=None):
+    def __init__(self, Timebase env not None, int64_t capacity=1, note=None):
         self._env = env
         self._note = note
         self._waiting = deque()

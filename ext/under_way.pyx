@@ -29,7 +29,7 @@ cdef class UnderWay:
     ``time_by`` is added to, in ps, the wait for the next operation under ``("wait", "")``. It has been shared ``until`` (ps).
     """
 
-    def __init__(self, Clock env not None, dict time_by):
+    def __init__(self, Timebase env not None, dict time_by):
         self._env = env
         self._time_by = time_by
         self._shares = []

@@ -1,6 +1,6 @@
 """Streams of vectors and their ways through shared components; see :mod:`hwsim.engine.way`."""
 
-from hwsim._kernels.clock cimport Clock
+from hwsim._kernels.timebase cimport Timebase
 
 
 cdef class Stream:
@@ -32,13 +32,13 @@ cdef Stream _stream(int64_t n, int64_t first, int64_t last):
     return made
 
 
-def present(Clock env not None, int64_t n):
+def present(Timebase env not None, int64_t n):
     """Return a stream of ``n`` vectors that are all there now."""
     cdef int64_t now = env._now
     return _stream(n, now, now)
 
 
-def wait_until(Clock env not None, int64_t time):
+def wait_until(Timebase env not None, int64_t time):
     """Let the time (ps) come, if it is not there yet; the calling process waits for the events that are returned."""
     cdef int64_t now = env._now
     if time <= now or env.moves_on(time):
@@ -60,7 +60,7 @@ cdef class Leg:
         self.bill = bill
 
 
-def set_out(Clock env not None, Notes notes, Origin origin, Stream stream, tuple way):
+def set_out(Timebase env not None, Notes notes, Origin origin, Stream stream, tuple way):
     """Send a stream on its way; returns it as it leaves the last component, when its first vector does.
 
     Operations queue for each component, first come, first served. A stream that arrives slowly does not keep a component while it
@@ -73,7 +73,7 @@ def set_out(Clock env not None, Notes notes, Origin origin, Stream stream, tuple
     return go(env, notes, origin, stream.n, stream.first, stream.last, way, 0)
 
 
-cdef go(Clock env, Notes notes, Origin origin, int64_t n, int64_t first, int64_t last, tuple way, Py_ssize_t at):
+cdef go(Timebase env, Notes notes, Origin origin, int64_t n, int64_t first, int64_t last, tuple way, Py_ssize_t at):
     """Go on with leg ``at`` of a journey."""
     cdef int64_t start, busy
     cdef Leg leg
@@ -93,7 +93,7 @@ cdef go(Clock env, Notes notes, Origin origin, int64_t n, int64_t first, int64_t
     return _stream(n, first, last)
 
 
-def _queue(Clock env, Notes notes, Origin origin, int64_t n, int64_t last, tuple way, Py_ssize_t at):
+def _queue(Timebase env, Notes notes, Origin origin, int64_t n, int64_t last, tuple way, Py_ssize_t at):
     """Wait for a server of leg ``at``, and go on."""
     cdef Leg leg = <Leg>way[at]
     cdef int64_t start, first, busy = n * leg.interval
@@ -109,7 +109,7 @@ def _queue(Clock env, Notes notes, Origin origin, int64_t n, int64_t last, tuple
     return found if type(found) is Stream else (yield from found)
 
 
-def _ripen(Clock env, Notes notes, Origin origin, int64_t n, int64_t first, int64_t last, tuple way, Py_ssize_t at):
+def _ripen(Timebase env, Notes notes, Origin origin, int64_t n, int64_t first, int64_t last, tuple way, Py_ssize_t at):
     """Wait until the first vector is there, and go on with leg ``at``."""
     yield env.timeout(first - env._now)
     found = go(env, notes, origin, n, first, last, way, at)

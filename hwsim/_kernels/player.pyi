@@ -1,9 +1,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim._kernels.clock import Clock
 from hwsim._kernels.notes import Bill, Notes, Origin
 from hwsim._kernels.station import Station
+from hwsim._kernels.timebase import Timebase
 from hwsim._kernels.under_way import Kind, UnderWay
 from hwsim._kernels.way import Leg
 
@@ -45,7 +45,7 @@ class LineReads:
     ) -> None: ...
 
 class Player:
-    def __init__(self, env: Clock, notes: Notes, under_way: UnderWay, issue: tuple[Leg, ...]) -> None: ...
+    def __init__(self, env: Timebase, notes: Notes, under_way: UnderWay, issue: tuple[Leg, ...]) -> None: ...
     @property
     def arrived(self) -> int: ...
     def until(self, time: int) -> None: ...

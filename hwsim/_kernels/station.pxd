@@ -1,11 +1,11 @@
 from libc.stdint cimport int64_t
 from libcpp.vector cimport vector
 
-from hwsim._kernels.clock cimport Clock
+from hwsim._kernels.timebase cimport Timebase
 
 
 cdef class Station:
-    cdef Clock _env
+    cdef Timebase _env
     cdef object _waiting, _note
     cdef vector[int64_t] _releases
     cdef int64_t _free, _alarm, _since

@@ -3,7 +3,7 @@ from typing import Any
 
 import simpy
 
-from hwsim._kernels.clock import Clock
+from hwsim._kernels.timebase import Timebase
 
 class Station:
     capacity: int
@@ -11,7 +11,7 @@ class Station:
     held: int
     wait_time: int
     longest_queue: int
-    def __init__(self, env: Clock, capacity: int = 1, note: Callable[[int, int], None] | None = None) -> None: ...
+    def __init__(self, env: Timebase, capacity: int = 1, note: Callable[[int, int], None] | None = None) -> None: ...
     @property
     def held_since(self) -> int | None: ...
     @property

@@ -1,8 +1,8 @@
 from libc.stdint cimport int64_t
 
-from hwsim._kernels.clock cimport Clock
 from hwsim._kernels.gauges cimport Gauge
 from hwsim._kernels.notes cimport Origin
+from hwsim._kernels.timebase cimport Timebase
 
 
 cdef class Level:
@@ -19,7 +19,7 @@ cdef class Kind:
 
 
 cdef class UnderWay:
-    cdef Clock _env
+    cdef Timebase _env
     cdef dict _time_by
     cdef list _shares
     cdef public int64_t until

@@ -1,8 +1,8 @@
 from libc.stdint cimport int64_t
 
-from hwsim._kernels.clock cimport Clock
 from hwsim._kernels.notes cimport Bill, Notes, Origin
 from hwsim._kernels.station cimport Station
+from hwsim._kernels.timebase cimport Timebase
 
 
 cdef class Stream:
@@ -15,4 +15,4 @@ cdef class Leg:
     cdef readonly Bill bill
 
 
-cdef go(Clock env, Notes notes, Origin origin, int64_t n, int64_t first, int64_t last, tuple way, Py_ssize_t at)
+cdef go(Timebase env, Notes notes, Origin origin, int64_t n, int64_t first, int64_t last, tuple way, Py_ssize_t at)

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 import simpy
 
-from hwsim._kernels.clock import Clock
 from hwsim._kernels.station import Station
+from hwsim._kernels.timebase import Timebase
 from hwsim.engine.gauges import Gauges
 
 
-class Env(Clock, simpy.Environment):
+class Env(Timebase, simpy.Environment):
     """SimPy's environment with integer time, and ``gauges`` of what has a level that changes in it.
 
     A process that lets time pass moves the clock by itself if nothing is scheduled until then: no other process could

@@ -408,3 +408,18 @@ def test_memory_is_bounded_by_the_row_group(tmp_path: Path) -> None:
     table.close()
     metadata = pq.ParquetFile(tmp_path / "p.parquet").metadata
     assert max(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)) <= MOST_ROWS
+
+
+# The event log
+
+
+def test_events_have_dictionaries_of_what_repeats_and_extremes_of_numbers_alone(tmp_path: Path) -> None:
+    run = hwsim.simulate("digits-mlp", algorithm="ttv2-reram-sb", out=tmp_path / "run", steps=20)
+    file = pq.ParquetFile(run.path / "events.parquet")
+    group = file.metadata.row_group(0)
+    columns = {group.column(k).path_in_schema: group.column(k) for k in range(group.num_columns)}
+    names = [name for name in columns if pa.types.is_dictionary(file.schema_arrow.field(name).type)]
+    assert set(names) == {"component", "action", "operation", "phase", "layer"}
+    assert {name for name, column in columns.items() if column.statistics is None} == set(names)
+    assert {"dur_ps", "count", "tile", *names} <= {name for name, column in columns.items() if column.has_dictionary_page}
+    assert sum(column.total_compressed_size for column in columns.values()) / group.num_rows < 8

@@ -1,7 +1,7 @@
 """The simulated time and what is scheduled, where compiled code finds them without a look-up by name."""
 
 
-cdef class Clock:
+cdef class Timebase:
     """The part of a SimPy environment that is read most: its time (``_now``, ps) and its schedule (``_queue``), as SimPy names them."""
 
     @property

@@ -1,6 +1,6 @@
 from typing import Any
 
-class Clock:
+class Timebase:
     _now: int | float
     _queue: list[Any]
     @property

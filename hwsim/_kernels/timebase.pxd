@@ -2,7 +2,7 @@ from libc.stdint cimport int64_t
 from libcpp cimport bool as cbool
 
 
-cdef class Clock:
+cdef class Timebase:
     cdef public int64_t _now
     cdef public list _queue
 
