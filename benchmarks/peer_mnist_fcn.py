@@ -36,10 +36,10 @@ def labels(folder: Path, name: str) -> torch.Tensor:
 
 
 def configuration(algorithm: str, tau: float):
-    if algorithm == "digital-sgd":
-        return FloatingPointRPUConfig()
     device = SoftBoundsReferenceDevice(w_max=tau, w_min=-tau)
-    if algorithm == "analog-sgd":
+    if algorithm == "digital-sgd":
+        config = FloatingPointRPUConfig()
+    elif algorithm == "analog-sgd":
         config = SingleRPUConfig(device=device)
     else:
         compound = TransferCompound(
