@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from hwsim.results.record import Record, number
 from hwsim.units import format_quantity
 
 WIDTH = 80
+SHORTENED = " ..."
+"""What stands for parts of a list that find no room; `summary.json` has all of them."""
 COMPONENT_ROWS = 9
 
 
@@ -79,7 +81,7 @@ def _faults(found: list[Mapping[str, Any]]) -> list[str]:
         place = most["where"] if len(entries) == 1 else f"most in {most['where']}: {count(most['count'])}"
         total = sum(entry["count"] for entry in entries)
         parts.append(f"{count(total)} {kind}{'' if total == 1 or kind.endswith('s') else 's'} ({place})")
-    return textwrap.wrap("faults: " + ", ".join(parts), WIDTH, max_lines=3, placeholder=" ...") if parts else []
+    return _paragraph("faults", parts, most_lines=3)
 
 
 def _quality(metrics: Mapping[str, Any]) -> tuple[str, str, str] | None:
@@ -133,7 +135,13 @@ def _columns(values: list[float], total: float, unit: str) -> tuple[list[str], l
 
 def _counts(counts: Mapping[str, Any]) -> list[str]:
     parts = [f"{count(value)} {name.replace('_', ' ')}" for name, value in counts.items() if value]
-    return textwrap.wrap("counts: " + ", ".join(parts), WIDTH, max_lines=4, placeholder=" ...") if parts else []
+    return _paragraph("counts", parts, most_lines=4)
+
+
+def _paragraph(name: str, parts: Sequence[str], most_lines: int) -> list[str]:
+    """Return the lines of a list of ``parts``; what goes beyond ``most_lines`` is left to the summary, and marked."""
+    text = f"{name}: {', '.join(parts)}"
+    return textwrap.wrap(text, WIDTH, max_lines=most_lines, placeholder=SHORTENED) if parts else []
 
 
 def _sums(summary: Mapping[str, Any]) -> list[str]:

@@ -88,7 +88,7 @@ def served_by_station(jobs: list[tuple[int, int]], capacity: int) -> list[tuple[
 
 
 def served_by_resource(jobs: list[tuple[int, int]], capacity: int) -> list[tuple[int, int]]:
-    env = Env()
+    env = simpy.Environment()
     resource = simpy.Resource(env, capacity)
     starts = []
 
